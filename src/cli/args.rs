@@ -1,0 +1,212 @@
+//! The command line: verbs, their options, and what the help says of them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::run::context::Accept;
+
+/// Exit codes, as the help shows them: a contract with whoever schedules the nights.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+    0  published (warnings are possible; the manifest counts them)
+    1  unexpected failure: disk, permission, bug             retry
+    2  bad command line or config                            mend it first
+    3  input missing, unreadable, or its header is broken    retry when a new export is there
+    4  a gate failed: the run is kept, `current` stays       look first
+    5  nothing to do (only with --skip-unchanged)
+    6  published, but the target lists are held              retry after the suppression feed
+   75  another run holds the lock                            retry later
+  130  interrupted                                           retry
+  143  terminated                                            retry";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clienting",
+    version,
+    about = "From a company's exports to what it knows about every customer, and to the lists of whom to contact",
+    after_help = EXIT_CODES,
+    arg_required_else_help = true
+)]
+pub(super) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+    /// Options of every verb.
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Do the whole night and publish it
+    ///
+    /// Reads the config and the exports that are new or changed; writes one run into the lake. `current` moves to it
+    /// only when every gate has passed. Time grows with the rows that arrived and with the number of customers, not
+    /// with the length of history; memory does not grow with the size of a file.
+    Run(RunArguments),
+    /// Check the config and the headers of all exports
+    ///
+    /// Reads the config and the header of every export, no rows: takes a moment, whatever their size. Shows which
+    /// header became which column. Writes nothing.
+    Check,
+    /// Show what `run` would read and skip, and why
+    ///
+    /// Reads the config, the names, sizes and times of the exports, and the content of those that are not known by
+    /// them. Writes nothing.
+    Plan(PlanArguments),
+    /// List, show or publish the runs of a lake
+    ///
+    /// With --lake no config is needed, so that a bad night can be taken back while the config is broken.
+    Runs(RunsArguments),
+    /// Print the JSON Schema of the config
+    ///
+    /// For editors: completion, hover texts and checks in clienting.toml. Reads and writes nothing.
+    Schema,
+    /// Print the completions of a shell
+    ///
+    /// Reads and writes nothing; where the text belongs is the shell's matter, for bash:
+    /// clienting completions bash > ~/.local/share/bash-completion/completions/clienting
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a commented config and sample exports into a folder
+    ///
+    /// Writes `clienting.toml` and `sample_data/` into it, a few megabytes, in a second. No file that exists is touched.
+    Init {
+        /// The folder; made if it does not exist
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// Let a gate pass once; the reason goes into the manifest. Repeatable
+    #[arg(long = "accept", value_name = "GATE[:SOURCE]=REASON", value_parser = accept)]
+    pub(super) accepts: Vec<Accept>,
+    /// Exit with 5 when inputs, config and day are those of the published run
+    #[arg(long)]
+    pub(super) skip_unchanged: bool,
+    #[command(flatten)]
+    pub(super) plan: PlanArguments,
+}
+
+/// Options of `plan`, which `run` has too.
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// Hash every export, also those whose path, size and time have not changed; reads all their bytes
+    #[arg(long)]
+    pub(super) rehash: bool,
+}
+
+/// `runs` and what to do with them.
+#[derive(Debug, Args)]
+pub(super) struct RunsArguments {
+    /// What to do with the runs.
+    #[command(subcommand)]
+    pub(super) verb: RunsVerb,
+}
+
+/// What to do with the runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsVerb {
+    /// List every kept run, the oldest first
+    List,
+    /// Show one run: its stages, records, gates and lists
+    Show {
+        /// Name of the run, or `current`
+        #[arg(default_value = "current")]
+        id: String,
+    },
+    /// Move `current` to a kept run that passed its gates: takes back a bad night
+    ///
+    /// One rename under the lake's lock. The next run still takes its history from the newest run that was published.
+    Publish {
+        /// Name of the run
+        id: String,
+    },
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct Common {
+    /// The config [default: clienting.toml here, else what `$CLIENTING_CONFIG` names]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// The lake, instead of `project.lake`
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) lake: Option<PathBuf>,
+    /// The day to speak of, instead of `project.as_of`; before the published day: a look back, kept but not published
+    #[arg(long, value_name = "DATE", global = true)]
+    pub(super) as_of: Option<String>,
+    /// Set one key of the config, above file and environment. Repeatable
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    pub(super) set: Vec<String>,
+    /// Threads; 0 = all cores. The results do not depend on it
+    #[arg(long, value_name = "N", global = true)]
+    pub(super) threads: Option<usize>,
+    /// Print errors only, and how a run ended that failed
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print more: what was known already, what was refused and why
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+    /// Print JSON on stdout, an object a line; of `run` every event, the last one `run_finished`
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Draw no progress bars; without a terminal there are none anyway
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+}
+
+fn accept(text: &str) -> Result<Accept, String> {
+    Accept::parse(text)
+        .ok_or_else(|| "a gate and a reason are needed: GATE=REASON or GATE:SOURCE=REASON".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Arguments, EXIT_CODES};
+    use crate::error::Code;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn common_options_stand_before_or_after_the_verb() {
+        assert!(Arguments::try_parse_from(["clienting", "--json", "run", "--lake", "x"]).is_ok());
+        assert!(Arguments::try_parse_from(["clienting", "runs", "list", "--json"]).is_ok());
+        assert!(Arguments::try_parse_from(["clienting", "run", "--quiet", "--verbose"]).is_err());
+    }
+
+    #[test]
+    fn an_accepted_gate_needs_a_reason() {
+        let code = |accept: &str| match Arguments::try_parse_from(["clienting", "run", "--accept", accept]) {
+            Ok(_) => 0,
+            Err(error) => error.exit_code(),
+        };
+        assert_eq!(code("max_removed_share:pos=moved to a new till"), 0);
+        assert_eq!(code("max_removed_share"), 2);
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        let listed: Vec<&str> =
+            EXIT_CODES.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        for code in Code::ALL {
+            assert!(listed.contains(&code.exit_code().to_string().as_str()), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The configuration: read in layers, every fault told at once with its place and its mend, resolved into plain
+//! values.
+//!
+//! `schema` lists every key once (type, default, range, meaning); the reader, the defaults, the JSON Schema and the
+//! reference page follow from that list.
+
+pub mod schema;
+pub mod currency;
+pub mod tree;
+pub mod masks;
+pub mod diagnose;
+pub mod kinds;
+pub mod value;
+mod compound;
+pub mod check;
+pub mod rfm_rules;
+pub mod cross;
+pub mod substitute;
+pub mod resolve;
+pub mod layers;
+pub mod reference;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use layers::{Origin, Overrides, load};
+
+/// A configuration without faults. Defaults are filled in; paths are absolute.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    /// `[project]`.
+    pub project: Project,
+    /// `[privacy]`.
+    pub privacy: Privacy,
+    /// `[[source]]`, in the order of the file.
+    pub sources: Vec<Source>,
+    /// `[quality]`.
+    pub quality: Quality,
+    /// `[rfm]` and `[[rfm.segment]]`.
+    pub rfm: Rfm,
+    /// `[clv]`, as far as features need it.
+    pub clv: Clv,
+    /// `[[segment]]`, in the order of the file.
+    pub segments: Vec<Segment>,
+    /// `[[campaign]]`, in the order of the file.
+    pub campaigns: Vec<Campaign>,
+    /// `[contact_policy]`.
+    pub contact_policy: ContactPolicy,
+    /// `[output]`.
+    pub output: Output,
+    /// Every key with its effective value (secrets masked) and where it came from, for the manifest, in the order of
+    /// the schema.
+    pub effective: Vec<Effective>,
+}
+
+/// One key's effective value and origin.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Effective {
+    /// Dotted path, `source.pos.path` or `segment.best.where` for entries of arrays.
+    pub key: String,
+    /// The value after substitution; `"***"` for secrets.
+    pub value: serde_json::Value,
+    /// `default`, `file`, `environment` or `--set`, with line for files.
+    pub origin: String,
+}
+
+/// The currency of every amount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Currency {
+    /// ISO 4217 letters.
+    pub code: String,
+    /// Decimals of its minor unit: 0, 2, 3 (or 4).
+    pub exponent: u32,
+}
+
+/// The day that the run speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// A day, in days since 1970-01-01; `given_now` when it came from `--as-of`, which alone may look back.
+    Day(i32),
+    /// The day before the run's own.
+    Yesterday,
+    /// The last day with an accepted transaction, not after the run's own day.
+    Latest,
+}
+
+/// `[project]`.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Name of the project, `[a-z0-9_-]+`.
+    pub name: String,
+    /// Where all output goes, absolute.
+    pub lake: PathBuf,
+    /// Currency of all amounts.
+    pub currency: Currency,
+    /// IANA name of the business time zone.
+    pub timezone: String,
+    /// The day of the run.
+    pub as_of: AsOf,
+    /// Threads; 0 = all cores.
+    pub threads: usize,
+    /// Runs kept by retention, at least 1.
+    pub keep_runs: usize,
+}
+
+/// `[privacy]`.
+#[derive(Clone, Debug)]
+pub struct Privacy {
+    /// Key of `c_` ids and tombstones; may be empty.
+    pub suppression_key: String,
+    /// Key of pseudonyms in reports; may be empty.
+    pub report_key: String,
+}
+
+/// Kind of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// Sales and refunds.
+    Transactions,
+    /// Persons and firms with their contact points.
+    Contacts,
+}
+
+/// What a file that comes again under its name does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redelivery {
+    /// Takes the place of what that name delivered before.
+    ReplaceFile,
+    /// Adds to it.
+    Add,
+}
+
+/// How a date column is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DateFormat {
+    /// ISO forms, see the kernel's `parse_moment`.
+    Auto,
+    /// A strftime pattern.
+    Pattern(String),
+}
+
+/// `[[source]]`.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Unique name.
+    pub name: String,
+    /// What it delivers.
+    pub kind: SourceKind,
+    /// Absolute paths or globs.
+    pub paths: Vec<PathBuf>,
+    /// Field delimiter, one ASCII byte.
+    pub delimiter: u8,
+    /// Quote, one ASCII byte; `None` when switched off with "".
+    pub quote: Option<u8>,
+    /// Whether the first record names the columns.
+    pub header: bool,
+    /// Column names where there is no header; empty = c1, c2, ….
+    pub names: Vec<String>,
+    /// Whether outer white space of every field is dropped.
+    pub trim: bool,
+    /// Texts that mean "no value".
+    pub null_values: Vec<String>,
+    /// `'.'` or `','`.
+    pub decimal_separator: char,
+    /// How days and times are written.
+    pub date_format: DateFormat,
+    /// Numbering that `customer_id` belongs to.
+    pub id_space: String,
+    /// Contract columns that make a row the same row; `None` = the kind's default, `Some(vec![])` = every row is new.
+    pub key: Option<Vec<String>>,
+    /// What a file of a known name with other content does.
+    pub redelivery: Redelivery,
+    /// Whether at least one file must match.
+    pub required: bool,
+    /// A younger file is still arriving.
+    pub settle_seconds: u64,
+    /// Pattern with `{path}` of the file that marks a finished one; empty = none.
+    pub done_marker: String,
+    /// IANA zone of times without offset; empty = the project's.
+    pub timezone: String,
+    /// Contract column → headers, the first present counts.
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// Contract column → constant.
+    pub defaults: BTreeMap<String, String>,
+    /// Contract column → contract value → values in the export.
+    pub map: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+/// `[quality]`.
+#[derive(Clone, Debug)]
+pub struct Quality {
+    /// Share of a source's records read this run.
+    pub max_quarantined_share: f64,
+    /// Count of quarantined records; 0 = no limit.
+    pub max_quarantined_rows: u64,
+    /// Share of a file's rows that conflict under one key.
+    pub max_key_conflicts: f64,
+    /// Share of a source's ledger rows taken away without being read again.
+    pub max_removed_share: f64,
+    /// Buyers in no contact export, warns.
+    pub unmatched_customers_warn: f64,
+    /// The same, stops; 1.0 = off.
+    pub unmatched_customers_stop: f64,
+}
+
+/// What frequency counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frequency {
+    /// Orders.
+    Orders,
+    /// Purchase days.
+    PurchaseDays,
+}
+
+/// What monetary sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Monetary {
+    /// Revenue and refunds.
+    NetRevenue,
+    /// Net revenue without cost.
+    Margin,
+    /// Net revenue per order.
+    AverageOrder,
+}
+
+/// How F and M are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RfmMethod {
+    /// Each measure alone.
+    Independent,
+    /// F inside each R, M inside each R×F.
+    Nested,
+}
+
+/// `[rfm]`.
+#[derive(Clone, Debug)]
+pub struct Rfm {
+    /// 2..=10.
+    pub bins: u8,
+    /// 0 = all history.
+    pub window_days: u32,
+    /// What frequency counts.
+    pub frequency: Frequency,
+    /// What monetary sums.
+    pub monetary: Monetary,
+    /// Independent or nested.
+    pub method: RfmMethod,
+    /// Fixed cuts in days since the last purchase, ascending, bins − 1 of them.
+    pub cuts_r: Option<Vec<f64>>,
+    /// Fixed cuts of the frequency.
+    pub cuts_f: Option<Vec<f64>>,
+    /// Fixed cuts of the monetary value in major units.
+    pub cuts_m: Option<Vec<f64>>,
+    /// Named ranges, first match wins.
+    pub segments: Vec<RfmSegment>,
+    /// Whether `segments` are the ten of the default (then scaled when bins is not 5).
+    pub default_segments: bool,
+}
+
+/// `[[rfm.segment]]`: inclusive score ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RfmSegment {
+    /// Its name.
+    pub name: String,
+    /// Range of R.
+    pub r: (u8, u8),
+    /// Range of F.
+    pub f: (u8, u8),
+    /// Range of M.
+    pub m: (u8, u8),
+}
+
+/// `[clv]`.
+#[derive(Clone, Debug)]
+pub struct Clv {
+    /// Days of one time unit of the models, at least 1.
+    pub unit_days: u32,
+}
+
+/// `[[segment]]`.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Unique name.
+    pub name: String,
+    /// SQL predicate over the customers table.
+    pub predicate: String,
+    /// Lower wins inside a group.
+    pub priority: i64,
+    /// Segments of one group are exclusive; empty = none.
+    pub group: String,
+    /// Where the predicate stands: `file:line:column`, for later faults of its expression.
+    pub place: String,
+}
+
+/// How a customer can be addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// Text message.
+    Sms,
+    /// A person calls.
+    Phone,
+    /// A machine calls.
+    PhoneAuto,
+    /// Letter.
+    Post,
+    /// Push notification.
+    Push,
+    /// Audience of an advertising platform.
+    Ads,
+}
+
+/// `[[campaign]]`.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Unique name.
+    pub name: String,
+    /// Product team that asks for it.
+    pub owner: String,
+    /// Segments, in order; a customer stands in the first of its own.
+    pub segments: Vec<String>,
+    /// Members of these are refused.
+    pub exclude: Vec<String>,
+    /// What it is for.
+    pub goal: String,
+    /// Channels in order of preference.
+    pub channels: Vec<Channel>,
+    /// The offer's name.
+    pub offer: String,
+    /// What it sells.
+    pub product_line: String,
+    /// 1 = first.
+    pub priority: i64,
+    /// SQL expression; empty = all equal.
+    pub value: String,
+    /// First `as_of` with a list, days since 1970-01-01.
+    pub starts_on: Option<i32>,
+    /// Last `as_of` with a list.
+    pub ends_on: Option<i32>,
+    /// 0 = no limit.
+    pub max_contacts: u64,
+    /// 0 = for good.
+    pub repeat_days: u32,
+    /// Columns of the list.
+    pub columns: Vec<String>,
+    /// Where the value expression stands: `file:line:column`.
+    pub value_place: String,
+}
+
+/// `[contact_policy]`.
+#[derive(Clone, Debug)]
+pub struct ContactPolicy {
+    /// Salt of draws; may be empty.
+    pub salt: String,
+}
+
+/// `[output]`.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Whether cells are made safe for spreadsheets (profile `spreadsheet`) or left as they are (`machine`).
+    pub csv_spreadsheet: bool,
+    /// Delimiter of lists.
+    pub csv_delimiter: u8,
+    /// Whether lists begin with a byte-order mark.
+    pub csv_bom: bool,
+}

@@ -1,0 +1,380 @@
+//! From checked values to the plain [`Config`]: defaults filled in, paths made absolute, the list of what is in force.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::check::Checked;
+use super::diagnose;
+use super::layers::Overrides;
+use super::schema::{self, Key};
+use super::tree::{self, Document, Node, Origin, Raw, Spot};
+use super::value::{self, Value};
+use super::{
+    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Frequency,
+    Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment, Source,
+    SourceKind, rfm_rules,
+};
+use crate::error::Warning;
+
+/// Builds the config of checked values without fault.
+#[must_use]
+pub fn resolve(
+    root: &Checked,
+    documents: &[Document],
+    file: &Path,
+    overrides: &Overrides,
+) -> (Config, Vec<Warning>) {
+    let file = normalised(&overrides.working_directory.join(file));
+    let resolver = Resolver { documents, file: &file, overrides };
+    let (rfm, warnings) = rfm(root);
+    let config = Config {
+        project: resolver.project(root),
+        privacy: Privacy {
+            suppression_key: text(root, "privacy.suppression_key"),
+            report_key: text(root, "privacy.report_key"),
+        },
+        sources: root.array("source[]").iter().map(|source| resolver.source(source)).collect(),
+        quality: quality(root),
+        rfm,
+        clv: Clv { unit_days: integer(root, "clv.unit_days") },
+        segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
+        campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
+        contact_policy: ContactPolicy { salt: text(root, "contact_policy.salt") },
+        output: Output {
+            csv_spreadsheet: text(root, "output.csv.profile") == "spreadsheet",
+            csv_delimiter: byte(root, "output.csv.delimiter").unwrap_or(b','),
+            csv_bom: truth(root, "output.csv.bom"),
+        },
+        effective: effective(root, documents),
+        file: file.clone(),
+    };
+    (config, warnings)
+}
+
+/// A path without `.` and `..`, by its text alone: what a symbolic link points to is not asked.
+#[must_use]
+pub fn normalised(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+struct Resolver<'a> {
+    documents: &'a [Document],
+    file: &'a Path,
+    overrides: &'a Overrides,
+}
+
+impl Resolver<'_> {
+    /// A path, relative to the folder of the file that names it, or to the working directory for all else.
+    fn path(&self, text: &str, spot: Option<Spot>) -> PathBuf {
+        let origin = spot.and_then(|spot| self.documents.get(spot.document)).map(|document| &document.origin);
+        let base = match origin {
+            None | Some(Origin::Default | Origin::File) => self.file.parent().unwrap_or(self.file),
+            Some(_) => self.overrides.working_directory.as_path(),
+        };
+        normalised(&base.join(text))
+    }
+
+    fn place(&self, section: &Checked, path: &str) -> String {
+        let spot = section.found.get(path).map_or(section.spot, |found| found.node.spot);
+        diagnose::place(spot, self.documents)
+    }
+
+    fn project(&self, root: &Checked) -> Project {
+        let lake = text(root, "project.lake");
+        let spot = root.found.get("project.lake").map(|found| found.node.spot);
+        Project {
+            name: text(root, "project.name"),
+            // The flag's own path, which need not be Unicode.
+            lake: match &self.overrides.lake {
+                Some(lake) => normalised(&self.overrides.working_directory.join(lake)),
+                None => self.path(&lake, spot),
+            },
+            currency: match value_of(root, "project.currency") {
+                Some(Value::Currency(currency)) => currency,
+                _ => Currency { code: String::new(), exponent: 0 },
+            },
+            timezone: text(root, "project.timezone"),
+            as_of: match value_of(root, "project.as_of") {
+                Some(Value::AsOf(as_of)) => as_of,
+                _ => AsOf::Latest,
+            },
+            threads: integer(root, "project.threads"),
+            keep_runs: integer(root, "project.keep_runs"),
+        }
+    }
+
+    fn source(&self, source: &Checked) -> Source {
+        let paths = source.found.get("source[].path").map_or_else(Vec::new, |found| {
+            let nodes = match &found.node.raw {
+                Raw::List(nodes) => nodes.as_slice(),
+                _ => std::slice::from_ref(&found.node),
+            };
+            let path = |node: &Node| match &node.raw {
+                Raw::Text(text) => Some(self.path(text, Some(node.spot))),
+                _ => None,
+            };
+            nodes.iter().filter_map(path).collect()
+        });
+        Source {
+            name: text(source, "source[].name"),
+            kind: match text(source, "source[].kind").as_str() {
+                "contacts" => SourceKind::Contacts,
+                _ => SourceKind::Transactions,
+            },
+            paths,
+            delimiter: byte(source, "source[].delimiter").unwrap_or(b','),
+            quote: byte(source, "source[].quote"),
+            header: truth(source, "source[].header"),
+            names: texts(source, "source[].names"),
+            trim: truth(source, "source[].trim"),
+            null_values: texts(source, "source[].null_values"),
+            decimal_separator: if text(source, "source[].decimal_separator") == "," { ',' } else { '.' },
+            date_format: match text(source, "source[].date_format").as_str() {
+                "auto" => DateFormat::Auto,
+                pattern => DateFormat::Pattern(pattern.to_owned()),
+            },
+            id_space: text(source, "source[].id_space"),
+            key: source.found.contains_key("source[].key").then(|| texts(source, "source[].key")),
+            redelivery: match text(source, "source[].redelivery").as_str() {
+                "add" => Redelivery::Add,
+                _ => Redelivery::ReplaceFile,
+            },
+            required: truth(source, "source[].required"),
+            settle_seconds: integer(source, "source[].settle_seconds"),
+            done_marker: text(source, "source[].done_marker"),
+            timezone: text(source, "source[].timezone"),
+            columns: match value_of(source, "source[].columns") {
+                Some(Value::Columns(columns)) => columns,
+                _ => BTreeMap::new(),
+            },
+            defaults: match value_of(source, "source[].defaults") {
+                Some(Value::Constants(constants)) => constants,
+                _ => BTreeMap::new(),
+            },
+            map: match value_of(source, "source[].map") {
+                Some(Value::Values(values)) => values,
+                _ => BTreeMap::new(),
+            },
+        }
+    }
+
+    fn segment(&self, segment: &Checked) -> Segment {
+        Segment {
+            name: text(segment, "segment[].name"),
+            predicate: text(segment, "segment[].where"),
+            priority: integer(segment, "segment[].priority"),
+            group: text(segment, "segment[].group"),
+            place: self.place(segment, "segment[].where"),
+        }
+    }
+
+    fn campaign(&self, campaign: &Checked) -> Campaign {
+        let day = |path| match value_of(campaign, path) {
+            Some(Value::Day(day)) => day,
+            _ => None,
+        };
+        Campaign {
+            name: text(campaign, "campaign[].name"),
+            owner: text(campaign, "campaign[].owner"),
+            segments: texts(campaign, "campaign[].segment"),
+            exclude: texts(campaign, "campaign[].exclude"),
+            goal: text(campaign, "campaign[].goal"),
+            channels: texts(campaign, "campaign[].channel").iter().filter_map(|name| channel(name)).collect(),
+            offer: text(campaign, "campaign[].offer"),
+            product_line: text(campaign, "campaign[].product_line"),
+            priority: integer(campaign, "campaign[].priority"),
+            value: text(campaign, "campaign[].value"),
+            starts_on: day("campaign[].starts_on"),
+            ends_on: day("campaign[].ends_on"),
+            max_contacts: integer(campaign, "campaign[].max_contacts"),
+            repeat_days: integer(campaign, "campaign[].repeat_days"),
+            columns: texts(campaign, "campaign[].columns"),
+            value_place: self.place(campaign, "campaign[].value"),
+        }
+    }
+}
+
+fn channel(name: &str) -> Option<Channel> {
+    Some(match name {
+        "email" => Channel::Email,
+        "sms" => Channel::Sms,
+        "phone" => Channel::Phone,
+        "phone_auto" => Channel::PhoneAuto,
+        "post" => Channel::Post,
+        "push" => Channel::Push,
+        "ads" => Channel::Ads,
+        _ => return None,
+    })
+}
+
+fn quality(root: &Checked) -> Quality {
+    let share = |path| match value_of(root, path) {
+        Some(Value::Number(share)) => share,
+        _ => 0.0,
+    };
+    Quality {
+        max_quarantined_share: share("quality.max_quarantined_share"),
+        max_quarantined_rows: integer(root, "quality.max_quarantined_rows"),
+        max_key_conflicts: share("quality.max_key_conflicts"),
+        max_removed_share: share("quality.max_removed_share"),
+        unmatched_customers_warn: share("quality.unmatched_customers_warn"),
+        unmatched_customers_stop: share("quality.unmatched_customers_stop"),
+    }
+}
+
+fn rfm(root: &Checked) -> (Rfm, Vec<Warning>) {
+    let cuts = |path| match value_of(root, path) {
+        Some(Value::Numbers(cuts)) => Some(cuts),
+        _ => None,
+    };
+    let range = |rule: &Checked, path| match value_of(rule, path) {
+        Some(Value::Range(low, high)) => (low, high),
+        _ => (1, 1),
+    };
+    let mut segments: Vec<RfmSegment> = root
+        .array("rfm.segment[]")
+        .iter()
+        .map(|rule| RfmSegment {
+            name: text(rule, "rfm.segment[].name"),
+            r: range(rule, "rfm.segment[].r"),
+            f: range(rule, "rfm.segment[].f"),
+            m: range(rule, "rfm.segment[].m"),
+        })
+        .collect();
+    let bins: u8 = integer(root, "rfm.bins");
+    let default_segments = rfm_rules::are_default(root);
+    let warnings = if !default_segments {
+        rfm_rules::warnings(&segments, bins)
+    } else if bins == rfm_rules::DEFAULT_BINS {
+        Vec::new()
+    } else {
+        segments = rfm_rules::scaled(&segments, bins);
+        vec![rfm_rules::scaled_warning(&segments, bins)]
+    };
+    let rfm = Rfm {
+        bins,
+        window_days: integer(root, "rfm.window_days"),
+        frequency: match text(root, "rfm.frequency").as_str() {
+            "purchase_days" => Frequency::PurchaseDays,
+            _ => Frequency::Orders,
+        },
+        monetary: match text(root, "rfm.monetary").as_str() {
+            "margin" => Monetary::Margin,
+            "average_order" => Monetary::AverageOrder,
+            _ => Monetary::NetRevenue,
+        },
+        method: match text(root, "rfm.method").as_str() {
+            "nested" => RfmMethod::Nested,
+            _ => RfmMethod::Independent,
+        },
+        cuts_r: cuts("rfm.cuts.r"),
+        cuts_f: cuts("rfm.cuts.f"),
+        cuts_m: cuts("rfm.cuts.m"),
+        segments,
+        default_segments,
+    };
+    (rfm, warnings)
+}
+
+/// Every key with its value in force, in the order of the schema; entries of one array stay together.
+fn effective(root: &Checked, documents: &[Document]) -> Vec<Effective> {
+    let mut list = Vec::new();
+    let mut done: Vec<&str> = Vec::new();
+    for key in schema::KEYS {
+        let Some((array, _)) = key.path.rsplit_once("[].") else {
+            list.push(effective_key(key, root, key.path.to_owned(), documents));
+            continue;
+        };
+        if done.contains(&array) {
+            continue;
+        }
+        done.push(array);
+        let path = format!("{array}[]");
+        for section in root.array(&path) {
+            for key in schema::keys_of(&path) {
+                let address = format!("{}.{}", section.address, key.name());
+                list.push(effective_key(key, section, address, documents));
+            }
+        }
+    }
+    list
+}
+
+fn effective_key(key: &Key, section: &Checked, address: String, documents: &[Document]) -> Effective {
+    let found = section.found.get(key.path).map(|found| found.node.clone());
+    let node = found.or_else(|| key.default.and_then(|default| tree::parse_value(0, default)));
+    let value = match &node {
+        None => serde_json::Value::Null,
+        Some(Node { raw: Raw::Text(text), .. }) if key.secret && text.is_empty() => "".into(),
+        Some(_) if key.secret => "***".into(),
+        Some(node) => node.to_json(),
+    };
+    let origin = match node.and_then(|node| Some((documents.get(node.spot.document)?, node.spot))) {
+        Some((document, spot)) if document.origin == Origin::File => {
+            format!("file:{}", diagnose::line(spot, document))
+        }
+        Some((document, _)) => document.origin.to_string(),
+        None => Origin::Default.to_string(),
+    };
+    Effective { key: address, value, origin }
+}
+
+/// A key's value, or its default.
+fn value_of(section: &Checked, path: &str) -> Option<Value> {
+    let key = schema::find(path);
+    debug_assert!(key.is_some(), "{path} is not in the schema");
+    match section.found.get(path) {
+        Some(found) => Some(found.value.clone()),
+        None => default_of(key?),
+    }
+}
+
+/// The default of a key as a value.
+#[must_use]
+pub fn default_of(key: &Key) -> Option<Value> {
+    let node = tree::parse_value(0, key.default?)?;
+    value::check(key, key.path, &node, &mut Vec::new())
+}
+
+fn text(section: &Checked, path: &str) -> String {
+    match value_of(section, path) {
+        Some(Value::Text(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn texts(section: &Checked, path: &str) -> Vec<String> {
+    match value_of(section, path) {
+        Some(Value::Texts(texts)) => texts,
+        _ => Vec::new(),
+    }
+}
+
+fn truth(section: &Checked, path: &str) -> bool {
+    matches!(value_of(section, path), Some(Value::Bool(true)))
+}
+
+fn byte(section: &Checked, path: &str) -> Option<u8> {
+    match value_of(section, path) {
+        Some(Value::Byte(byte)) => byte,
+        _ => None,
+    }
+}
+
+/// A whole number; its range in the schema lies inside the type that it is wanted in.
+fn integer<T: TryFrom<i64> + Default>(section: &Checked, path: &str) -> T {
+    match value_of(section, path) {
+        Some(Value::Integer(value)) => T::try_from(value).unwrap_or_default(),
+        _ => T::default(),
+    }
+}

@@ -1,0 +1,456 @@
+//! Every key of the config, once: its path, its type, its default, whether it is required or secret, and what it
+//! means. The reader, the checks, the JSON Schema and the reference page follow from [`KEYS`] and [`SECTIONS`].
+
+/// Type and range of a key's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// `[a-z0-9_-]+`: the name becomes part of file names.
+    Name,
+    /// Any text.
+    Text {
+        /// Whether `""` is a value.
+        empty: bool,
+    },
+    /// One of these texts.
+    Choice(&'static [&'static str]),
+    /// A whole number in this range, both ends included.
+    Integer {
+        /// Smallest value.
+        low: i64,
+        /// Largest value.
+        high: i64,
+    },
+    /// A share from 0 to 1.
+    Share,
+    /// `true` or `false`.
+    Bool,
+    /// A path.
+    Path,
+    /// A path or glob, or a list of them.
+    Paths,
+    /// A list of texts, possibly empty.
+    Texts,
+    /// A list of one or more of these texts.
+    Choices(&'static [&'static str]),
+    /// A list of names of `[[segment]]`.
+    SegmentNames {
+        /// Whether `[]` is a value.
+        empty: bool,
+    },
+    /// A day, or `""` for none.
+    Day,
+    /// A day, `"yesterday"` or `"latest"`.
+    AsOf,
+    /// A code of ISO 4217 with a minor unit.
+    Currency,
+    /// An IANA time zone.
+    TimeZone {
+        /// Whether `""` is a value.
+        empty: bool,
+    },
+    /// One ASCII character.
+    Byte {
+        /// Whether `""` is a value and means "none".
+        empty: bool,
+    },
+    /// `"auto"` or a strftime pattern.
+    DateFormat,
+    /// SQL over the customers table; parsed where the table's columns are known.
+    Expression {
+        /// Whether `""` is a value.
+        empty: bool,
+    },
+    /// `[low, high]`, scores from 1 to `rfm.bins`.
+    ScoreRange,
+    /// Ascending numbers, one fewer than `rfm.bins`.
+    Cuts,
+    /// A list of contract columns of the source's kind.
+    ContractColumns,
+    /// A table: contract column to header, or to a list of headers.
+    ColumnTable,
+    /// A table: contract column to constant.
+    ConstantTable,
+    /// A table of tables: contract column to contract value to values in the export.
+    ValueTable,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted path; `[]` follows the name of an array of tables.
+    pub path: &'static str,
+    /// Type and range.
+    pub kind: Kind,
+    /// Default as TOML; `None` for required keys and for those that stand for "not given".
+    pub default: Option<&'static str>,
+    /// Whether it must be given.
+    pub required: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// What it means, for people who know the trade and not the program.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// The last part of the path.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The path of the section that holds the key.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+}
+
+/// One section.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// Dotted path; `[]` at the end for an array of tables.
+    pub path: &'static str,
+    /// What its keys are about.
+    pub doc: &'static str,
+}
+
+/// Every section, in the order of the reference.
+pub const SECTIONS: &[Section] = &[
+    section("project", "What the run is for, and where its output goes."),
+    section(
+        "privacy",
+        "Keys for ids that must not be guessed. Give them by the environment, not in the file.",
+    ),
+    section("source[]", "One export that is delivered again and again."),
+    section(
+        "quality",
+        "Gates: a gate trips when its value is greater than the limit, and nothing is published.",
+    ),
+    section("rfm", "Scores for recency, frequency and monetary value."),
+    section("rfm.cuts", "Fixed cut points in the place of quantiles; bins - 1 of them, ascending."),
+    section(
+        "rfm.segment[]",
+        "Names for ranges of scores. The first match wins; a customer without a match is in `others`. The default \
+         has ten; naming one replaces all of them.",
+    ),
+    section("clv", "Features of lifetime value."),
+    section("segment[]", "A named group of customers."),
+    section("campaign[]", "A target list that a product team asks for."),
+    section("contact_policy", "What limits how often customers are addressed."),
+    section("output", "How lists are written."),
+    section("output.csv", "How CSV files of lists are written."),
+];
+
+const CHANNELS: &[&str] = &["email", "sms", "phone", "phone_auto", "post", "push", "ads"];
+const GOALS: &[&str] =
+    &["retention", "cross_sell", "upgrade", "reactivation", "onboarding", "feedback", "exit"];
+
+/// Every key, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    key("project.name", Kind::Name, "Name of the project; stands in the lake and in every manifest.").required(),
+    key("project.lake", Kind::Path, "Folder for all output; one lake per project. `--lake` overrides it.")
+        .or(r#""lake""#),
+    key("project.currency", Kind::Currency, "Currency of every amount (ISO 4217); fixes its decimals.").required(),
+    key("project.timezone", Kind::TimeZone { empty: false }, "Time zone (IANA) in which business days are cut.")
+        .or(r#""UTC""#),
+    key(
+        "project.as_of",
+        Kind::AsOf,
+        "The day that the run speaks of: YYYY-MM-DD, \"yesterday\", or \"latest\" (the last day with a transaction, \
+         not after today). `--as-of` overrides it.",
+    )
+    .or(r#""latest""#),
+    key("project.threads", whole(0, 1024), "Threads; 0 = all cores. `--threads` overrides it.").or("0"),
+    key("project.keep_runs", whole(1, 100_000), "Runs kept by retention; the published one always is.").or("14"),
+    key(
+        "privacy.suppression_key",
+        Kind::Text { empty: true },
+        "Key of the ids that are made from contact points. Needed once a contact without any id is met; a lake is \
+         bound to it.",
+    )
+    .or(r#""${CLIENTING_SUPPRESSION_KEY:-}""#)
+    .secret(),
+    key("privacy.report_key", Kind::Text { empty: true }, "Key of the pseudonyms in reports.")
+        .or(r#""${CLIENTING_REPORT_KEY:-}""#)
+        .secret(),
+    key("source[].name", Kind::Name, "Unique name; stands in every message about the source.").required(),
+    key("source[].kind", Kind::Choice(&["transactions", "contacts"]), "What the export holds.").required(),
+    key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz is read through.")
+        .required(),
+    key("source[].format", Kind::Choice(&["auto", "csv"]), "How the files are written; auto = by extension.")
+        .or(r#""auto""#),
+    key("source[].delimiter", Kind::Byte { empty: false }, "What parts the fields.").or(r#"",""#),
+    key("source[].quote", Kind::Byte { empty: true }, "What encloses a field; \"\" = nothing does.").or("'\"'"),
+    key("source[].header", Kind::Bool, "Whether the first record names the columns.").or("true"),
+    key("source[].names", Kind::Texts, "Names of the columns where there is no header; [] = c1, c2 and so on.").or("[]"),
+    key("source[].trim", Kind::Bool, "Whether outer white space of every field is dropped.").or("true"),
+    key("source[].encoding", Kind::Choice(&["utf-8"]), "Encoding of the files.").or(r#""utf-8""#),
+    key("source[].null_values", Kind::Texts, "Texts that mean \"no value\".").or(r#"[""]"#),
+    key("source[].decimal_separator", Kind::Choice(&[".", ","]), "What parts a number's decimals.").or(r#"".""#),
+    key(
+        "source[].date_format",
+        Kind::DateFormat,
+        "How days and times are written: \"auto\" (2026-11-20 or 20261120, optionally with a time and an offset) or \
+         a strftime pattern.",
+    )
+    .or(r#""auto""#),
+    key(
+        "source[].id_space",
+        Kind::Name,
+        "Which numbering `customer_id` belongs to; sources of one space share their ids.",
+    )
+    .or(r#""customer""#),
+    key(
+        "source[].key",
+        Kind::ContractColumns,
+        "Contract columns that make a row the same row when it is delivered again; [] = every row is new. Default: \
+         [] for transactions; for contacts the first that is not empty of customer_id, card_id, email, phone.",
+    ),
+    key("source[].on_duplicate", Kind::Choice(&["replace"]), "What a row of a known key does: the newest wins.")
+        .or(r#""replace""#),
+    key("source[].delivery", Kind::Choice(&["delta"]), "Whether files add to those before.").or(r#""delta""#),
+    key(
+        "source[].redelivery",
+        Kind::Choice(&["replace_file", "add"]),
+        "What a file does that comes again under its name with other content: take the place of what it delivered, \
+         or add to it.",
+    )
+    .or(r#""replace_file""#),
+    key("source[].required", Kind::Bool, "Whether at least one file must be there.").or("true"),
+    key(
+        "source[].settle_seconds",
+        whole(0, 604_800),
+        "A younger file is still arriving and is left for the next run; 60 suits a drop folder.",
+    )
+    .or("0"),
+    key(
+        "source[].done_marker",
+        Kind::Text { empty: true },
+        "A file is read only once this other file exists; {path} stands for its path. \"\" = none.",
+    )
+    .or(r#""""#),
+    key(
+        "source[].timezone",
+        Kind::TimeZone { empty: true },
+        "Time zone (IANA) of times without an offset; \"\" = the project's.",
+    )
+    .or(r#""""#),
+    key(
+        "source[].columns",
+        Kind::ColumnTable,
+        "Contract column = header in the export, or a list of headers of which the first present counts. A column \
+         that is not named is taken from the header of its own name.",
+    )
+    .or("{}"),
+    key("source[].defaults", Kind::ConstantTable, "Contract column = constant, where the export lacks it.").or("{}"),
+    key(
+        "source[].map",
+        Kind::ValueTable,
+        "For columns with a fixed set of values: contract value = the texts that mean it in the export.",
+    )
+    .or("{}"),
+    key("quality.max_quarantined_share", Kind::Share, "Quarantined records, as a share of a source's read ones.")
+        .or("0.01"),
+    key("quality.max_quarantined_rows", whole(0, i64::MAX), "Quarantined records by count; 0 = no limit.").or("0"),
+    key(
+        "quality.max_key_conflicts",
+        Kind::Share,
+        "Rows of a file with one key, different content and no version, as a share of its rows.",
+    )
+    .or("0.01"),
+    key(
+        "quality.max_removed_share",
+        Kind::Share,
+        "Rows taken out of the ledger without being delivered again, as a share of a source's rows.",
+    )
+    .or("0.05"),
+    key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
+        .or("0.02"),
+    key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
+    key("rfm.bins", whole(2, 10), "Scores of each measure run from 1 (worst) to this number.").or("5"),
+    key("rfm.window_days", whole(0, 36_525), "Days up to the day of the run that count; 0 = all history.").or("0"),
+    key("rfm.frequency", Kind::Choice(&["orders", "purchase_days"]), "What frequency counts.").or(r#""orders""#),
+    key(
+        "rfm.monetary",
+        Kind::Choice(&["net_revenue", "margin", "average_order"]),
+        "What monetary value sums: revenue and refunds, that without cost, or net revenue per order.",
+    )
+    .or(r#""net_revenue""#),
+    key(
+        "rfm.method",
+        Kind::Choice(&["independent", "nested"]),
+        "Each measure alone, or frequency inside each recency and value inside each of both.",
+    )
+    .or(r#""independent""#),
+    key("rfm.ties", Kind::Choice(&["together"]), "Equal values always get equal scores.").or(r#""together""#),
+    key("rfm.cuts.r", Kind::Cuts, "Cut points in days since the last purchase."),
+    key("rfm.cuts.f", Kind::Cuts, "Cut points of the frequency."),
+    key("rfm.cuts.m", Kind::Cuts, "Cut points of the monetary value, in major units of the currency."),
+    key("rfm.segment[].name", Kind::Text { empty: false }, "Name of the range.").required(),
+    key("rfm.segment[].r", Kind::ScoreRange, "Lowest and highest score of recency.").required(),
+    key("rfm.segment[].f", Kind::ScoreRange, "Lowest and highest score of frequency.").required(),
+    key("rfm.segment[].m", Kind::ScoreRange, "Lowest and highest score of monetary value.").required(),
+    key("clv.unit_days", whole(1, 3_660), "Days of one time unit of the models.").or("7"),
+    key("segment[].name", Kind::Name, "Unique name; target lists are files of this name.").required(),
+    key(
+        "segment[].where",
+        Kind::Expression { empty: false },
+        "SQL predicate over the customers table; a customer for whom it is null is not a member.",
+    )
+    .required(),
+    key("segment[].priority", whole(i64::MIN, i64::MAX), "Inside a group, the lower number wins.").or("10"),
+    key("segment[].group", Kind::Text { empty: true }, "Segments of one group are exclusive; \"\" = none.")
+        .or(r#""""#),
+    key("campaign[].name", Kind::Name, "Unique name; its target lists are written to a folder of this name.")
+        .required(),
+    key("campaign[].owner", Kind::Text { empty: true }, "The product team that asks for it.").or(r#""""#),
+    key(
+        "campaign[].segment",
+        Kind::SegmentNames { empty: false },
+        "Segments that are addressed; a customer stands in the list of the first one it belongs to.",
+    )
+    .required(),
+    key("campaign[].exclude", Kind::SegmentNames { empty: true }, "Members of these segments are refused.")
+        .or("[]"),
+    key("campaign[].goal", Kind::Choice(GOALS), "What the campaign is for.").or(r#""retention""#),
+    key("campaign[].channel", Kind::Choices(CHANNELS), "Channels, in order of preference.").required(),
+    key("campaign[].offer", Kind::Text { empty: true }, "Name of the offer.").or(r#""""#),
+    key("campaign[].product_line", Kind::Text { empty: true }, "What it sells; consent is checked against it.")
+        .or(r#""""#),
+    key("campaign[].priority", whole(i64::MIN, i64::MAX), "Order between campaigns; 1 = first.").or("2"),
+    key(
+        "campaign[].value",
+        Kind::Expression { empty: true },
+        "SQL expression over the customers table: the gain expected of one contact. The highest come first; \"\" = \
+         all are equal.",
+    )
+    .or(r#""""#),
+    key("campaign[].starts_on", Kind::Day, "First day with a list; \"\" = always.").or(r#""""#),
+    key("campaign[].ends_on", Kind::Day, "Last day with a list; \"\" = always.").or(r#""""#),
+    key("campaign[].max_contacts", whole(0, i64::MAX), "Most customers of one run; 0 = no limit.").or("0"),
+    key(
+        "campaign[].repeat_days",
+        whole(0, 36_525),
+        "For so many days a customer is not listed again; 0 = never again.",
+    )
+    .or("0"),
+    key("campaign[].columns", Kind::Texts, "Columns of the list.")
+        .or(r#"["customer_id", "first_name", "email", "offer", "send_on"]"#),
+    key("campaign[].formats", Kind::Choices(&["csv"]), "Formats of the list.").or(r#"["csv"]"#),
+    key("contact_policy.salt", Kind::Text { empty: true }, "Salt of the draws of control groups.")
+        .or(r#""${CLIENTING_SALT:-}""#)
+        .secret(),
+    key(
+        "output.csv.profile",
+        Kind::Choice(&["spreadsheet", "machine"]),
+        "Whether cells that a spreadsheet would run as a formula are made safe, or everything stays as it is.",
+    )
+    .or(r#""spreadsheet""#),
+    key("output.csv.delimiter", Kind::Byte { empty: false }, "What parts the fields.").or(r#"",""#),
+    key("output.csv.bom", Kind::Bool, "Whether files begin with a byte-order mark, as spreadsheets like it.")
+        .or("true"),
+];
+
+/// Keys and sections that the contract has for later versions; told apart from misspelled ones.
+pub const LATER: &[&str] = &[
+    "project.country",
+    "project.memory_limit",
+    "engine",
+    "source[].max_age_days",
+    "source[].where",
+    "quality.row_count_tolerance",
+    "quality.row_count_stop",
+    "quality.suppression_max_age_hours",
+    "clv.model",
+    "clv.horizon_days",
+    "clv.discount_rate",
+    "clv.value",
+    "clv.holdout_days",
+    "clv.interval",
+    "clv.segment_by",
+    "loyalty",
+    "relationship",
+    "profitability",
+    "retention",
+    "cross_sell",
+    "campaign[].class",
+    "campaign[].cost_per_contact",
+    "campaign[].offer_cost",
+    "campaign[].send",
+    "campaign[].control_share",
+    "contact_policy.quiet_hours",
+    "contact_policy.global_holdout",
+    "contact_policy.household",
+    "contact_policy.min_group",
+    "contact_policy.team_weights",
+    "contact_policy.rule",
+    "output.parquet_compression",
+    "output.report",
+    "output.metrics",
+];
+
+/// The key of a path.
+#[must_use]
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The section of a path.
+#[must_use]
+pub fn find_section(path: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.path == path)
+}
+
+/// Keys that stand directly in a section.
+pub fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.section() == section)
+}
+
+/// Names of the keys and sections that stand directly in a section; `""` is the file itself.
+#[must_use]
+pub fn names_in(section: &str) -> Vec<&'static str> {
+    let sections = SECTIONS.iter().filter_map(|inner| {
+        let (outer, name) = inner.path.rsplit_once('.').unwrap_or(("", inner.path));
+        (outer == section).then(|| name.trim_end_matches("[]"))
+    });
+    keys_of(section).map(Key::name).chain(sections).collect()
+}
+
+/// How a section's header is written: `[rfm]`, `[[rfm.segment]]`, `the file` for `""`.
+#[must_use]
+pub fn header(section: &str) -> String {
+    match section.strip_suffix("[]") {
+        Some(name) => format!("[[{name}]]"),
+        None if section.is_empty() => "the config".to_owned(),
+        None => format!("[{}]", section.replace("[]", "")),
+    }
+}
+
+const fn section(path: &'static str, doc: &'static str) -> Section {
+    Section { path, doc }
+}
+
+const fn key(path: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { path, kind, default: None, required: false, secret: false, doc }
+}
+
+const fn whole(low: i64, high: i64) -> Kind {
+    Kind::Integer { low, high }
+}
+
+impl Key {
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}

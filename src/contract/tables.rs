@@ -1,0 +1,401 @@
+//! Every table that a run keeps or publishes.
+
+use super::column as c;
+use super::{Column, ColumnType, Contract, Table};
+
+macro_rules! table {
+    (
+        $(#[$meta:meta])*
+        $marker:ident = $name:literal v $version:literal $(sorted [$($sort:expr),*])? $(unique $unique:literal)?,
+        $doc:literal
+        { $($column:path : $kind:ident $($null:ident)?, $text:literal;)* }
+    ) => {
+        $(#[$meta])*
+        #[doc = $doc]
+        #[derive(Debug)]
+        pub enum $marker {}
+        impl Contract for $marker {
+            const TABLE: &'static Table = &Table {
+                name: $name,
+                version: $version,
+                columns: &[$(Column {
+                    name: $column,
+                    kind: ColumnType::$kind,
+                    nullable: table!(@null $($null)?),
+                    doc: $text,
+                }),*],
+                sorted_by: &[$($($sort),*)?],
+                unique: table!(@unique $($unique)?),
+                doc: $doc,
+            };
+        }
+    };
+    (@null null) => { true };
+    (@null) => { false };
+    (@unique $unique:literal) => { $unique };
+    (@unique) => { false };
+}
+
+table! { Transactions = "ledger/transactions" v 1,
+    "One accepted row of a transactions export, in delivery order."
+    {
+        c::SOURCE_KEY: UInt32 null, "dense key of the customer's identity; null: anonymous sale";
+        c::CUSTOMER_ID: Text null, "as exported; null: anonymous sale";
+        c::TRANSACTION_ID: Text null, "order or receipt; null: every row is an order of its own";
+        c::ORIGINAL_TRANSACTION_ID: Text null, "on refunds: the order that is taken back";
+        c::OCCURRED_AT: TimestampMs, "local time of the project's zone";
+        c::DAY: Date, "business day in the project's zone";
+        c::KIND: Text, "sale or refund";
+        c::AMOUNT: Money, "paid; at most 0 on refunds";
+        c::COST: Money null, "cost of the goods; at most 0 on refunds";
+        c::DISCOUNT: Money null, "information only";
+        c::QUANTITY: Quantity null, "pieces; at most 0 on refunds";
+        c::PRODUCT_ID: Text null, "product";
+        c::PRODUCT_LINE: Text null, "product line";
+        c::UNIT_ID: Text null, "store, branch, team";
+        c::CHANNEL: Text null, "channel of the sale, as exported";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line where the record starts";
+        c::VERSION: Text null, "version among rows of one key";
+    }
+}
+table! { Superseded = "ledger/superseded" v 1,
+    "One transaction row that lost to another version of its key; kept so that taking back a file brings it back."
+    {
+        c::SOURCE_KEY: UInt32 null, "as in ledger/transactions, and so on";
+        c::CUSTOMER_ID: Text null, "";
+        c::TRANSACTION_ID: Text null, "";
+        c::ORIGINAL_TRANSACTION_ID: Text null, "";
+        c::OCCURRED_AT: TimestampMs, "";
+        c::DAY: Date, "";
+        c::KIND: Text, "";
+        c::AMOUNT: Money, "";
+        c::COST: Money null, "";
+        c::DISCOUNT: Money null, "";
+        c::QUANTITY: Quantity null, "";
+        c::PRODUCT_ID: Text null, "";
+        c::PRODUCT_LINE: Text null, "";
+        c::UNIT_ID: Text null, "";
+        c::CHANNEL: Text null, "";
+        c::SOURCE: Text, "";
+        c::FILE_ID: UInt32, "";
+        c::LINE: UInt64, "";
+        c::VERSION: Text null, "";
+        c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
+    }
+}
+table! { CustomerMonth = "summary/customer_month" v 1 sorted [c::SOURCE_KEY] unique true,
+    "One key and month; adds up over months and keys, active days by OR."
+    {
+        c::SOURCE_KEY: UInt32, "dense key of the identity";
+        c::ACTIVE_DAYS: UInt32, "bit d-1 set: a sale on day d of the month";
+        c::N_ORDERS: Int, "sum over days of distinct (source, transaction_id) with a sale row";
+        c::N_ROWS: Int, "ledger rows";
+        c::REVENUE: Money, "sum of sales";
+        c::REFUNDS: Money, "sum of refunds, at most 0";
+        c::COST: Money, "sum of known costs";
+        c::N_COST_MISSING: Int, "sale rows without cost";
+        c::QUANTITY: Quantity, "sum of known quantities";
+        c::FIRST_DAY: Date null, "first purchase day of the month; null: none";
+        c::LAST_DAY: Date null, "last purchase day of the month";
+        c::FIRST_DAY_NET: Money null, "net revenue of the first purchase day";
+    }
+}
+table! { CustomerMonthBy = "summary/customer_month_by" v 1
+    sorted [c::SOURCE_KEY, c::DIMENSION, c::VALUE] unique true,
+    "One key, month, dimension and value; orders are those that contain the value and are never summed over values."
+    {
+        c::SOURCE_KEY: UInt32, "dense key of the identity";
+        c::DIMENSION: Text, "line, unit or channel";
+        c::VALUE: Text, "its value";
+        c::ACTIVE_DAYS: UInt32, "as in summary/customer_month, and so on";
+        c::N_ORDERS: Int, "";
+        c::N_ROWS: Int, "";
+        c::REVENUE: Money, "";
+        c::REFUNDS: Money, "";
+        c::COST: Money, "";
+        c::N_COST_MISSING: Int, "";
+        c::QUANTITY: Quantity, "";
+        c::FIRST_DAY: Date null, "";
+        c::LAST_DAY: Date null, "";
+        c::FIRST_DAY_NET: Money null, "";
+    }
+}
+table! { Keys = "register/keys" v 1 sorted [c::SOURCE_KEY] unique true,
+    "One identity of a customer in a source's numbering."
+    {
+        c::SOURCE_KEY: UInt32, "dense, in order of arrival";
+        c::ID_SPACE: Text, "numbering";
+        c::SOURCE_ID: Text, "id in it";
+    }
+}
+table! { Files = "register/files" v 1 sorted [c::FILE_ID] unique true,
+    "One delivered file."
+    {
+        c::FILE_ID: UInt32, "dense, in order of arrival";
+        c::SOURCE: Text, "name of the source";
+        c::PATH: Text, "absolute path";
+        c::BYTES: UInt64, "size as delivered";
+        c::MODIFIED: TimestampMs, "modification time, UTC";
+        c::HASH: Text, "SHA-256 of the content as delivered";
+        c::FINGERPRINT: Text, "SHA-256 of how it was parsed";
+        c::ARRIVED_RUN: Text, "run that read it";
+        c::ARRIVAL: UInt32, "number of that run among all of the lake, rising";
+        c::ACTIVE: Bool, "false: another delivery took its place";
+        c::N_READ: UInt64, "records read";
+        c::N_QUARANTINED: UInt64, "records quarantined";
+        c::HEADER: Text, "its column names, one per line";
+    }
+}
+table! { RowKeys = "register/row_keys" v 1,
+    "One version of a keyed transaction row."
+    {
+        c::HASH: Hash128, "xxh3-128 of source and key cells";
+        c::MONTH: Text null, "month of the ledger where the row lies or would lie; null: a deletion";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "line in it";
+        c::VERSION: Text null, "version";
+        c::DELETED: Bool, "takes the row with this key away";
+    }
+}
+table! { ContactRows = "register/contact_rows" v 1,
+    "One accepted row of a contacts export."
+    {
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line";
+        c::ROW_KEY: Text null, "key cells, for versions; null: always new";
+        c::VERSION: Text null, "version: as mapped, else updated_at";
+        c::CONTENT: Hash128, "xxh3-128 of the row as typed";
+        c::DELETED: Bool, "takes the row with this key away";
+        c::ID_SPACE: Text, "numbering of source_id";
+        c::SOURCE_ID: Text null, "the source's own customer number";
+        c::PERSON: Text, "the columns as typed, a JSON object of text";
+        c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
+        c::CONSENTS: Text, "status by channel, a JSON object";
+        c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
+        c::ABSENT_SINCE: Date null, "day from which a full list lacked it";
+    }
+}
+table! { RegisterCustomers = "register/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
+    "One customer that a contact export names."
+    {
+        c::CUSTOMER_ID: Text, "persistent id";
+        c::FIRST_NAME: Text null, "first name";
+        c::LAST_NAME: Text null, "last name";
+        c::STREET: Text null, "street and number";
+        c::POSTAL_CODE: Text null, "postal code";
+        c::CITY: Text null, "city";
+        c::COUNTRY: Text null, "as exported";
+        c::BIRTH_DATE: Date null, "day of birth";
+        c::LANGUAGE: Text null, "as exported";
+        c::HOUSEHOLD_ID: Text null, "as exported";
+        c::COMPANY: Text null, "company";
+        c::PARTNER: Bool null, "helps to develop the offer";
+        c::EMPLOYEE: Bool null, "on the staff";
+        c::CREATED_AT: TimestampMs null, "made in the source";
+        c::JOINED_ON: Date null, "joined the programme";
+        c::CONTRACT_UNTIL: Date null, "end of the contract";
+        c::CLOSED_AT: Date null, "account closed";
+        c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
+        c::CONSENTS: Text, "status by channel, a JSON object";
+        c::SOURCE: Text, "source of the row";
+    }
+}
+table! { Identities = "register/identities" v 1 sorted [c::CUSTOMER_ID, c::ID_SPACE, c::SOURCE_ID] unique true,
+    "One identity of one customer."
+    {
+        c::CUSTOMER_ID: Text, "persistent id";
+        c::ID_SPACE: Text, "numbering";
+        c::SOURCE_ID: Text, "id in it";
+        c::SOURCE_KEY: UInt32 null, "dense key; null: no transaction of it yet";
+        c::SINCE: Date null, "first purchase day; null: none";
+        c::LINKED_BY: Text, "how it came to this customer";
+    }
+}
+table! { ContactPoints = "register/contact_points" v 1 sorted [c::CUSTOMER_ID, c::KIND],
+    "One address of one customer, usable or not."
+    {
+        c::CUSTOMER_ID: Text, "persistent id";
+        c::KIND: Text, "email, phone or post";
+        c::CANONICAL: Text null, "usable form; null: refused";
+        c::RAW: Text, "as exported";
+        c::MATCH_KEY: Text null, "for identity only";
+        c::SOURCE: Text, "source of the row";
+        c::REASON: Text null, "why it is refused";
+    }
+}
+table! { Listings = "register/listings" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID, c::AS_OF] unique true,
+    "One customer in one written list."
+    {
+        c::CAMPAIGN: Text, "campaign";
+        c::CUSTOMER_ID: Text, "customer";
+        c::AS_OF: Date, "day of the list";
+        c::CHANNEL: Text, "channel";
+        c::SEND_ON: Date, "first day to send";
+    }
+}
+table! { Quarantine = "quarantine" v 1,
+    "One fault of one record that is still open."
+    {
+        c::FILE: Text, "path of the file";
+        c::LINE: UInt64, "1-based physical line where the record starts";
+        c::RECORD: UInt64, "1-based number of the record in its file, header not counted";
+        c::COLUMN: Text null, "contract column";
+        c::REASON: Text, "kind of the fault";
+        c::VALUE: Text null, "the cell; masked for personal columns";
+        c::RAW: Binary, "the record as read";
+        c::RUN_ID: Text, "arrival number of the run that met it";
+        c::FILE_ID: UInt32, "register/files";
+    }
+}
+table! { Customers = "tables/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
+    "One customer: everyone in the register and everyone with a ledger row up to as_of."
+    {
+        c::CUSTOMER_ID: Text, "persistent id";
+        c::HOUSEHOLD_ID: Text null, "household, as exported";
+        c::COUNTRY: Text null, "as exported";
+        c::IS_EMPLOYEE: Bool null, "on the staff";
+        c::FIRST_DAY: Date null, "first purchase day";
+        c::LAST_DAY: Date null, "last purchase day";
+        c::N_ORDERS: Int, "orders";
+        c::N_ACTIVE_DAYS: Int, "purchase days";
+        c::REVENUE: Money, "sum of sales";
+        c::REFUNDS: Money, "sum of refunds, at most 0";
+        c::NET_REVENUE: Money, "revenue + refunds";
+        c::COST: Money null, "null if any sale lacks it";
+        c::MARGIN: Money null, "net revenue - cost";
+        c::RECENCY_DAYS: Int null, "as_of - last_day";
+        c::TENURE_DAYS: Int null, "as_of - first_day";
+        c::N_LINES_OWNED: Int, "product lines with a sale";
+        c::MAIN_LINE: Text null, "line of the largest net revenue, ties by name";
+        c::MAIN_UNIT: Text null, "unit of the largest net revenue, ties by name";
+        c::MAIN_CHANNEL: Text null, "channel of the largest net revenue, ties by name";
+        c::NET_REVENUE_365: Money, "net revenue of the last 365 days";
+        c::TREND: Float null, "net revenue of the last 182 days over the 182 before, - 1; null unless the latter is > 0";
+        c::RFM_R: UInt8 null, "recency score, 1 = worst";
+        c::RFM_F: UInt8 null, "frequency score";
+        c::RFM_M: UInt8 null, "monetary score";
+        c::RFM_SCORE: Text null, "the three together";
+        c::RFM_SEGMENT: Text null, "named cell";
+        c::CLV_X: Int null, "repeat purchase days";
+        c::CLV_T_X: Float null, "last - first purchase day, in units of clv.unit_days";
+        c::CLV_T: Float null, "as_of - first purchase day, in the same units";
+        c::SEGMENTS: TextList, "segments in config order";
+    }
+}
+table! { Segments = "tables/segments" v 1 sorted [c::SEGMENT, c::CUSTOMER_ID] unique true,
+    "One membership."
+    {
+        c::SEGMENT: Text, "segment";
+        c::CUSTOMER_ID: Text, "customer";
+        c::SINCE: Date, "as_of of the first published run in an unbroken row that had it";
+        c::REASON: Text, "the values that the predicate saw";
+    }
+}
+table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] unique true,
+    "One segment."
+    {
+        c::SEGMENT: Text, "segment";
+        c::N_CUSTOMERS: Int, "members";
+        c::SHARE: Share, "of all customers";
+        c::NET_REVENUE: Money, "sum over members";
+        c::MARGIN: Money null, "sum over members; null if one's is";
+        c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail and, where mapped, consent; null: no contacts source";
+        c::N_ENTERED: Int null, "entered since the newest published run of an earlier as_of; null: no such run";
+        c::N_LEFT: Int null, "left since then";
+    }
+}
+table! { SegmentMoves = "tables/segment_moves" v 1 sorted [c::CUSTOMER_ID, c::SEGMENT] unique true,
+    "One move since the newest published run of an earlier as_of."
+    {
+        c::CUSTOMER_ID: Text, "customer";
+        c::SEGMENT: Text, "segment";
+        c::MOVE: Text, "entered or left";
+        c::REASON: Text, "the values that changed";
+    }
+}
+table! { RfmGrid = "tables/rfm_grid" v 1 sorted [c::RFM_R, c::RFM_F, c::RFM_M] unique true,
+    "One occupied cell."
+    {
+        c::RFM_R: UInt8, "recency score";
+        c::RFM_F: UInt8, "frequency score";
+        c::RFM_M: UInt8, "monetary score";
+        c::N_CUSTOMERS: Int, "customers in it";
+        c::NET_REVENUE: Money, "their net revenue";
+    }
+}
+table! { RfmCuts = "tables/rfm_cuts" v 1 sorted [c::MEASURE, c::BIN] unique true,
+    "One bin of one measure."
+    {
+        c::MEASURE: Text, "r in days, f in orders or days, m in major units";
+        c::BIN: UInt8, "score";
+        c::LOW: Float null, "least value met in it; null: empty";
+        c::HIGH: Float null, "greatest value met in it";
+        c::N_CUSTOMERS: Int, "customers in it";
+    }
+}
+table! { Cohorts = "tables/cohorts" v 1 sorted [c::COHORT_MONTH, c::AGE_MONTHS] unique true,
+    "One cohort of first purchase month at one age; unobserved cells are absent."
+    {
+        c::COHORT_MONTH: Date, "first day of the month of the first purchase";
+        c::AGE_MONTHS: Int, "months since";
+        c::N_CUSTOMERS: Int, "customers of the cohort";
+        c::N_ACTIVE: Int, "of them with a purchase day in that month";
+        c::NET_REVENUE: Money, "net revenue in that month";
+    }
+}
+table! { Candidates = "tables/candidates" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID] unique true,
+    "One customer considered for one campaign."
+    {
+        c::CAMPAIGN: Text, "campaign";
+        c::CUSTOMER_ID: Text, "customer";
+        c::SEGMENT: Text, "first of the campaign's segments that has the customer";
+        c::CHANNEL: Text null, "channel chosen; null: none possible";
+        c::SEND_ON: Date null, "first day to send; null: refused";
+        c::PRIORITY: Int, "of the campaign, 1 = first";
+        c::VALUE: Float null, "expected gain by the campaign's expression";
+        c::VERDICT: Text, "accepted or refused";
+        c::REASON: Text, "why";
+        c::RULE: Text null, "the rule of the config that decided";
+        c::BLOCKING: Text null, "what filled it";
+    }
+}
+table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
+    "One gate."
+    {
+        c::GATE: Text, "name of the gate";
+        c::SOURCE: Text null, "source; null: the whole run";
+        c::VALUE: Float null, "measured; null: not checked";
+        c::WARN: Float null, "warns above; null: never";
+        c::STOP: Float null, "stops above; null: never";
+        c::VERDICT: Text, "passed, warned, stopped, accepted or not_checked";
+    }
+}
+
+/// Every table, kept ones first.
+pub const ALL: &[&Table] = &[
+    Transactions::TABLE,
+    Superseded::TABLE,
+    CustomerMonth::TABLE,
+    CustomerMonthBy::TABLE,
+    Keys::TABLE,
+    Files::TABLE,
+    RowKeys::TABLE,
+    ContactRows::TABLE,
+    RegisterCustomers::TABLE,
+    Identities::TABLE,
+    ContactPoints::TABLE,
+    Listings::TABLE,
+    Quarantine::TABLE,
+    Customers::TABLE,
+    Segments::TABLE,
+    SegmentSummary::TABLE,
+    SegmentMoves::TABLE,
+    RfmGrid::TABLE,
+    RfmCuts::TABLE,
+    Cohorts::TABLE,
+    Candidates::TABLE,
+    Quality::TABLE,
+];

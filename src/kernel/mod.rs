@@ -1,0 +1,9 @@
+//! Kernels: plain functions over slices and plain parameter structs. They know no files, no config, no frames.
+
+pub mod calendar;
+pub mod number;
+pub mod text;
+pub mod csv;
+pub mod versions;
+pub mod accumulate;
+pub mod rfm;

@@ -1,0 +1,120 @@
+//! The night: the only place that knows all stages.
+
+mod night;
+mod reports;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+pub use self::reports::{
+    CheckReport, CheckedSource, PlanReport, PlannedFile, PublishReport, RunLine, check, list_runs, plan,
+    publish_run, show_run,
+};
+
+use self::session::Session;
+use crate::config::Config;
+use crate::error::Result;
+use crate::error::Warning;
+use crate::run::context::{Accept, Context};
+use crate::run::event::Listeners;
+use crate::run::event::Stage;
+use crate::stage::{campaigns, features, ingest, models, outputs, register, segments, summarise};
+
+/// What the caller of a run asks for besides the config.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Gates let pass.
+    pub accepts: Vec<Accept>,
+    /// The day was given by `--as-of`, so that it may lie before the published one.
+    pub look_back: bool,
+    /// End with exit code 5 when nothing changed.
+    pub skip_unchanged: bool,
+    /// Hash every file, also those whose size and time did not change.
+    pub rehash: bool,
+}
+
+/// Runs a night and gives the process's exit code; how it ended is told to the listeners and stands in the manifest.
+#[must_use]
+pub fn run(
+    config: Config,
+    config_warnings: Vec<Warning>,
+    options: Options,
+    interrupted: Arc<AtomicUsize>,
+    listeners: Listeners,
+) -> u8 {
+    session::run(config, config_warnings, options, interrupted, listeners)
+}
+
+/// The stages, one after another, with typed values between them.
+fn stages(context: &Context, session: &mut Session, options: &Options) -> Result<()> {
+    let predicates = segments::check(&context.config)?;
+    let plans = campaigns::check(&context.config)?;
+    session.write_manifest(context)?;
+
+    let mut ingested = session.stage(context, Stage::Ingest, |session| {
+        let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
+        let ingested = ingest::run(context, tables, accounts, options.rehash)?;
+        Ok((session::rows_of_ingest(&ingested), ingested))
+    })?;
+    let as_of = session.decide_day(context, &ingested.ledger, options)?;
+    session.take_ingested(context, &mut ingested)?;
+    session.stop_at_gates(context, options)?;
+
+    let register = session.stage(context, Stage::Register, |_| {
+        let rows = &ingested.contact_rows;
+        let channels = std::mem::take(&mut ingested.consent_channels);
+        let register = register::run(context, rows, &ingested.keys, channels)?;
+        Ok(((rows.len() as u64, register.contacts.len() as u64), register))
+    })?;
+    let summaries = session.stage(context, Stage::Summarise, |session| {
+        let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;
+        Ok(((summaries.rows_in, summaries.rows_out), summaries))
+    })?;
+    let rows_out = summaries.rows_out;
+    session.keep(summaries.entries);
+    let features = session.stage(context, Stage::Features, |_| {
+        let features = features::run(context, &ingested.ledger, &register, as_of)?;
+        Ok(((rows_out, features.customer_id.len() as u64), features))
+    })?;
+    night::after_features(context, session, &features, &register)?;
+    session.stop_at_gates(context, options)?;
+    let scored = session.stage(context, Stage::Models, |_| {
+        let scored = models::rfm::run(&context.config.rfm, &context.units, &features)?;
+        let n_scored = scored.scores.iter().flatten().count() as u64;
+        Ok(((features.customer_id.len() as u64, n_scored), scored))
+    })?;
+    let members = session.stage(context, Stage::Segments, |session| {
+        let customers = outputs::customers(context, &features, &scored, &register, &[])?;
+        let earlier = session.earlier(context, as_of)?;
+        let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
+        let names = outputs::names_by_row(&membership, customers.n_rows());
+        let customers = outputs::customers(context, &features, &scored, &register, &names)?;
+        let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
+        Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
+    })?;
+    let (customers, membership) = members;
+    let before = session.listings(context)?;
+    let listed = campaigns::Listed::from_batch(&before)?;
+    let inputs = campaigns::Inputs {
+        customers: &customers,
+        membership: &membership,
+        register: &register,
+        listed: &listed,
+        as_of,
+    };
+    let considered = session.stage(context, Stage::Campaigns, |session| {
+        if session.looks_back() {
+            return Ok(((0, 0), Vec::new()));
+        }
+        let considered = campaigns::run(context, &plans, &inputs)?;
+        let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
+        let n_accepted = considered.iter().map(campaigns::Considered::n_accepted).sum();
+        Ok(((n_candidates, n_accepted), considered))
+    })?;
+    session.stage(context, Stage::Outputs, |session| {
+        let results =
+            night::Results { features: &features, scored: &scored, considered: &considered, inputs: &inputs };
+        night::write(context, session, &results, &ingested, &before)
+    })
+}

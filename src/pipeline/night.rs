@@ -1,0 +1,137 @@
+//! The parts of a night between stages: gates on customers, and the writing of every table.
+
+use arrow_array::{Array, RecordBatch};
+
+use super::session::Session;
+use crate::contract::tables::Listings;
+use crate::contract::{Contract, column as c, read};
+use crate::error::{Result, Warning};
+use crate::run::context::Context;
+use crate::run::manifest::Gate;
+use crate::stage::campaigns::{self, Considered, Inputs};
+use crate::stage::features::Features;
+use crate::stage::ingest::Ingested;
+use crate::stage::models::rfm::Scored;
+use crate::stage::outputs;
+use crate::stage::register::{self, Register};
+
+/// What the stages found.
+pub(super) struct Results<'a> {
+    pub(super) features: &'a Features,
+    pub(super) scored: &'a Scored,
+    pub(super) considered: &'a [Considered],
+    pub(super) inputs: &'a Inputs<'a>,
+}
+
+/// Accounts and gates that need the customers.
+pub(super) fn after_features(
+    context: &Context,
+    session: &mut Session,
+    features: &Features,
+    register: &Register,
+) -> Result<()> {
+    let mut n_after = 0;
+    for account in &mut session.manifest.accounting {
+        account.after_as_of = features.after_as_of.get(&account.source).copied().unwrap_or(0);
+        n_after += account.after_as_of;
+    }
+    session.manifest.n_after_as_of = Some(n_after);
+    if n_after > 0 {
+        let what = "transactions are dated after as_of: they are kept and take no part in this run";
+        context.warn(
+            Warning::new("rows_after_as_of", what)
+                .times(n_after)
+                .hint("see whether as_of and timezone are right"),
+        );
+    }
+    session.manifest.gates.push(unmatched(context, features, register));
+    Ok(())
+}
+
+/// Share of buyers whom no contact export names.
+fn unmatched(context: &Context, features: &Features, register: &Register) -> Gate {
+    let quality = &context.config.quality;
+    let name = "unmatched_customers";
+    let mut gate = Gate {
+        name: name.to_owned(),
+        source: None,
+        value: None,
+        warn: Some(quality.unmatched_customers_warn),
+        stop: (quality.unmatched_customers_stop < 1.0).then_some(quality.unmatched_customers_stop),
+        action: "stop".to_owned(),
+        verdict: "not_checked".to_owned(),
+        accepted_by_reason: None,
+        what: "there is no contacts source".to_owned(),
+    };
+    if !register.has_contacts {
+        return gate;
+    }
+    let buyers: Vec<&String> = features
+        .customer_id
+        .iter()
+        .zip(&features.total)
+        .filter(|(_, sums)| sums.days.is_some())
+        .map(|(id, _)| id)
+        .collect();
+    let n_unmatched = buyers.iter().filter(|id| !register.contacts.contains_key(**id)).count();
+    #[expect(clippy::cast_precision_loss, reason = "a share for a gate")]
+    let share = n_unmatched as f64 / buyers.len().max(1) as f64;
+    gate.value = Some(share);
+    gate.what = format!("{n_unmatched} of {} buyers stand in no contact export", buyers.len());
+    gate.verdict = "passed".to_owned();
+    if gate.stop.is_some_and(|stop| share > stop) {
+        let reason = context.accepted(name, None).map(str::to_owned);
+        gate.verdict = if reason.is_some() { "accepted" } else { "stopped" }.to_owned();
+        gate.accepted_by_reason = reason;
+    } else if share > quality.unmatched_customers_warn {
+        gate.verdict = "warned".to_owned();
+        context.warn(
+            Warning::new("unmatched_customers", gate.what.clone())
+                .hint("they can be in no list; see whether the contact export is complete"),
+        );
+    }
+    gate
+}
+
+/// Writes register, tables and lists.
+pub(super) fn write(
+    context: &Context,
+    session: &mut Session,
+    results: &Results<'_>,
+    ingested: &Ingested,
+    listings_before: &RecordBatch,
+) -> Result<((u64, u64), ())> {
+    let Inputs { customers, membership, register, as_of, .. } = results.inputs;
+    let batch = customers.batch();
+    let tables = register::tables(context, register, &ingested.keys, &results.features.first_day_of_key)?;
+    for (table, batch) in register::batches(&tables) {
+        session.keep([context.write(table, &table.file(), std::slice::from_ref(batch))?]);
+    }
+    let listings = if session.looks_back() {
+        listings_before.clone()
+    } else {
+        campaigns::listings(context, listings_before, results.considered, results.inputs)?.batch().clone()
+    };
+    session.keep([context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?]);
+    session.keep([
+        outputs::write(context, customers)?,
+        outputs::write(context, &outputs::segments(context, membership, batch)?)?,
+        outputs::write(context, &outputs::segment_summary(context, membership, batch, register)?)?,
+        outputs::write(context, &outputs::segment_moves(context, membership)?)?,
+        outputs::write(context, &outputs::rfm_grid(context, results.scored)?)?,
+        outputs::write(context, &outputs::rfm_cuts(context, results.scored)?)?,
+        outputs::write(context, &outputs::cohorts(context, results.features)?)?,
+        outputs::write(context, &outputs::candidates(context, results.considered, batch, *as_of)?)?,
+    ]);
+    let (lists, entries) = outputs::lists(context, results.considered, batch, register, *as_of)?;
+    let n_listed = lists.iter().map(|list| list.rows).sum();
+    session.manifest.lists = lists;
+    session.keep(entries);
+    session.write_quality(context)?;
+    let days = read::days(batch, c::LAST_DAY)?;
+    session.summary.n_customers = Some(batch.num_rows() as u64);
+    session.summary.n_buyers = Some((batch.num_rows() - days.null_count()) as u64);
+    session.summary.segments =
+        membership.segments.iter().map(|(name, members)| (name.clone(), members.len() as u64)).collect();
+    Ok(((batch.num_rows() as u64, n_listed), ()))
+}

@@ -1,0 +1,658 @@
+//! Around the stages: lock, lake, manifest, log, gates, publication, retention.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arrow_array::RecordBatch;
+
+use super::Options;
+use crate::config::{AsOf, Config};
+use crate::contract::Contract;
+use crate::contract::tables::Listings;
+use crate::error::{Code, Error, Result, Warning};
+use crate::kernel::calendar::{day_label, parse_day};
+use crate::run::context::{Clock, Context};
+use crate::run::event::{Event, Listener, Listeners, Stage, Summary};
+use crate::run::manifest::{
+    self, Accounting, ConfigEntry, Manifest, StageEntry, Status, TableEntry, WarningEntry,
+};
+use crate::stage::ingest::ledger::Ledger;
+use crate::stage::ingest::{self, Ingested};
+use crate::stage::segments::Earlier;
+use crate::stage::{features, outputs};
+use crate::store::lake::{self, Holder, Identity, Lake, RunId};
+use crate::store::retention::{self, Kept};
+use crate::store::{files, parquet};
+
+/// File of the event log in a run.
+const EVENTS: &str = "events.jsonl";
+
+/// A run on disk with what its manifest says.
+pub(super) struct Known {
+    pub(super) id: RunId,
+    pub(super) manifest: Manifest,
+}
+
+/// One night from lock to publication.
+pub(super) struct Session {
+    lake: Lake,
+    started: Instant,
+    /// Every run of the lake that has a manifest, by arrival.
+    history: Vec<Known>,
+    current: Option<RunId>,
+    /// Files of the run that this one starts from.
+    pub(super) parent_tables: Vec<TableEntry>,
+    /// Its accounts.
+    pub(super) parent_accounts: Vec<Accounting>,
+    pub(super) manifest: Manifest,
+    pub(super) summary: Summary,
+    id: Option<RunId>,
+    looks_back: bool,
+    skipped: bool,
+}
+
+/// Runs a night; see [`super::run`].
+pub(super) fn run(
+    config: Config,
+    config_warnings: Vec<Warning>,
+    options: Options,
+    interrupted: Arc<AtomicUsize>,
+    listeners: Listeners,
+) -> u8 {
+    let started = Instant::now();
+    let n_threads = config.project.threads;
+    let clock = match clock(&config.project.timezone) {
+        Ok(clock) => clock,
+        Err(error) => return refuse(&listeners, started, &error),
+    };
+    let pool = match rayon::ThreadPoolBuilder::new().num_threads(n_threads).build() {
+        Ok(pool) => pool,
+        Err(cause) => {
+            let error = Error::new(Code::Io, "cannot start the threads").caused_by(cause);
+            return refuse(&listeners, started, &error);
+        }
+    };
+    let mut context = Context::new(config, clock, options.accepts.clone(), interrupted, listeners);
+    let lake = Lake::at(&context.config.project.lake);
+    let holder = Holder { host: host(), process: std::process::id(), started_at: instant(clock.now_ms) };
+    let opened = lake.lock(&holder).and_then(|lock| {
+        let session = Session::open(&mut context, lake.clone(), started)?;
+        Ok((lock, session))
+    });
+    let (_lock, mut session) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let summary = failed_summary(started, &error);
+            let exit_code = summary.exit_code;
+            context.tell(&Event::RunFinished { summary: Box::new(summary) });
+            return exit_code;
+        }
+    };
+    context.tell(&Event::RunStarted {
+        project: context.config.project.name.clone(),
+        lake: context.config.project.lake.display().to_string(),
+        as_of: asked(&context.config),
+        threads: pool.current_num_threads(),
+    });
+    for warning in config_warnings {
+        context.warn(warning);
+    }
+    let result = pool.install(|| super::stages(&context, &mut session, &options));
+    let result = result.and_then(|()| session.publish(&context));
+    session.end(&context, result)
+}
+
+fn refuse(listeners: &Listeners, started: Instant, error: &Error) -> u8 {
+    let summary = failed_summary(started, error);
+    let exit_code = summary.exit_code;
+    listeners.tell(&Event::RunFinished { summary: Box::new(summary) });
+    exit_code
+}
+
+fn failed_summary(started: Instant, error: &Error) -> Summary {
+    Summary {
+        status: "failed".to_owned(),
+        exit_code: error.code.exit_code(),
+        seconds: started.elapsed().as_secs_f64(),
+        error: Some(error.to_string()),
+        ..Summary::default()
+    }
+}
+
+/// Reads the clock, once for the whole run.
+fn clock(zone: &str) -> Result<Clock> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    let today = jiff::Timestamp::from_millisecond(now_ms)
+        .ok()
+        .and_then(|now| now.in_tz(zone).ok())
+        .and_then(|now| parse_day(now.date().to_string().as_bytes()));
+    let today =
+        today.ok_or_else(|| Error::new(Code::Io, "the clock shows no day of the years 1970 to 2100"))?;
+    Ok(Clock { now_ms, today })
+}
+
+fn instant(now_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(now_ms).map(|now| now.to_string()).unwrap_or_default()
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn asked(config: &Config) -> String {
+    match config.project.as_of {
+        AsOf::Day(day) => day_label(day),
+        AsOf::Yesterday => "yesterday".to_owned(),
+        AsOf::Latest => "latest".to_owned(),
+    }
+}
+
+/// Records read, and rows of ledger and contacts after the night.
+pub(super) fn rows_of_ingest(ingested: &Ingested) -> (u64, u64) {
+    let read = ingested.accounting.iter().map(|account| account.read).sum();
+    let accepted = ingested.accounting.iter().map(|account| account.accepted).sum();
+    (read, accepted)
+}
+
+/// Every run with a readable manifest.
+pub(super) fn history(lake: &Lake) -> Result<Vec<Known>> {
+    let mut known = Vec::new();
+    for id in lake.runs()? {
+        let text = files::read_text_if_any(&lake.run_directory(&id).join(manifest::FILE))?;
+        if let Some(manifest) = text.as_deref().and_then(Manifest::from_json) {
+            known.push(Known { id, manifest });
+        }
+    }
+    known.sort_by_key(|known| known.manifest.arrival);
+    Ok(known)
+}
+
+/// The log: every event but progress, one JSON object a line.
+struct Log(Mutex<std::fs::File>);
+
+impl Listener for Log {
+    fn notice(&self, event: &Event) {
+        if matches!(event, Event::StageProgress { .. }) {
+            return;
+        }
+        if let (Ok(mut file), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
+            // A log that cannot be written does not end the night; the manifest tells the same.
+            drop(writeln!(file, "{line}"));
+        }
+    }
+}
+
+impl Session {
+    /// Opens the lake for a night: identity, published run, folder, log, first manifest.
+    fn open(context: &mut Context, lake: Lake, started: Instant) -> Result<Self> {
+        check_identity(&lake, &context.config)?;
+        let current = lake.current()?;
+        let mut history = history(&lake)?;
+        heal(&lake, current.as_ref(), &mut history)?;
+        let parent = match &current {
+            None => None,
+            Some(id) => Some(history.iter().find(|known| known.id == *id).ok_or_else(|| {
+                Error::new(Code::Io, "the published run has no readable manifest")
+                    .at(lake.run_directory(id))
+                    .hint("publish another run with `clienting runs publish ID`")
+            })?),
+        };
+        context.arrival = history.last().map_or(1, |known| known.manifest.arrival + 1);
+        context.parent = current.as_ref().map(|id| lake.run_directory(id));
+        context.work = lake.begin()?;
+        let log = files::open_to_append(&context.work.join(EVENTS))?;
+        context.listen(Box::new(Log(Mutex::new(log))));
+        let manifest = first_manifest(context, current.as_ref());
+        let parent_tables = parent.map(|known| known.manifest.tables.clone()).unwrap_or_default();
+        let parent_accounts = parent.map(|known| known.manifest.accounting.clone()).unwrap_or_default();
+        Ok(Self {
+            lake,
+            started,
+            history,
+            current,
+            parent_tables,
+            parent_accounts,
+            manifest,
+            summary: Summary::default(),
+            id: None,
+            looks_back: false,
+            skipped: false,
+        })
+    }
+
+    /// Whether the run speaks of a day before the published one.
+    pub(super) const fn looks_back(&self) -> bool {
+        self.looks_back
+    }
+
+    /// Adds files to the manifest.
+    pub(super) fn keep(&mut self, entries: impl IntoIterator<Item = TableEntry>) {
+        self.manifest.tables.extend(entries);
+    }
+
+    /// Runs a stage, timed and entered into the manifest; the closure gives (rows in, rows out) and its result.
+    pub(super) fn stage<T>(
+        &mut self,
+        context: &Context,
+        stage: Stage,
+        work: impl FnOnce(&mut Self) -> Result<((u64, u64), T)>,
+    ) -> Result<T> {
+        context.go_on()?;
+        let started = Instant::now();
+        if stage != Stage::Ingest {
+            // Ingest tells its own start, once it knows how much there is to read.
+            context.tell(&Event::StageStarted { stage, total_bytes: 0 });
+        }
+        let ((rows_in, rows_out), result) = work(self)?;
+        let elapsed = started.elapsed();
+        context.tell(&Event::StageFinished { stage, elapsed, rows_in, rows_out });
+        let mut warnings: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, warning) in context.warnings().iter().filter(|(of, _)| *of == stage) {
+            *warnings.entry(warning.code.to_owned()).or_default() += warning.count;
+        }
+        self.manifest.stages.push(StageEntry {
+            name: stage.name().to_owned(),
+            seconds: elapsed.as_secs_f64(),
+            rows_in,
+            rows_out,
+            quarantined: 0,
+            peak_memory_bytes: peak_memory_bytes(),
+            warnings,
+        });
+        self.write_manifest(context)?;
+        Ok(result)
+    }
+
+    /// Settles the day of the run and its name.
+    pub(super) fn decide_day(
+        &mut self,
+        context: &Context,
+        ledger: &Ledger,
+        options: &Options,
+    ) -> Result<i32> {
+        let today = context.clock.today;
+        let as_of = match context.config.project.as_of {
+            AsOf::Day(day) => day,
+            AsOf::Yesterday => today - 1,
+            AsOf::Latest => features::latest_day(context, ledger, today)?,
+        };
+        let published = self.current.as_ref().and_then(|id| parse_day(id.day.as_bytes()));
+        if let Some(published) = published.filter(|published| as_of < *published) {
+            self.looks_back = options.look_back;
+            if self.looks_back {
+                context.note(format!(
+                    "{} lies before the published {}: the run is kept beside, nothing is published",
+                    day_label(as_of),
+                    day_label(published)
+                ));
+            } else {
+                let what = format!("as_of falls from {} to {}", day_label(published), day_label(as_of));
+                context.warn(
+                    Warning::new("as_of_falls", what).hint("see whether rows were taken away by mistake"),
+                );
+            }
+        }
+        self.manifest.as_of = Some(day_label(as_of));
+        let id = self.lake.next_id(&day_label(as_of))?;
+        self.manifest.run_id = Some(id.to_string());
+        self.id = Some(id);
+        Ok(as_of)
+    }
+
+    /// Enters what ingest found and writes what bears the run's name.
+    pub(super) fn take_ingested(&mut self, context: &Context, ingested: &mut Ingested) -> Result<()> {
+        self.manifest.inputs.clone_from(&ingested.inputs);
+        self.manifest.accounting.clone_from(&ingested.accounting);
+        self.manifest.gates.append(&mut ingested.gates);
+        if let Some(stage) = self.manifest.stages.last_mut() {
+            stage.quarantined = ingested.accounting.iter().map(|account| account.quarantined).sum();
+        }
+        let run_id = self.manifest.run_id.clone().unwrap_or_default();
+        let parent_tables = std::mem::take(&mut self.parent_tables);
+        let entries = ingest::write_named(context, ingested, &run_id, &parent_tables);
+        self.parent_tables = parent_tables;
+        self.manifest.tables.append(&mut ingested.ledger.entries);
+        self.manifest.tables.append(&mut ingested.entries);
+        self.keep(entries?);
+        Ok(())
+    }
+
+    /// Ends the run if a gate stopped it; ends it with nothing to do if the caller asked for that and nothing changed.
+    pub(super) fn stop_at_gates(&mut self, context: &Context, options: &Options) -> Result<()> {
+        if options.skip_unchanged && self.is_unchanged() {
+            self.skipped = true;
+            return Err(Error::new(Code::NothingToDo, "nothing to do: same inputs, config and day"));
+        }
+        let stopped: Vec<String> = self
+            .manifest
+            .gates
+            .iter()
+            .filter(|gate| gate.verdict == "stopped")
+            .map(|gate| {
+                let of = gate.source.as_ref().map(|source| format!(":{source}")).unwrap_or_default();
+                format!("{}{of}: {}", gate.name, gate.what)
+            })
+            .collect();
+        if stopped.is_empty() {
+            return Ok(());
+        }
+        self.write_quality(context)?;
+        Err(Error::new(Code::GateFailed, stopped.join("; ")).hint(
+            "look at quarantine/ and tables/quality of the kept run; `--accept GATE:SOURCE=REASON` passes a gate once",
+        ))
+    }
+
+    fn is_unchanged(&self) -> bool {
+        let parent = self.current.as_ref().and_then(|id| self.history.iter().find(|known| known.id == *id));
+        parent.is_some_and(|parent| {
+            let same_inputs = self
+                .manifest
+                .inputs
+                .iter()
+                .all(|input| matches!(input.state.as_str(), "known" | "duplicate"))
+                && self.manifest.inputs.len() == parent.manifest.inputs.len();
+            same_inputs
+                && parent.manifest.config.hash == self.manifest.config.hash
+                && parent.manifest.as_of == self.manifest.as_of
+        })
+    }
+
+    /// The newest published run of an earlier day, for moves.
+    pub(super) fn earlier(&self, context: &Context, as_of: i32) -> Result<Option<Earlier>> {
+        let day = |known: &&Known| {
+            known
+                .manifest
+                .as_of
+                .as_deref()
+                .and_then(|day| parse_day(day.as_bytes()))
+                .is_some_and(|day| day < as_of)
+        };
+        let published = self.history.iter().rev().filter(|known| known.manifest.status == Status::Published);
+        let Some(known) = published.clone().find(day) else { return Ok(None) };
+        Earlier::read(context, &self.lake.run_directory(&known.id), rules_of(&known.manifest)).map(Some)
+    }
+
+    /// Listings of the newest run that was published, even if it was taken back.
+    pub(super) fn listings(&self, context: &Context) -> Result<RecordBatch> {
+        let newest = self.history.iter().rev().find(|known| known.manifest.status == Status::Published);
+        match newest {
+            Some(known) => {
+                let path = self.lake.run_directory(&known.id).join(Listings::TABLE.file());
+                parquet::read(&path, Listings::TABLE, &context.units, None)
+            }
+            None => Ok(Listings::TABLE.empty(&context.units)),
+        }
+    }
+
+    /// Writes `tables/quality`.
+    pub(super) fn write_quality(&mut self, context: &Context) -> Result<()> {
+        let table = outputs::quality(context, &self.manifest.gates)?;
+        let entry = outputs::write(context, &table)?;
+        self.keep([entry]);
+        Ok(())
+    }
+
+    /// Writes the manifest as it stands into the run's folder.
+    pub(super) fn write_manifest(&self, context: &Context) -> Result<()> {
+        files::replace(&context.work.join(manifest::FILE), self.manifest.to_json().as_bytes())
+    }
+
+    /// Gives the run its name and moves `current`.
+    ///
+    /// Until `current` names it the manifest says `running`: a crash in between leaves a run that nobody takes for
+    /// published. A crash right after the rename leaves a whole run that the next night marks ([`heal`]).
+    fn publish(&mut self, context: &Context) -> Result<()> {
+        context.go_on()?;
+        self.manifest.tables.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        self.enter_warnings(context);
+        self.write_manifest(context)?;
+        let id = self.id.clone().ok_or_else(|| Error::internal("a run without a name"))?;
+        let directory = self.lake.name_work(&id)?;
+        self.summary.directory = Some(directory.display().to_string());
+        if self.looks_back {
+            self.manifest.status = Status::LookBack;
+            return Ok(());
+        }
+        if self.lake.identity()?.is_none() {
+            self.lake.write_identity(&identity(&context.config))?;
+        }
+        self.lake.publish(&id)?;
+        self.manifest.status = Status::Published;
+        self.summary.current = Some(self.lake.root().join("current").display().to_string());
+        Ok(())
+    }
+
+    /// Closes the manifest, removes old runs, tells how it ended.
+    fn end(mut self, context: &Context, result: Result<()>) -> u8 {
+        let mut error = result.err();
+        self.manifest.status = match &error {
+            None => self.manifest.status,
+            Some(error) => match error.code {
+                Code::GateFailed => Status::GateFailed,
+                Code::Interrupted | Code::Terminated => Status::Interrupted,
+                _ => Status::Failed,
+            },
+        };
+        self.enter_warnings(context);
+        self.manifest.ended_at =
+            clock(&context.config.project.timezone).ok().map(|clock| instant(clock.now_ms));
+        self.manifest.exit_code = Some(error.as_ref().map_or(0, |error| error.code.exit_code()));
+        self.manifest.error = error.as_ref().map(ToString::to_string);
+        let closed = if self.skipped { files::remove_directory(&context.work) } else { self.close() };
+        let closed = closed.and_then(|()| self.retain(context));
+        if let (Err(failed), None) = (closed, &error) {
+            self.manifest.exit_code = Some(failed.code.exit_code());
+            error = Some(failed);
+        }
+        self.fill_summary(context, error.as_ref());
+        let exit_code = self.summary.exit_code;
+        context.tell(&Event::RunFinished { summary: Box::new(self.summary) });
+        exit_code
+    }
+
+    /// Writes the last manifest where the run lies, naming the folder of a run that failed.
+    fn close(&mut self) -> Result<()> {
+        let work = self.lake.work();
+        let directory = match &self.summary.directory {
+            Some(directory) => directory.into(),
+            None => {
+                let id = match self.id.clone() {
+                    Some(id) => id,
+                    None => self.lake.next_id(lake::UNDATED)?,
+                };
+                self.manifest.run_id = Some(id.to_string());
+                files::replace(&work.join(manifest::FILE), self.manifest.to_json().as_bytes())?;
+                let directory = self.lake.name_work(&id)?;
+                self.summary.directory = Some(directory.display().to_string());
+                directory
+            }
+        };
+        files::replace(&directory.join(manifest::FILE), self.manifest.to_json().as_bytes())
+    }
+
+    fn retain(&self, context: &Context) -> Result<()> {
+        let current = self.lake.current()?;
+        let kept: Vec<Kept> = history(&self.lake)?
+            .into_iter()
+            .map(|known| Kept {
+                current: current.as_ref() == Some(&known.id),
+                arrival: known.manifest.arrival,
+                as_of: known.manifest.as_of.as_deref().and_then(|day| parse_day(day.as_bytes())),
+                published: known.manifest.status == Status::Published,
+                id: known.id,
+            })
+            .collect();
+        for id in retention::plan(&kept, context.config.project.keep_runs) {
+            self.lake.remove(&id)?;
+        }
+        Ok(())
+    }
+
+    fn enter_warnings(&mut self, context: &Context) {
+        self.manifest.warnings = context
+            .warnings()
+            .into_iter()
+            .map(|(_, warning)| WarningEntry {
+                code: warning.code.to_owned(),
+                what: warning.what,
+                hint: warning.hint,
+                count: warning.count,
+            })
+            .collect();
+    }
+
+    fn fill_summary(&mut self, context: &Context, error: Option<&Error>) {
+        let status = serde_json::to_value(self.manifest.status).ok();
+        let summary = &mut self.summary;
+        summary.status = status.and_then(|status| status.as_str().map(str::to_owned)).unwrap_or_default();
+        summary.exit_code = self.manifest.exit_code.unwrap_or(1);
+        summary.run_id.clone_from(&self.manifest.run_id);
+        summary.as_of.clone_from(&self.manifest.as_of);
+        summary.seconds = self.started.elapsed().as_secs_f64();
+        summary.accounting.clone_from(&self.manifest.accounting);
+        summary.lists.clone_from(&self.manifest.lists);
+        let passed = |verdict: &str| matches!(verdict, "passed" | "not_checked");
+        summary.gates = self.manifest.gates.iter().filter(|gate| !passed(&gate.verdict)).cloned().collect();
+        summary.n_warnings = context.warnings().len() as u64;
+        summary.error = error.map(ToString::to_string);
+    }
+}
+
+/// A published run that a crash left marked as running is marked as what it is.
+fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) -> Result<()> {
+    let published = history.iter_mut().find(|known| Some(&known.id) == current);
+    if let Some(known) = published.filter(|known| known.manifest.status == Status::Running) {
+        known.manifest.status = Status::Published;
+        known.manifest.exit_code = Some(0);
+        let path = lake.run_directory(&known.id).join(manifest::FILE);
+        files::replace(&path, known.manifest.to_json().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Predicates by segment, as the manifest's config tells them.
+fn rules_of(manifest: &Manifest) -> BTreeMap<String, String> {
+    let text = |value: &serde_json::Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
+    manifest
+        .config
+        .values
+        .iter()
+        .filter_map(|entry| {
+            let key = text(entry, "key")?;
+            let name = key.strip_prefix("segment.")?.strip_suffix(".where")?;
+            Some((name.to_owned(), text(entry, "value")?))
+        })
+        .collect()
+}
+
+fn first_manifest(context: &Context, current: Option<&RunId>) -> Manifest {
+    let values: Vec<serde_json::Value> = context
+        .config
+        .effective
+        .iter()
+        .filter_map(|effective| serde_json::to_value(effective).ok())
+        .collect();
+    // The hash tells whether two runs were configured alike, wherever the values came from and however many threads
+    // worked: neither shows in a table.
+    let compared: Vec<(&str, &serde_json::Value)> = context
+        .config
+        .effective
+        .iter()
+        .filter(|effective| effective.key != "project.threads")
+        .map(|effective| (effective.key.as_str(), &effective.value))
+        .collect();
+    let hash = files::hash_bytes(serde_json::to_string(&compared).unwrap_or_default().as_bytes());
+    Manifest {
+        format: manifest::FORMAT,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: None,
+        arrival: context.arrival,
+        as_of: None,
+        started_at: instant(context.clock.now_ms),
+        ended_at: None,
+        status: Status::Running,
+        exit_code: None,
+        parent_run: current.map(ToString::to_string),
+        config: ConfigEntry { hash, values },
+        inputs: Vec::new(),
+        stages: Vec::new(),
+        accounting: Vec::new(),
+        n_after_as_of: None,
+        tables: Vec::new(),
+        models: Vec::new(),
+        gates: Vec::new(),
+        lists: Vec::new(),
+        erasures: Vec::new(),
+        warnings: Vec::new(),
+        error: None,
+    }
+}
+
+/// What a lake made with this config is.
+fn identity(config: &Config) -> Identity {
+    let spaces: std::collections::BTreeSet<String> =
+        config.sources.iter().map(|source| source.id_space.clone()).collect();
+    let keys = [
+        ("report_key", &config.privacy.report_key),
+        ("salt", &config.contact_policy.salt),
+        ("suppression_key", &config.privacy.suppression_key),
+    ];
+    let fingerprint = |name: &str, key: &str| files::hash_bytes(format!("clienting {name} {key}").as_bytes());
+    Identity {
+        format: lake::FORMAT,
+        project: config.project.name.clone(),
+        currency: config.project.currency.code.clone(),
+        timezone: config.project.timezone.clone(),
+        id_spaces: spaces.into_iter().collect(),
+        key_fingerprints: keys
+            .into_iter()
+            .filter(|(_, key)| !key.is_empty())
+            .map(|(name, key)| (name.to_owned(), fingerprint(name, key).chars().take(16).collect()))
+            .collect(),
+    }
+}
+
+/// A lake made with another config is refused, naming both.
+pub(super) fn check_identity(lake: &Lake, config: &Config) -> Result<()> {
+    let Some(made) = lake.identity()? else { return Ok(()) };
+    let wanted = identity(config);
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, made: &str, wanted: &str| {
+        if made != wanted {
+            differences.push(format!("{what} {made:?}, the config says {wanted:?}"));
+        }
+    };
+    compare("format", &made.format.to_string(), &wanted.format.to_string());
+    compare("project", &made.project, &wanted.project);
+    compare("currency", &made.currency, &wanted.currency);
+    compare("timezone", &made.timezone, &wanted.timezone);
+    // One numbering makes ids bare, several make them `space:id`; going from one to the other would rename everybody.
+    if (made.id_spaces.len() > 1) != (wanted.id_spaces.len() > 1) {
+        compare("id_spaces", &made.id_spaces.join(", "), &wanted.id_spaces.join(", "));
+    }
+    for (name, print) in &made.key_fingerprints {
+        let wanted = wanted.key_fingerprints.get(name).map_or("none", String::as_str);
+        if name != "report_key" {
+            compare(&format!("fingerprint of {name}"), print, wanted);
+        }
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let what = format!("the lake was made with {}", differences.join("; "));
+    Err(Error::new(Code::LakeMismatch, what)
+        .at(lake.root())
+        .hint("undo the change, or name a new folder with project.lake"))
+}
+
+/// Peak resident memory of this process; `None` where the system does not tell.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = files::read_text_if_any(Path::new("/proc/self/status")).ok()??;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,195 @@
+//! What every stage is given: config, day, clock, threads, ears, and the two folders it may work between.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow_array::RecordBatch;
+
+use super::event::{Event, Listeners, Stage};
+use super::manifest::TableEntry;
+use crate::config::Config;
+use crate::contract::{Table, Units};
+use crate::error::{Code, Error, Result, Warning};
+use crate::store::{files, parquet};
+
+/// The clock, read once at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub now_ms: i64,
+    /// Calendar day in the project's zone, days since 1970-01-01.
+    pub today: i32,
+}
+
+/// A gate that the caller lets pass once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// Gate.
+    pub gate: String,
+    /// Source; `None`: whatever source.
+    pub source: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Accept {
+    /// Reads `GATE[:source]=REASON`; `None` when gate or reason is missing.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, reason) = text.split_once('=')?;
+        let (gate, source) = match name.split_once(':') {
+            Some((gate, source)) => (gate, Some(source.trim().to_owned())),
+            None => (name, None),
+        };
+        let (gate, reason) = (gate.trim().to_owned(), reason.trim().to_owned());
+        (!gate.is_empty() && !reason.is_empty()).then_some(Self { gate, source, reason })
+    }
+}
+
+/// The context of a run.
+#[derive(Debug)]
+pub struct Context {
+    /// Effective config.
+    pub config: Config,
+    /// Currency and its decimals.
+    pub units: Units,
+    /// The clock at the start.
+    pub clock: Clock,
+    /// Gates let pass.
+    pub accepts: Vec<Accept>,
+    /// Folder of the run under construction.
+    pub work: PathBuf,
+    /// Folder of the published run that this one starts from.
+    pub parent: Option<PathBuf>,
+    /// Number of this run among all of the lake.
+    pub arrival: u64,
+    /// Number of the signal that asked the run to end; 0 = none.
+    pub interrupted: Arc<AtomicUsize>,
+    listeners: Listeners,
+    warnings: Mutex<Vec<(Stage, Warning)>>,
+    stage: Mutex<Stage>,
+}
+
+/// Signal number of an interrupt.
+const SIGINT: usize = 2;
+
+impl Context {
+    /// A context at the start of a run.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        clock: Clock,
+        accepts: Vec<Accept>,
+        interrupted: Arc<AtomicUsize>,
+        listeners: Listeners,
+    ) -> Self {
+        let units = Units {
+            currency: config.project.currency.code.clone(),
+            exponent: config.project.currency.exponent,
+        };
+        Self {
+            config,
+            units,
+            clock,
+            accepts,
+            work: PathBuf::new(),
+            parent: None,
+            arrival: 0,
+            interrupted,
+            listeners,
+            warnings: Mutex::new(Vec::new()),
+            stage: Mutex::new(Stage::Ingest),
+        }
+    }
+
+    /// Tells everybody.
+    pub fn tell(&self, event: &Event) {
+        if let Event::StageStarted { stage, .. } = event
+            && let Ok(mut current) = self.stage.lock()
+        {
+            *current = *stage;
+        }
+        self.listeners.tell(event);
+    }
+
+    /// Adds somebody to tell.
+    pub fn listen(&mut self, listener: Box<dyn super::event::Listener>) {
+        self.listeners.add(listener);
+    }
+
+    /// Tells a warning and keeps it for the manifest.
+    pub fn warn(&self, warning: Warning) {
+        self.listeners.tell(&Event::Warning { warning: warning.clone() });
+        let stage = self.stage.lock().map_or(Stage::Ingest, |stage| *stage);
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push((stage, warning));
+        }
+    }
+
+    /// Tells a note.
+    pub fn note(&self, text: impl Into<String>) {
+        self.listeners.tell(&Event::Note { text: text.into() });
+    }
+
+    /// Warnings so far, with the stage that met them.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(Stage, Warning)> {
+        self.warnings.lock().map(|warnings| warnings.clone()).unwrap_or_default()
+    }
+
+    /// Reason for which a gate of this name and source is let pass.
+    #[must_use]
+    pub fn accepted(&self, gate: &str, source: Option<&str>) -> Option<&str> {
+        let fits = |accept: &&Accept| {
+            accept.gate == gate && (accept.source.is_none() || accept.source.as_deref() == source)
+        };
+        self.accepts.iter().find(fits).map(|accept| accept.reason.as_str())
+    }
+
+    /// Folder of the parent run, if there is one.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Path> {
+        self.parent.as_deref()
+    }
+
+    /// Writes a file of the run under construction and gives its entry for the manifest.
+    ///
+    /// # Errors
+    /// `Io`; `Internal` when a batch is not of the table.
+    pub fn write(&self, table: &Table, inside_run: &str, batches: &[RecordBatch]) -> Result<TableEntry> {
+        let written = parquet::write(&self.work, inside_run, table, &self.units, batches)?;
+        Ok(TableEntry {
+            name: table.name.to_owned(),
+            path: inside_run.to_owned(),
+            rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+            hash: written.hash,
+            columns: table.columns.iter().map(|column| column.name.to_owned()).collect(),
+        })
+    }
+
+    /// Reads a table of the parent run; without rows when there is no parent, or it had no such file.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn read_parent(&self, table: &Table) -> Result<RecordBatch> {
+        match self.parent() {
+            Some(parent) if files::exists(&parent.join(table.file())) => {
+                parquet::read(&parent.join(table.file()), table, &self.units, None)
+            }
+            _ => Ok(table.empty(&self.units)),
+        }
+    }
+
+    /// Asked between units of work: has somebody ended the run?
+    ///
+    /// # Errors
+    /// `Interrupted` or `Terminated`.
+    pub fn go_on(&self) -> Result<()> {
+        match self.interrupted.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            SIGINT => Err(Error::new(Code::Interrupted, "interrupted")),
+            _ => Err(Error::new(Code::Terminated, "terminated")),
+        }
+    }
+}

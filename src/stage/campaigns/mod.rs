@@ -1,0 +1,407 @@
+//! Segments → candidates, each with a verdict and its reason → target lists.
+//!
+//! First form: contact point and consent as exported, exclusions, what was listed before, capacity. A customer stands
+//! once per campaign, in the first of the campaign's segments that has it.
+
+pub mod list;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use arrow_array::RecordBatch;
+
+use super::expression::{Expression, Site, Wanted};
+use super::register::{Contact, Register};
+use super::segments::Membership;
+use crate::config::{Campaign, Channel, Config};
+use crate::contract::tables::{Customers, Listings};
+use crate::contract::{Checked, Contract, column as c, read};
+use crate::error::{Result, Warning};
+use crate::kernel::calendar::day_label;
+use crate::run::context::Context;
+
+/// Checked value expressions and list columns, in config order.
+#[derive(Debug)]
+pub struct Plans {
+    campaigns: Vec<(Campaign, Option<Expression>)>,
+}
+
+/// Checks every campaign; all before any work.
+///
+/// # Errors
+/// `Expression` for a value expression or a list column that is unknown.
+pub fn check(config: &Config) -> Result<Plans> {
+    let attributes: BTreeSet<&str> = config
+        .sources
+        .iter()
+        .flat_map(|source| source.columns.keys())
+        .filter(|name| crate::contract::exports::is_attribute(name))
+        .map(String::as_str)
+        .collect();
+    let mut campaigns = Vec::with_capacity(config.campaigns.len());
+    for campaign in &config.campaigns {
+        let owner = format!("campaign {}", campaign.name);
+        let site = Site { owner: &owner, place: &campaign.value_place };
+        let value = if campaign.value.is_empty() {
+            None
+        } else {
+            Some(Expression::check(&campaign.value, Customers::TABLE, Wanted::Number, site)?)
+        };
+        list::check_columns(campaign, &attributes, site)?;
+        campaigns.push((campaign.clone(), value));
+    }
+    Ok(Plans { campaigns })
+}
+
+/// Why a candidate was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Member of a segment that the campaign excludes.
+    Excluded,
+    /// Stands in a list of another day, within `repeat_days`.
+    AlreadyListed,
+    /// No usable contact point for any of the campaign's channels.
+    NoContactPoint,
+    /// A contact point, but no consent for its channel.
+    NoConsent,
+    /// `max_contacts` went to candidates of greater value.
+    Capacity,
+}
+
+impl Refusal {
+    /// Its name in tables and manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::AlreadyListed => "already_listed",
+            Self::NoContactPoint => "no_contact_point",
+            Self::NoConsent => "no_consent",
+            Self::Capacity => "capacity",
+        }
+    }
+}
+
+/// What became of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Listed for that channel.
+    Accepted(Channel),
+    /// Not listed: why, by which rule, because of what.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// Channel that it failed for, where one did.
+        channel: Option<Channel>,
+        /// The config's rule.
+        rule: String,
+        /// What stood in the way.
+        blocking: Option<String>,
+    },
+}
+
+/// One customer considered for one campaign.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Row of the customers table.
+    pub row: usize,
+    /// Place in the campaign's segments.
+    pub segment: usize,
+    /// Expected gain; `None` = null.
+    pub value: Option<f64>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// One campaign's candidates, best first: value descending, null last, then id.
+#[derive(Debug)]
+pub struct Considered {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// Its candidates; empty when it is not due.
+    pub candidates: Vec<Candidate>,
+    /// Why no list is due today; `None` when it is.
+    pub not_due: Option<String>,
+    /// Whether a channel of its was listed for without a consent column.
+    pub consent_not_checked: bool,
+}
+
+/// Names of a channel as config and exports spell it.
+#[must_use]
+pub const fn channel_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Email => "email",
+        Channel::Sms => "sms",
+        Channel::Phone => "phone",
+        Channel::PhoneAuto => "phone_auto",
+        Channel::Post => "post",
+        Channel::Push => "push",
+        Channel::Ads => "ads",
+    }
+}
+
+/// Listings of written lists: campaign → customer → days.
+#[derive(Debug, Default)]
+pub struct Listed {
+    days: HashMap<String, HashMap<String, Vec<i32>>>,
+}
+
+impl Listed {
+    /// Reads `register/listings`.
+    ///
+    /// # Errors
+    /// `Internal` when the batch is no such table.
+    pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
+        let (campaigns, ids) = (read::texts(batch, c::CAMPAIGN)?, read::texts(batch, c::CUSTOMER_ID)?);
+        let days = read::days(batch, c::AS_OF)?;
+        let mut listed = Self::default();
+        for row in 0..batch.num_rows() {
+            let of_campaign = listed.days.entry(campaigns.value(row).to_owned()).or_default();
+            of_campaign.entry(ids.value(row).to_owned()).or_default().push(days.value(row));
+        }
+        Ok(listed)
+    }
+
+    /// The nearest other day within `repeat_days` (0: any) on which a customer was listed. A list of the same day does
+    /// not count, so that the same day again gives the same list; one of a later day does, since a run that was taken
+    /// back may have been acted upon.
+    fn blocks(&self, campaign: &str, customer_id: &str, as_of: i32, repeat_days: u32) -> Option<i32> {
+        let days = self.days.get(campaign)?.get(customer_id)?;
+        let near = |day: &&i32| **day != as_of && (repeat_days == 0 || as_of.abs_diff(**day) < repeat_days);
+        days.iter().filter(near).min_by_key(|day| as_of.abs_diff(**day)).copied()
+    }
+}
+
+/// Everything that candidates are judged by.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// Customers, one row each.
+    pub customers: &'a Checked<Customers>,
+    /// Members of segments.
+    pub membership: &'a Membership,
+    /// Contact points and consents.
+    pub register: &'a Register,
+    /// What was listed before.
+    pub listed: &'a Listed,
+    /// The day.
+    pub as_of: i32,
+}
+
+/// Judges every candidate of every campaign.
+///
+/// # Errors
+/// `Internal`.
+pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<Considered>> {
+    let mut considered = Vec::with_capacity(plans.campaigns.len());
+    let mut unchecked: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
+    for (campaign, value) in &plans.campaigns {
+        context.go_on()?;
+        if let Some(why) = not_due(campaign, inputs.as_of) {
+            context.note(format!("campaign {} has no list today: {why}", campaign.name));
+            considered.push(Considered {
+                campaign: campaign.clone(),
+                candidates: Vec::new(),
+                not_due: Some(why),
+                consent_not_checked: false,
+            });
+            continue;
+        }
+        let candidates = judge(campaign, value.as_ref(), inputs)?;
+        let mut channels = BTreeSet::new();
+        for candidate in &candidates {
+            if let Verdict::Accepted(channel) = candidate.verdict
+                && !inputs.register.consent_channels.contains(channel_name(channel))
+            {
+                channels.insert(channel_name(channel));
+            }
+        }
+        for channel in &channels {
+            unchecked.entry(channel).or_default().push(&campaign.name);
+        }
+        considered.push(Considered {
+            campaign: campaign.clone(),
+            candidates,
+            not_due: None,
+            consent_not_checked: !channels.is_empty(),
+        });
+    }
+    for (channel, campaigns) in unchecked {
+        let what = format!(
+            "no contacts source maps consent_{channel}: lists of {} went out without it",
+            campaigns.join(", ")
+        );
+        let hint = format!("map consent_{channel} in [source.columns] of a contacts source");
+        context.warn(Warning::new("consent_not_checked", what).hint(hint).times(campaigns.len() as u64));
+    }
+    Ok(considered)
+}
+
+fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
+    match (campaign.starts_on, campaign.ends_on) {
+        (Some(starts_on), _) if as_of < starts_on => Some(format!("it starts on {}", day_label(starts_on))),
+        (_, Some(ends_on)) if as_of > ends_on => Some(format!("it ended on {}", day_label(ends_on))),
+        _ => None,
+    }
+}
+
+fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -> Result<Vec<Candidate>> {
+    let batch = inputs.customers.batch();
+    let ids = read::texts(batch, c::CUSTOMER_ID)?;
+    let values = value.map(|value| value.numbers(batch)).transpose()?;
+    let mut first_segment: BTreeMap<usize, usize> = BTreeMap::new();
+    for (place, segment) in campaign.segments.iter().enumerate() {
+        for member in inputs.membership.members(segment) {
+            first_segment.entry(member.row).or_insert(place);
+        }
+    }
+    let mut excluded: HashMap<usize, &str> = HashMap::new();
+    for segment in &campaign.exclude {
+        for member in inputs.membership.members(segment) {
+            excluded.entry(member.row).or_insert(segment);
+        }
+    }
+    let mut candidates: Vec<Candidate> = first_segment
+        .into_iter()
+        .map(|(row, segment)| Candidate {
+            row,
+            segment,
+            value: values.as_ref().and_then(|values| values.get(row).copied().flatten()),
+            verdict: verdict(campaign, ids.value(row), excluded.get(&row).copied(), inputs),
+        })
+        .collect();
+    sort_by_value(&mut candidates, ids);
+    let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
+    let accepted =
+        candidates.iter_mut().filter(|candidate| matches!(candidate.verdict, Verdict::Accepted(_)));
+    if capacity > 0 {
+        for candidate in accepted.skip(capacity) {
+            candidate.verdict = Verdict::Refused {
+                why: Refusal::Capacity,
+                channel: None,
+                rule: format!("max_contacts = {capacity}"),
+                blocking: Some(format!("{capacity} candidates of greater value or smaller id")),
+            };
+        }
+    }
+    Ok(candidates)
+}
+
+/// Value descending, null last, then id.
+fn sort_by_value(candidates: &mut [Candidate], ids: &arrow_array::StringArray) {
+    candidates.sort_by(|a, b| {
+        let by_value = match (a.value, b.value) {
+            (Some(a), Some(b)) => b.total_cmp(&a),
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        };
+        by_value.then_with(|| ids.value(a.row).cmp(ids.value(b.row)))
+    });
+}
+
+fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Inputs<'_>) -> Verdict {
+    if let Some(segment) = excluded {
+        return Verdict::Refused {
+            why: Refusal::Excluded,
+            channel: None,
+            rule: "exclude".to_owned(),
+            blocking: Some(format!("member of {segment}")),
+        };
+    }
+    if let Some(day) = inputs.listed.blocks(&campaign.name, id, inputs.as_of, campaign.repeat_days) {
+        return Verdict::Refused {
+            why: Refusal::AlreadyListed,
+            channel: None,
+            rule: format!("repeat_days = {}", campaign.repeat_days),
+            blocking: Some(format!("listed on {}", day_label(day))),
+        };
+    }
+    let contact = inputs.register.contacts.get(id);
+    choose_channel(campaign, contact, &inputs.register.consent_channels)
+}
+
+/// The first channel with a contact point and, where its consent is mapped at all, consent.
+fn choose_channel(campaign: &Campaign, contact: Option<&Contact>, consents: &BTreeSet<String>) -> Verdict {
+    let mut unconsented: Option<(Channel, String)> = None;
+    for &channel in &campaign.channels {
+        let name = channel_name(channel);
+        let Some(contact) = contact.filter(|contact| contact.has_point(channel)) else { continue };
+        let status = contact.consent(name);
+        if !consents.contains(name) || status == Some(crate::contract::exports::GRANTED) {
+            return Verdict::Accepted(channel);
+        }
+        unconsented
+            .get_or_insert_with(|| (channel, format!("consent_{name} = {}", status.unwrap_or("unknown"))));
+    }
+    let names: Vec<&str> = campaign.channels.iter().map(|channel| channel_name(*channel)).collect();
+    let rule = format!("channel = {}", names.join(", "));
+    match unconsented {
+        Some((channel, blocking)) => Verdict::Refused {
+            why: Refusal::NoConsent,
+            channel: Some(channel),
+            rule,
+            blocking: Some(blocking),
+        },
+        None => Verdict::Refused { why: Refusal::NoContactPoint, channel: None, rule, blocking: None },
+    }
+}
+
+/// Listings after the run: all that were there, and those of today that were not.
+///
+/// # Errors
+/// `Internal`.
+pub fn listings(
+    context: &Context,
+    before: &RecordBatch,
+    considered: &[Considered],
+    inputs: &Inputs<'_>,
+) -> Result<Checked<Listings>> {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Date32Builder, StringBuilder};
+
+    let mut rows: BTreeMap<(String, String, i32), (String, i32)> = BTreeMap::new();
+    let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
+    let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
+    let sends = read::days(before, c::SEND_ON)?;
+    for row in 0..before.num_rows() {
+        let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
+        rows.insert(key, (channels.value(row).to_owned(), sends.value(row)));
+    }
+    let ids = read::texts(inputs.customers.batch(), c::CUSTOMER_ID)?;
+    for one in considered {
+        for candidate in &one.candidates {
+            if let Verdict::Accepted(channel) = candidate.verdict {
+                let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
+                rows.entry(key).or_insert_with(|| (channel_name(channel).to_owned(), inputs.as_of));
+            }
+        }
+    }
+    let (mut campaign, mut customer, mut channel) =
+        (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+    let (mut as_of, mut send_on) = (Date32Builder::new(), Date32Builder::new());
+    for ((name, id, day), (by, send)) in rows {
+        campaign.append_value(name);
+        customer.append_value(id);
+        as_of.append_value(day);
+        channel.append_value(by);
+        send_on.append_value(send);
+    }
+    debug_assert_eq!(Listings::TABLE.columns.len(), 5);
+    Checked::from_columns(
+        &context.units,
+        vec![
+            Arc::new(campaign.finish()),
+            Arc::new(customer.finish()),
+            Arc::new(as_of.finish()),
+            Arc::new(channel.finish()),
+            Arc::new(send_on.finish()),
+        ],
+    )
+}
+
+impl Considered {
+    /// Candidates that are listed.
+    #[must_use]
+    pub fn n_accepted(&self) -> u64 {
+        self.candidates.iter().filter(|candidate| matches!(candidate.verdict, Verdict::Accepted(_))).count()
+            as u64
+    }
+}

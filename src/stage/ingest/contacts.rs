@@ -1,0 +1,315 @@
+//! Records of a contacts export: typed cells, kept as canonical text, whole rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UInt64Array};
+
+use super::cells::{CellFault, Cells, DAY_MS, Settings, day_of};
+use super::faults::{Fault, Reason};
+use super::mapping::Mapping;
+use super::reader::Chunk;
+use crate::contract::exports::{CONSENT_PREFIX, ExportType};
+use crate::contract::tables::ContactRows;
+use crate::contract::{Contract, Units, column as c, read};
+use crate::error::{Error, Result};
+use crate::kernel::calendar::day_label;
+use crate::kernel::csv::{Dialect, Reader};
+
+/// One accepted row of a contacts export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactRow {
+    /// Source.
+    pub source: String,
+    /// Its file.
+    pub file_id: u32,
+    /// Its line.
+    pub line: u64,
+    /// What makes it the same row; `None`: always new.
+    pub row_key: Option<String>,
+    /// As mapped, else `updated_at` in canonical form.
+    pub version: Option<String>,
+    /// Hash of the typed row.
+    pub content: u128,
+    /// Takes the row with this key away.
+    pub deleted: bool,
+    /// Numbering of the customer id.
+    pub id_space: String,
+    /// The source's own customer number.
+    pub source_id: Option<String>,
+    /// Contract columns as canonical text: days `YYYY-MM-DD`, times `YYYY-MM-DDTHH:MM:SS.mmm`, truth `true`/`false`.
+    pub person: BTreeMap<String, String>,
+    /// `x_` columns.
+    pub attributes: BTreeMap<String, String>,
+    /// Status by channel name.
+    pub consents: BTreeMap<String, String>,
+    /// The row that won; `None`: this is the latest.
+    pub superseded_by: Option<(u32, u64)>,
+}
+
+/// The rows of one chunk.
+#[derive(Debug, Default)]
+pub struct ParsedContacts {
+    /// Typed rows.
+    pub rows: Vec<ContactRow>,
+    /// Faults, with record numbers counted from the chunk's first record.
+    pub faults: Vec<Fault>,
+    /// Records read.
+    pub n_records: u64,
+    /// Records with at least one fault.
+    pub n_quarantined: u64,
+    /// Rows that take away a row and have no key to say which.
+    pub n_keyless_deletions: u64,
+}
+
+/// What every chunk of a file is parsed with.
+#[derive(Debug)]
+pub struct Parser<'a> {
+    /// Columns of the file.
+    pub mapping: &'a Mapping,
+    /// How cells are read.
+    pub settings: &'a Settings,
+    /// Delimiter and quote.
+    pub dialect: Dialect,
+    /// Source.
+    pub source: &'a str,
+    /// Numbering of its customer ids.
+    pub id_space: &'a str,
+    /// File.
+    pub file_id: u32,
+    /// Key columns; `None`: the first non-empty of [`IDENTITIES`].
+    pub key: Option<&'a [String]>,
+}
+
+/// Columns that can say who a row is about, in the order that the default key takes them.
+pub const IDENTITIES: [&str; 4] = [c::CUSTOMER_ID, c::CARD_ID, c::EMAIL, c::PHONE];
+
+impl Parser<'_> {
+    /// Types every record of a chunk.
+    #[must_use]
+    pub fn parse(&self, chunk: &Chunk) -> ParsedContacts {
+        let mut parsed = ParsedContacts::default();
+        let mut reader =
+            Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
+        let mut fields = Vec::with_capacity(self.mapping.n_fields);
+        while let Some(record) = reader.next_record(&mut fields) {
+            parsed.n_records += 1;
+            let n_records = parsed.n_records;
+            let fault = |column, reason, value| Fault {
+                line: record.line,
+                record: n_records,
+                column,
+                reason,
+                value,
+                raw: record.raw.to_vec(),
+            };
+            let result = match record.fault {
+                Some(reason) => Err(vec![fault(None, reason.into(), None)]),
+                None => self.row(&mut Cells::new(self.settings, &fields), record.line).map_err(|faults| {
+                    faults.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)).collect()
+                }),
+            };
+            match result {
+                Ok(row) if row.deleted && row.row_key.is_none() => parsed.n_keyless_deletions += 1,
+                Ok(row) => parsed.rows.push(row),
+                Err(faults) => {
+                    parsed.n_quarantined += 1;
+                    parsed.faults.extend(faults);
+                }
+            }
+        }
+        parsed
+    }
+
+    fn row(&self, cells: &mut Cells<'_>, line: u64) -> std::result::Result<ContactRow, Vec<CellFault>> {
+        let mut person = BTreeMap::new();
+        let mut consents = BTreeMap::new();
+        for slot in &self.mapping.slots {
+            let slot = Some(slot);
+            let Some(column) = slot.map(|slot| slot.column) else { continue };
+            let value = match column.kind {
+                ExportType::Date => cells.day(slot).map(day_label),
+                ExportType::Moment => cells.moment(slot).map(moment_label),
+                ExportType::Enum(_) | ExportType::Bool => cells.choice(slot).map(str::to_owned),
+                _ => cells.text(slot).map(std::borrow::Cow::into_owned),
+            };
+            if let Some(value) = value {
+                match column.name.strip_prefix(CONSENT_PREFIX) {
+                    Some(channel) if matches!(column.kind, ExportType::Enum(_)) => {
+                        consents.insert(channel.to_owned(), value);
+                    }
+                    _ => {
+                        person.insert(column.name.to_owned(), value);
+                    }
+                }
+            }
+        }
+        let mut attributes = BTreeMap::new();
+        for (name, field) in &self.mapping.attributes {
+            if let Ok(Some(value)) = cells.field(*field) {
+                attributes.insert(name.clone(), value.into_owned());
+            }
+        }
+        if !IDENTITIES.iter().any(|name| person.contains_key(*name)) && cells.faults.is_empty() {
+            let slot = IDENTITIES.iter().find_map(|name| self.mapping.slot(name));
+            if let Some(slot) = slot {
+                cells.fault(slot, Reason::MissingValue, None);
+            }
+        }
+        if !cells.faults.is_empty() {
+            return Err(std::mem::take(&mut cells.faults));
+        }
+        Ok(self.typed(person, attributes, consents, line))
+    }
+
+    fn typed(
+        &self,
+        mut person: BTreeMap<String, String>,
+        attributes: BTreeMap<String, String>,
+        consents: BTreeMap<String, String>,
+        line: u64,
+    ) -> ContactRow {
+        let row_key = self.row_key(&person);
+        let deleted = person.remove(c::DELETED).as_deref() == Some("true");
+        let mapped = person.remove(c::VERSION);
+        let version = mapped.or_else(|| person.get(c::UPDATED_AT).cloned());
+        let content = format!("{person:?}{attributes:?}{consents:?}{deleted}");
+        ContactRow {
+            source: self.source.to_owned(),
+            file_id: self.file_id,
+            line,
+            row_key,
+            version,
+            content: xxhash_rust::xxh3::xxh3_128(content.as_bytes()),
+            deleted,
+            id_space: self.id_space.to_owned(),
+            source_id: person.remove(c::CUSTOMER_ID),
+            person,
+            attributes,
+            consents,
+            superseded_by: None,
+        }
+    }
+
+    /// Key cells joined; `None` when one is empty.
+    fn row_key(&self, person: &BTreeMap<String, String>) -> Option<String> {
+        const SEPARATOR: &str = "\u{1f}";
+        match self.key {
+            None => {
+                let name = IDENTITIES.iter().find(|name| person.contains_key(**name))?;
+                person.get(*name).map(|value| format!("{name}{SEPARATOR}{value}"))
+            }
+            Some([]) => None,
+            Some(names) => {
+                let cells: Option<Vec<&str>> =
+                    names.iter().map(|name| person.get(name).map(String::as_str)).collect();
+                cells.map(|cells| cells.join(SEPARATOR))
+            }
+        }
+    }
+}
+
+/// Canonical text of a local time.
+fn moment_label(local_ms: i64) -> String {
+    let ms = local_ms.rem_euclid(DAY_MS);
+    let (seconds, millis) = (ms / 1000, ms % 1000);
+    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{}T{h:02}:{m:02}:{s:02}.{millis:03}", day_label(day_of(local_ms)))
+}
+
+/// Reads `register/contact_rows`.
+///
+/// # Errors
+/// `Internal` when the batch is no such table.
+pub fn from_batch(batch: &RecordBatch) -> Result<Vec<ContactRow>> {
+    let (sources, files, lines) =
+        (read::texts(batch, c::SOURCE)?, read::u32s(batch, c::FILE_ID)?, read::u64s(batch, c::LINE)?);
+    let (keys, versions) = (read::texts(batch, c::ROW_KEY)?, read::texts(batch, c::VERSION)?);
+    let contents = read::array(batch, c::CONTENT)?
+        .as_fixed_size_binary_opt()
+        .ok_or_else(|| Error::internal("contact rows have another type"))?;
+    let (deleted, spaces) = (read::bools(batch, c::DELETED)?, read::texts(batch, c::ID_SPACE)?);
+    let (ids, superseded) = (read::texts(batch, c::SOURCE_ID)?, read::texts(batch, c::SUPERSEDED_BY)?);
+    let (persons, attributes, consents) = (
+        read::texts(batch, c::PERSON)?,
+        read::texts(batch, c::ATTRIBUTES)?,
+        read::texts(batch, c::CONSENTS)?,
+    );
+    let object = |text: &str| {
+        serde_json::from_str(text)
+            .map_err(|cause| Error::internal("a contact row holds no JSON object").caused_by(cause))
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            Ok(ContactRow {
+                source: sources.value(row).to_owned(),
+                file_id: files.value(row),
+                line: lines.value(row),
+                row_key: read::text_at(keys, row).map(str::to_owned),
+                version: read::text_at(versions, row).map(str::to_owned),
+                content: contents.value(row).try_into().map_or(0, u128::from_be_bytes),
+                deleted: deleted.value(row),
+                id_space: spaces.value(row).to_owned(),
+                source_id: read::text_at(ids, row).map(str::to_owned),
+                person: object(persons.value(row))?,
+                attributes: object(attributes.value(row))?,
+                consents: object(consents.value(row))?,
+                superseded_by: read::text_at(superseded, row).and_then(place_of),
+            })
+        })
+        .collect()
+}
+
+/// A row's place as text, `file_id:line`.
+#[must_use]
+pub fn place_label((file_id, line): (u32, u64)) -> String {
+    format!("{file_id}:{line}")
+}
+
+/// A row's place from its text.
+#[must_use]
+pub fn place_of(text: &str) -> Option<(u32, u64)> {
+    let (file_id, line) = text.split_once(':')?;
+    Some((file_id.parse().ok()?, line.parse().ok()?))
+}
+
+/// Makes `register/contact_rows`.
+///
+/// # Errors
+/// `Internal`.
+pub fn to_batch(rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
+    let text = |value: &dyn Fn(&ContactRow) -> Option<String>| {
+        let mut builder = StringBuilder::new();
+        rows.iter().for_each(|row| builder.append_option(value(row)));
+        Arc::new(builder.finish())
+    };
+    let object = |value: &dyn Fn(&ContactRow) -> &BTreeMap<String, String>| {
+        text(&|row| serde_json::to_string(value(row)).ok())
+    };
+    let mut contents = FixedSizeBinaryBuilder::new(16);
+    for row in rows {
+        contents
+            .append_value(row.content.to_be_bytes())
+            .map_err(|cause| Error::internal("a hash has 16 bytes").caused_by(cause))?;
+    }
+    let deleted: BooleanArray = rows.iter().map(|row| Some(row.deleted)).collect();
+    let columns: Vec<Arc<dyn Array>> = vec![
+        text(&|row| Some(row.source.clone())),
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.file_id))),
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.line))),
+        text(&|row| row.row_key.clone()),
+        text(&|row| row.version.clone()),
+        Arc::new(contents.finish()),
+        Arc::new(deleted),
+        text(&|row| Some(row.id_space.clone())),
+        text(&|row| row.source_id.clone()),
+        object(&|row| &row.person),
+        object(&|row| &row.attributes),
+        object(&|row| &row.consents),
+        text(&|row| row.superseded_by.map(place_label)),
+        Arc::new(Date32Array::new_null(rows.len())),
+    ];
+    ContactRows::TABLE.batch(units, columns)
+}

@@ -1,0 +1,140 @@
+//! What can be wrong with a record.
+
+use std::collections::BTreeMap;
+
+use crate::config::Source;
+use crate::kernel::csv::RecordFault;
+use crate::kernel::number::NumberFault;
+
+/// Kinds of faults; their names are fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A required cell is empty.
+    MissingValue,
+    /// Not a number.
+    BadNumber,
+    /// More decimals than the currency, or the column, has.
+    TooManyDecimals,
+    /// Does not fit, or has the wrong sign.
+    OutOfRange,
+    /// Not a day or time.
+    BadDate,
+    /// Not one of the column's values.
+    BadEnum,
+    /// Not UTF-8.
+    BadEncoding,
+    /// Fewer fields than the header.
+    TooFewFields,
+    /// More fields than the header.
+    TooManyFields,
+    /// A quote that nothing closes as it should.
+    UnclosedQuote,
+    /// Another currency than the project's.
+    WrongCurrency,
+    /// A field over 1 MiB.
+    TooLong,
+}
+
+impl Reason {
+    /// Its name in the quarantine.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MissingValue => "missing_value",
+            Self::BadNumber => "bad_number",
+            Self::TooManyDecimals => "too_many_decimals",
+            Self::OutOfRange => "out_of_range",
+            Self::BadDate => "bad_date",
+            Self::BadEnum => "bad_enum",
+            Self::BadEncoding => "bad_encoding",
+            Self::TooFewFields => "too_few_fields",
+            Self::TooManyFields => "too_many_fields",
+            Self::UnclosedQuote => "unclosed_quote",
+            Self::WrongCurrency => "wrong_currency",
+            Self::TooLong => "too_long",
+        }
+    }
+
+    /// The config key that mends it, where one can; else what to do.
+    #[must_use]
+    pub const fn mend(self) -> &'static str {
+        match self {
+            Self::MissingValue => "null_values, [source.defaults]",
+            Self::BadNumber | Self::TooManyDecimals => "decimal_separator",
+            Self::OutOfRange => "mend the export",
+            Self::BadDate => "date_format",
+            Self::BadEnum => "[source.map]",
+            Self::BadEncoding => "encoding: deliver UTF-8",
+            Self::TooFewFields | Self::TooManyFields => "delimiter, quote",
+            Self::UnclosedQuote => "quote",
+            Self::WrongCurrency => "project.currency",
+            Self::TooLong => "delimiter, quote",
+        }
+    }
+}
+
+impl From<NumberFault> for Reason {
+    fn from(fault: NumberFault) -> Self {
+        match fault {
+            NumberFault::Bad => Self::BadNumber,
+            NumberFault::TooManyDecimals => Self::TooManyDecimals,
+            NumberFault::OutOfRange => Self::OutOfRange,
+        }
+    }
+}
+
+impl From<RecordFault> for Reason {
+    fn from(fault: RecordFault) -> Self {
+        match fault {
+            RecordFault::UnclosedQuote => Self::UnclosedQuote,
+            RecordFault::TooFewFields => Self::TooFewFields,
+            RecordFault::TooManyFields => Self::TooManyFields,
+            RecordFault::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// What stands for a personal value.
+pub const MASK: &str = "***";
+
+/// One fault of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// 1-based physical line where the record starts.
+    pub line: u64,
+    /// 1-based number of the record in its file.
+    pub record: u64,
+    /// Contract column; `None` for the record as such.
+    pub column: Option<&'static str>,
+    /// What is wrong.
+    pub reason: Reason,
+    /// The cell, masked for personal columns.
+    pub value: Option<String>,
+    /// The record as read.
+    pub raw: Vec<u8>,
+}
+
+/// Faults of a source by column and reason, with an example: what the run prints.
+#[must_use]
+pub fn summarise(source: &Source, faults: &[Fault], shown_path: &dyn Fn(usize) -> String) -> Vec<String> {
+    const SHOWN_CHARS: usize = 40;
+    let mut groups: BTreeMap<(Reason, Option<&str>), (u64, usize)> = BTreeMap::new();
+    for (index, fault) in faults.iter().enumerate() {
+        groups.entry((fault.reason, fault.column)).or_insert((0, index)).0 += 1;
+    }
+    let line = |((reason, column), (n, example)): (&(Reason, Option<&str>), &(u64, usize))| {
+        let fault = faults.get(*example)?;
+        let at = column.map(|column| format!(" in {column}")).unwrap_or_default();
+        let value = fault.value.as_deref().map_or(String::new(), |value| {
+            let mut shown: String = value.chars().take(SHOWN_CHARS).collect();
+            if shown.len() < value.len() {
+                shown.push('…');
+            }
+            if value == MASK { ", value masked".to_owned() } else { format!(", e.g. {shown:?}") }
+        });
+        let place = format!("{}:{}", shown_path(*example), fault.line);
+        let mend = reason.mend();
+        Some(format!("{}: {n} × {}{at}{value} at {place} (see {mend})", source.name, reason.name()))
+    };
+    groups.iter().filter_map(line).collect()
+}

@@ -1,0 +1,214 @@
+//! Gates that the exports themselves can trip.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow_array::{Array, RecordBatch};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::deliveries::FileRecord;
+use super::ledger::Ledger;
+use crate::config::SourceKind;
+use crate::contract::{column as c, read};
+use crate::error::Result;
+use crate::run::context::Context;
+use crate::run::manifest::{Accounting, Gate};
+
+/// From this many records the share is judged; below, a few faults say little.
+const SHARE_FROM_RECORDS: u64 = 1000;
+/// Below [`SHARE_FROM_RECORDS`] so many faulty records are let pass.
+const FEW_RECORDS: u64 = 20;
+
+/// What the gates look at.
+pub(super) struct Measured<'a> {
+    pub(super) context: &'a Context,
+    pub(super) accounting: &'a BTreeMap<String, Accounting>,
+    pub(super) ledger: &'a Ledger,
+    /// First file number of this run.
+    pub(super) new_files: u32,
+    pub(super) files: &'a [FileRecord],
+    /// Count and greatest share of a file's rows that conflict under one key, by keyed source.
+    pub(super) conflicts: &'a BTreeMap<String, (u64, f64)>,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares for gates")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// Every gate of every source.
+pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
+    let quality = &measured.context.config.quality;
+    let mut gates = Vec::new();
+    for source in &measured.context.config.sources {
+        let Some(account) = measured.accounting.get(&source.name) else { continue };
+        gates.push(quarantined_share(measured.context, account, quality.max_quarantined_share));
+        if quality.max_quarantined_rows > 0 {
+            gates.push(quarantined_rows(measured.context, account, quality.max_quarantined_rows));
+        }
+        if source.kind == SourceKind::Transactions {
+            gates.push(removed_share(measured, account)?);
+        }
+        if let Some(&(conflicts, share)) = measured.conflicts.get(&source.name) {
+            let limit = quality.max_key_conflicts;
+            let what = format!("{conflicts} rows share a key, differ, and no version parts them");
+            gates.push(gate(
+                measured.context,
+                "max_key_conflicts",
+                &source.name,
+                share,
+                limit,
+                share > limit,
+                what,
+            ));
+        }
+    }
+    Ok(gates)
+}
+
+fn gate(
+    context: &Context,
+    name: &str,
+    source: &str,
+    value: f64,
+    stop: f64,
+    trips: bool,
+    what: String,
+) -> Gate {
+    let accepted = context.accepted(name, Some(source)).filter(|_| trips).map(str::to_owned);
+    let verdict = match (trips, &accepted) {
+        (false, _) => "passed",
+        (true, Some(_)) => "accepted",
+        (true, None) => "stopped",
+    };
+    Gate {
+        name: name.to_owned(),
+        source: Some(source.to_owned()),
+        value: Some(value),
+        warn: None,
+        stop: Some(stop),
+        action: "stop".to_owned(),
+        verdict: verdict.to_owned(),
+        accepted_by_reason: accepted,
+        what,
+    }
+}
+
+fn quarantined_share(context: &Context, account: &Accounting, limit: f64) -> Gate {
+    let (bad, read) = (account.quarantined, account.read);
+    let value = share(bad, read);
+    let trips = if read >= SHARE_FROM_RECORDS {
+        value > limit
+    } else {
+        bad > FEW_RECORDS || (bad > 0 && bad == read && limit < 1.0)
+    };
+    let what = format!("{bad} of {read} records read are quarantined");
+    gate(context, "max_quarantined_share", &account.source, value, limit, trips, what)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a gate")]
+fn quarantined_rows(context: &Context, account: &Accounting, limit: u64) -> Gate {
+    let bad = account.quarantined;
+    let what = format!("{bad} records are quarantined");
+    gate(context, "max_quarantined_rows", &account.source, bad as f64, limit as f64, bad > limit, what)
+}
+
+/// Rows that files took away and that no file of this night delivers again. Rows that were read, whatever became of
+/// them, do not count; rows that all lie before the new content's first day do whatever their share: that is how a
+/// rolling window looks.
+fn removed_share(measured: &Measured<'_>, account: &Accounting) -> Result<Gate> {
+    let ledger = measured.ledger;
+    let limit = measured.context.config.quality.max_removed_share;
+    let name = "max_removed_share";
+    let gone = Gone::of(account, ledger, measured)?;
+    let value = share(gone.n_rows, account.ledger_before);
+    let rolling = gone.n_rows > 0 && gone.last_day < gone.first_new_day;
+    let what = if rolling {
+        format!(
+            "{} rows are taken away and all lie before the new content: a rolling window wants `redelivery = \
+             \"add\"` and a `key` for source {}",
+            gone.n_rows, account.source
+        )
+    } else {
+        format!("{} of {} rows are taken away and not delivered again", gone.n_rows, account.ledger_before)
+    };
+    let trips = rolling || value > limit;
+    Ok(gate(measured.context, name, &account.source, value, limit, trips, what))
+}
+
+struct Gone {
+    n_rows: u64,
+    last_day: Option<i32>,
+    first_new_day: Option<i32>,
+}
+
+impl Gone {
+    fn of(account: &Accounting, ledger: &Ledger, measured: &Measured<'_>) -> Result<Self> {
+        let mut delivered: HashMap<u128, u64> = HashMap::new();
+        let mut first_new_day: Option<i32> = None;
+        for batch in &ledger.redelivered {
+            let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
+            for (row, content) in contents(batch, &account.source)? {
+                if files.value(row) >= measured.new_files {
+                    *delivered.entry(content).or_default() += 1;
+                    let day = days.value(row);
+                    first_new_day = Some(first_new_day.map_or(day, |first| first.min(day)));
+                }
+            }
+        }
+        let mut gone = Self { n_rows: 0, last_day: None, first_new_day };
+        let inactive =
+            |file: u32| measured.files.iter().any(|record| record.file_id == file && !record.active);
+        for batch in &ledger.removed {
+            let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
+            for (row, content) in contents(batch, &account.source)? {
+                if !inactive(files.value(row)) {
+                    continue;
+                }
+                match delivered.get_mut(&content).filter(|n| **n > 0) {
+                    Some(n) => *n -= 1,
+                    None => {
+                        gone.n_rows += 1;
+                        gone.last_day = gone.last_day.max(Some(days.value(row)));
+                    }
+                }
+            }
+        }
+        let read_otherwise = account.quarantined + account.superseded + account.filtered + account.deletions;
+        gone.n_rows = gone.n_rows.saturating_sub(read_otherwise);
+        Ok(gone)
+    }
+}
+
+/// Content of each row of a source, without what depends on its delivery.
+fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {
+    let sources = read::texts(batch, c::SOURCE)?;
+    let texts = [
+        c::CUSTOMER_ID,
+        c::TRANSACTION_ID,
+        c::ORIGINAL_TRANSACTION_ID,
+        c::KIND,
+        c::PRODUCT_ID,
+        c::PRODUCT_LINE,
+        c::UNIT_ID,
+        c::CHANNEL,
+    ]
+    .map(|name| read::texts(batch, name));
+    let decimals = [c::AMOUNT, c::COST, c::DISCOUNT, c::QUANTITY].map(|name| read::decimals(batch, name));
+    let occurred = read::timestamps(batch, c::OCCURRED_AT)?;
+    let mut contents = Vec::new();
+    for row in (0..batch.num_rows()).filter(|&row| sources.value(row) == source) {
+        let mut text = occurred.value(row).to_string();
+        for values in texts.iter().flatten() {
+            text.push('\u{1f}');
+            text.push_str(read::text_at(values, row).unwrap_or("\u{0}"));
+        }
+        for values in decimals.iter().flatten() {
+            text.push('\u{1f}');
+            if values.is_valid(row) {
+                text.push_str(&values.value(row).to_string());
+            }
+        }
+        contents.push((row, xxh3_128(text.as_bytes())));
+    }
+    Ok(contents)
+}

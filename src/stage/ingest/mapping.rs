@@ -1,0 +1,197 @@
+//! From the header of one file to the contract columns that its cells fill.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{Source, SourceKind};
+use crate::contract::column as c;
+use crate::contract::exports::{self, ExportColumn, ExportType};
+use crate::error::{Code, Error, Place, Result};
+
+/// Where the value of a contract column comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The field with that number, from 0.
+    Field(usize),
+    /// A constant of the config.
+    Constant(String),
+}
+
+/// A contract column that the file or the config fills.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// What it is.
+    pub column: &'static ExportColumn,
+    /// Where its value comes from.
+    pub origin: Origin,
+    /// Contract value by value of the export, for enumerated and truth columns.
+    pub values: BTreeMap<String, String>,
+}
+
+/// The columns of one file.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Fields of every record.
+    pub n_fields: usize,
+    /// Filled contract columns, in the contract's order.
+    pub slots: Vec<Slot>,
+    /// Attributes `x_…` with their field, by name.
+    pub attributes: Vec<(String, usize)>,
+    /// Headers that nothing reads.
+    pub ignored: Vec<String>,
+}
+
+/// The contract columns of a kind of export.
+#[must_use]
+pub const fn contract(kind: SourceKind) -> &'static [ExportColumn] {
+    match kind {
+        SourceKind::Transactions => exports::TRANSACTIONS,
+        SourceKind::Contacts => exports::CONTACTS,
+    }
+}
+
+impl Mapping {
+    /// Resolves a header.
+    ///
+    /// # Errors
+    /// `HeaderBroken` that tells every breach at once: a header that the config names and the file lacks (with the
+    /// near miss), one that stands twice, a required column that nothing fills, a key column that nothing fills.
+    pub fn resolve(source: &Source, header: &[String], path: &Path) -> Result<Self> {
+        let mut breaches = Vec::new();
+        let mut slots = Vec::new();
+        for column in contract(source.kind) {
+            match find(source, header, column.name, &mut breaches) {
+                Some(origin) => slots.push(Slot { column, origin, values: values(source, column) }),
+                None => continue,
+            }
+        }
+        let mut attributes = Vec::new();
+        for name in source.columns.keys().filter(|name| exports::is_attribute(name)) {
+            if let Some(Origin::Field(field)) = find(source, header, name, &mut breaches) {
+                attributes.push((name.clone(), field));
+            }
+        }
+        let mut mapping = Self { n_fields: header.len(), slots, attributes, ignored: Vec::new() };
+        mapping.ignored = mapping.unread(header);
+        breaches.extend(mapping.missing(source, header));
+        if breaches.is_empty() { Ok(mapping) } else { Err(broken(source, path, &breaches)) }
+    }
+
+    /// The slot of a contract column, if anything fills it.
+    #[must_use]
+    pub fn slot(&self, name: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.column.name == name)
+    }
+
+    fn unread(&self, header: &[String]) -> Vec<String> {
+        let is_read = |field: usize| {
+            self.slots.iter().any(|slot| slot.origin == Origin::Field(field))
+                || self.attributes.iter().any(|(_, other)| *other == field)
+        };
+        header
+            .iter()
+            .enumerate()
+            .filter(|(field, _)| !is_read(*field))
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+
+    /// Required and key columns that nothing fills.
+    fn missing(&self, source: &Source, header: &[String]) -> Vec<String> {
+        let has = |name: &str| self.slot(name).is_some();
+        let mut missing = Vec::new();
+        let mut need = |name: &str, fills: bool| {
+            if !fills {
+                missing.push(format!("nothing fills the required column {name}{}", near(name, header)));
+            }
+        };
+        match source.kind {
+            SourceKind::Transactions => {
+                need(c::CUSTOMER_ID, has(c::CUSTOMER_ID));
+                need(c::OCCURRED_AT, has(c::OCCURRED_AT));
+                let product = has(c::QUANTITY) && has(exports::UNIT_PRICE);
+                need(c::AMOUNT, has(c::AMOUNT) || product);
+            }
+            SourceKind::Contacts => {
+                let identities = [c::CUSTOMER_ID, c::EMAIL, c::PHONE, c::CARD_ID];
+                need(c::CUSTOMER_ID, identities.iter().any(|name| has(name)));
+            }
+        }
+        for name in source.key.iter().flatten() {
+            need(name, has(name));
+        }
+        missing
+    }
+}
+
+/// Where a contract column's value comes from in this file, if from anywhere.
+fn find(source: &Source, header: &[String], name: &str, breaches: &mut Vec<String>) -> Option<Origin> {
+    let constant = || source.defaults.get(name).cloned().map(Origin::Constant);
+    let own_name = [name.to_owned()];
+    let named = source.columns.get(name);
+    let wanted: &[String] = named.map_or(&own_name, Vec::as_slice);
+    for wanted_header in wanted {
+        let mut fields = (0..header.len()).filter(|&field| header.get(field) == Some(wanted_header));
+        match (fields.next(), fields.next()) {
+            (Some(field), None) => return Some(Origin::Field(field)),
+            (Some(_), Some(_)) => {
+                breaches.push(format!("the header {wanted_header:?} stands twice and fills {name}"));
+                return None;
+            }
+            (None, _) => {}
+        }
+    }
+    if named.is_some() && !source.defaults.contains_key(name) {
+        let names = wanted.iter().map(|header| format!("{header:?}")).collect::<Vec<_>>().join(" or ");
+        let first = wanted.first().map_or(name, String::as_str);
+        breaches.push(format!("no header {names}, which is to fill {name}{}", near(first, header)));
+    }
+    constant()
+}
+
+/// The headers nearest to a name, as a question.
+fn near(name: &str, header: &[String]) -> String {
+    const LIKE: f64 = 0.75;
+    let plain = |text: &str| text.to_lowercase().replace([' ', '_', '-'], "");
+    let mut scored: Vec<(f64, &String)> = header
+        .iter()
+        .map(|header| (strsim::jaro_winkler(&plain(name), &plain(header)), header))
+        .filter(|(score, _)| *score >= LIKE)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    match scored.first() {
+        Some((_, header)) => format!("; did you mean {header:?}?"),
+        None => String::new(),
+    }
+}
+
+fn broken(source: &Source, path: &Path, breaches: &[String]) -> Error {
+    let place = Place { file: Some(path.to_owned()), line: Some(1), column: None };
+    let what = format!("the header of source {} breaks the contract: {}", source.name, breaches.join("; "));
+    let hint = format!(
+        "name the headers in [source.columns] of source {}, or a constant in [source.defaults]; `clienting check` \
+         shows what it found",
+        source.name
+    );
+    Error { place, ..Error::new(Code::HeaderBroken, what).hint(hint) }
+}
+
+/// Contract value by value of the export: the map of the config, the contract's own values and, for truth columns,
+/// the usual spellings.
+fn values(source: &Source, column: &ExportColumn) -> BTreeMap<String, String> {
+    const TRUE: [&str; 5] = ["true", "t", "yes", "y", "1"];
+    const FALSE: [&str; 5] = ["false", "f", "no", "n", "0"];
+    let mut values = BTreeMap::new();
+    match column.kind {
+        ExportType::Enum(own) => values.extend(own.iter().map(|&value| (value.to_owned(), value.to_owned()))),
+        ExportType::Bool => {
+            values.extend(TRUE.map(|value| (value.to_owned(), TRUE[0].to_owned())));
+            values.extend(FALSE.map(|value| (value.to_owned(), FALSE[0].to_owned())));
+        }
+        _ => return values,
+    }
+    for (contract_value, export_values) in source.map.get(column.name).into_iter().flatten() {
+        values.extend(export_values.iter().map(|value| (value.clone(), contract_value.clone())));
+    }
+    values
+}

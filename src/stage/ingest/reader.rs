@@ -1,0 +1,177 @@
+//! One file of an export: header, chunks cut at record ends, parsed side by side, handed on in order.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::mapping::Mapping;
+use crate::config::Source;
+use crate::error::{Code, Error, Result};
+use crate::kernel::csv::{Dialect, Field, Reader, whole_records};
+use crate::store::export;
+
+/// Bytes of a chunk; fixed, so that nothing depends on threads or memory.
+const CHUNK_BYTES: usize = 4 << 20;
+/// A chunk that holds no whole record grows by chunks up to this, then the record is read as it is.
+const MAX_CHUNK_BYTES: usize = 1 << 30;
+const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// Whole records of a file.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Their bytes.
+    pub bytes: Vec<u8>,
+    /// 1-based physical line of the first.
+    pub first_line: u64,
+}
+
+/// What a file was.
+#[derive(Debug)]
+pub struct FileHead {
+    /// Column names.
+    pub header: Vec<String>,
+    /// What its cells fill.
+    pub mapping: Mapping,
+}
+
+/// A file under reading.
+#[derive(Debug)]
+pub struct FileReader {
+    bytes: export::Bytes,
+    dialect: Dialect,
+    carry: Vec<u8>,
+    ended: bool,
+    next_line: u64,
+    n_fields: usize,
+}
+
+/// The dialect of a source.
+#[must_use]
+pub const fn dialect(source: &Source) -> Dialect {
+    Dialect { delimiter: source.delimiter, quote: source.quote }
+}
+
+impl FileReader {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// `InputUnreadable` for a file that cannot be read, is empty where a header is due, or is UTF-16;
+    /// `HeaderBroken` for a header that breaks the contract.
+    pub fn open(source: &Source, path: &Path) -> Result<(Self, FileHead)> {
+        let mut bytes = export::open(path)?;
+        let mut carry = Vec::new();
+        let mut ended = bytes.read_more(&mut carry, CHUNK_BYTES)?;
+        refuse_utf16(&carry, path)?;
+        if carry.starts_with(&BYTE_ORDER_MARK) {
+            carry.drain(..BYTE_ORDER_MARK.len());
+        }
+        let dialect = dialect(source);
+        while !ended && whole_records(&carry, dialect, None, false) == 0 && carry.len() < MAX_CHUNK_BYTES {
+            ended = bytes.read_more(&mut carry, CHUNK_BYTES)?;
+        }
+        let mut reader = Reader::new(&carry, dialect, None, 1);
+        let mut fields = Vec::new();
+        let first = reader.next_record(&mut fields);
+        let header = match (source.header, first.is_some()) {
+            (true, false) => {
+                return Err(Error::new(Code::InputUnreadable, "the export is empty, without a header")
+                    .at(path)
+                    .hint("deliver it again, or remove it"));
+            }
+            (true, true) => names_of(&fields, source, path)?,
+            (false, _) if source.names.is_empty() => (1..=fields.len()).map(|n| format!("c{n}")).collect(),
+            (false, _) => source.names.clone(),
+        };
+        let (consumed, next_line) = (reader.consumed_bytes(), reader.line());
+        let mut file =
+            Self { bytes, dialect, carry: Vec::new(), ended, next_line: 1, n_fields: header.len() };
+        if source.header {
+            carry.drain(..consumed);
+            file.next_line = next_line;
+        }
+        file.carry = carry;
+        let mapping = Mapping::resolve(source, &header, path)?;
+        Ok((file, FileHead { header, mapping }))
+    }
+
+    /// The next chunk; `None` at the end.
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        let mut buffer = std::mem::take(&mut self.carry);
+        loop {
+            if !self.ended && buffer.len() < CHUNK_BYTES {
+                let missing = CHUNK_BYTES - buffer.len();
+                self.ended = self.bytes.read_more(&mut buffer, missing)?;
+            }
+            let whole = whole_records(&buffer, self.dialect, Some(self.n_fields), self.ended);
+            if whole > 0 {
+                self.carry = buffer.split_off(whole);
+                let first_line = self.next_line;
+                self.next_line += memchr::memchr_iter(b'\n', &buffer).count() as u64;
+                return Ok(Some(Chunk { bytes: buffer, first_line }));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            if buffer.len() >= MAX_CHUNK_BYTES {
+                return Err(Error::new(Code::InputUnreadable, "a record is longer than 1 GiB")
+                    .hint("see whether delimiter and quote are right"));
+            }
+            self.ended = self.bytes.read_more(&mut buffer, CHUNK_BYTES)?;
+        }
+    }
+
+    /// Parses the file side by side and hands its parts on in order.
+    ///
+    /// # Errors
+    /// Those of reading, of `parse` and of `consume`.
+    pub fn for_each<P: Send>(
+        mut self,
+        parse: impl Fn(&Chunk) -> Result<P> + Sync,
+        mut consume: impl FnMut(P, usize) -> Result<()>,
+    ) -> Result<()> {
+        let in_flight = rayon::current_num_threads() * 2;
+        loop {
+            let mut chunks = Vec::with_capacity(in_flight);
+            while chunks.len() < in_flight {
+                match self.next_chunk()? {
+                    Some(chunk) => chunks.push(chunk),
+                    None => break,
+                }
+            }
+            if chunks.is_empty() {
+                return Ok(());
+            }
+            let parts: Vec<Result<P>> = chunks.par_iter().map(&parse).collect();
+            for (part, chunk) in parts.into_iter().zip(&chunks) {
+                consume(part?, chunk.bytes.len())?;
+            }
+        }
+    }
+}
+
+fn names_of(fields: &[Field<'_>], source: &Source, path: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::with_capacity(fields.len());
+    for field in fields {
+        let mut scratch = Vec::new();
+        let bytes = field.unescape(source.quote.unwrap_or(b'"'), &mut scratch);
+        let name = crate::kernel::text::normalise(bytes, true).map_err(|_| {
+            Error::new(Code::HeaderBroken, "the header is not UTF-8")
+                .at(path)
+                .hint("deliver the export in UTF-8")
+        })?;
+        names.push(name.into_owned());
+    }
+    Ok(names)
+}
+
+fn refuse_utf16(head: &[u8], path: &Path) -> Result<()> {
+    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
+        return Err(Error::new(
+            Code::InputUnreadable,
+            "the export is UTF-16, which this version does not read",
+        )
+        .at(path)
+        .hint("deliver it in UTF-8"));
+    }
+    Ok(())
+}

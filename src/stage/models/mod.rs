@@ -1,0 +1,3 @@
+//! Features → scores. RFM so far.
+
+pub mod rfm;

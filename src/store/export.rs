@@ -1,0 +1,139 @@
+//! Exports as they lie in their folders: which files there are, and their bytes.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::{Code, Error, Result};
+
+/// A file that a source's pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Modification time, milliseconds since 1970-01-01 UTC.
+    pub modified_ms: i64,
+}
+
+/// Decompressed bytes per compressed byte above which a file is refused as a bomb.
+const MAX_INFLATION: u64 = 1000;
+/// Below this many decompressed bytes no ratio is judged.
+const INFLATION_FLOOR: u64 = 16 << 20;
+
+/// The files that the patterns match, by path bytes, each once.
+///
+/// # Errors
+/// `InputUnreadable` for a folder or file that cannot be read, and for a malformed pattern.
+pub fn find(patterns: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for pattern in patterns {
+        let text = pattern.to_string_lossy();
+        let paths = glob::glob(&text).map_err(|cause| {
+            Error::new(Code::InputUnreadable, "the pattern of the source is malformed")
+                .at(pattern)
+                .caused_by(cause)
+        })?;
+        for path in paths {
+            let path = path.map_err(|cause| {
+                let place = cause.path().to_owned();
+                Error::new(Code::InputUnreadable, "cannot read the folder").at(place).caused_by(cause)
+            })?;
+            found.extend(stat(path)?);
+        }
+    }
+    found.sort_unstable_by(|a, b| {
+        a.path.as_os_str().as_encoded_bytes().cmp(b.path.as_os_str().as_encoded_bytes())
+    });
+    found.dedup_by(|a, b| a.path == b.path);
+    Ok(found)
+}
+
+/// `None` for a folder that a pattern matched.
+fn stat(path: PathBuf) -> Result<Option<Found>> {
+    let metadata = fs::metadata(&path).map_err(|cause| unreadable(&path, cause))?;
+    if metadata.is_dir() {
+        return Ok(None);
+    }
+    let modified = metadata.modified().map_err(|cause| unreadable(&path, cause))?;
+    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    Ok(Some(Found { path, bytes: metadata.len(), modified_ms }))
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> Error {
+    Error::new(Code::InputUnreadable, "cannot read the export").at(path).caused_by(cause)
+}
+
+/// SHA-256 of an export's bytes as delivered.
+///
+/// # Errors
+/// `InputUnreadable`.
+pub fn hash(path: &Path) -> Result<String> {
+    super::files::hash(path).map_err(|error| Error { code: Code::InputUnreadable, ..error })
+}
+
+/// Reads an export's content, decompressed by its extension (`.gz`).
+pub struct Bytes {
+    path: PathBuf,
+    reader: Box<dyn Read + Send>,
+    compressed_bytes: Option<u64>,
+    n_read: u64,
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bytes").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Opens an export.
+///
+/// # Errors
+/// `InputUnreadable`.
+pub fn open(path: &Path) -> Result<Bytes> {
+    let file = File::open(path).map_err(|cause| unreadable(path, cause))?;
+    let size = file.metadata().map_err(|cause| unreadable(path, cause))?.len();
+    let compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let reader: Box<dyn Read + Send> = if compressed {
+        Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file)))
+    } else {
+        Box::new(file)
+    };
+    Ok(Bytes { path: path.to_owned(), reader, compressed_bytes: compressed.then_some(size), n_read: 0 })
+}
+
+impl Bytes {
+    /// Appends up to `n` bytes to `buffer` and tells whether the file ended.
+    ///
+    /// # Errors
+    /// `InputUnreadable` for a failed read, a truncated or broken gzip, or one that inflates beyond all reason.
+    pub fn read_more(&mut self, buffer: &mut Vec<u8>, n: usize) -> Result<bool> {
+        let before = buffer.len();
+        let result = (&mut self.reader).take(n as u64).read_to_end(buffer);
+        let n_new = result.map_err(|cause| {
+            let hint = if self.compressed_bytes.is_some() {
+                "deliver the file again: it is truncated or not gzip"
+            } else {
+                "see to the disk or the permission"
+            };
+            unreadable(&self.path, cause).hint(hint)
+        })?;
+        debug_assert_eq!(n_new, buffer.len() - before);
+        self.n_read += n_new as u64;
+        if let Some(compressed) = self.compressed_bytes
+            && self.n_read > INFLATION_FLOOR
+            && self.n_read > compressed.saturating_mul(MAX_INFLATION)
+        {
+            let what = "the export inflates to over 1000 times its size";
+            return Err(Error::new(Code::InputUnreadable, what)
+                .at(&self.path)
+                .hint("deliver it uncompressed if that is right"));
+        }
+        Ok(n_new < n)
+    }
+}

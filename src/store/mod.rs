@@ -1,0 +1,7 @@
+//! The only place that touches the disk: the lake with its runs, Parquet and text files, exports as byte streams.
+
+pub mod files;
+pub mod lake;
+pub mod parquet;
+pub mod retention;
+pub mod export;
