@@ -9,124 +9,125 @@ use std::path::PathBuf;
 /// Result of everything that can end a run.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Stable number of an error; the first digits tell the family, see [`Code::exit_code`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// A file could not be read, written, linked or renamed.
-    Io,
-    /// Something that this program promises itself does not hold: a bug.
-    Internal,
-    /// A table that was about to be published breaks its contract.
-    ContractBroken,
-    /// A sum does not fit its column.
-    SumOutOfRange,
-    /// The command line does not hold together.
-    CommandLine,
-    /// The config has faults; all of them are listed.
-    ConfigInvalid,
-    /// No config file where one was named or looked for.
-    ConfigMissing,
-    /// The lake was made with another project, currency, time zone, set of id spaces or key.
-    LakeMismatch,
-    /// A key is needed that the config leaves empty.
-    KeyMissing,
-    /// How a source is parsed has changed, and files that it delivered are gone.
-    FilesGone,
-    /// No run of that name in the lake, or one that was never fit to be published.
-    UnknownRun,
-    /// An expression of the config does not parse or type-check.
-    Expression,
-    /// No file where a source requires one.
-    InputMissing,
-    /// An export cannot be read: permission, truncation, a bomb.
-    InputUnreadable,
-    /// The header of an export breaks the contract.
-    HeaderBroken,
-    /// A gate stopped the publication.
-    GateFailed,
-    /// Same inputs, config and date, and the caller asked to be told.
-    NothingToDo,
-    /// Another run holds the lake's lock.
-    Locked,
-    /// Interrupted (SIGINT).
-    Interrupted,
-    /// Terminated (SIGTERM).
-    Terminated,
+macro_rules! codes {
+    ($($name:ident = $number:literal exits $exit:literal: $meaning:literal;)*) => {
+        /// Stable number of an error; the first digit tells the family, see [`Code::exit_code`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in numeric order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The number as printed: `E` and four digits. A number that was ever published keeps its meaning.
+            #[must_use]
+            pub const fn number(self) -> &'static str {
+                match self {
+                    $(Self::$name => $number,)*
+                }
+            }
+
+            /// The process's exit code, one of [`EXITS`].
+            #[must_use]
+            pub const fn exit_code(self) -> u8 {
+                match self {
+                    $(Self::$name => $exit,)*
+                }
+            }
+
+            /// What it says, as a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning,)*
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// Every code, in numeric order.
-    pub const ALL: [Self; 20] = [
-        Self::Io,
-        Self::Internal,
-        Self::ContractBroken,
-        Self::SumOutOfRange,
-        Self::CommandLine,
-        Self::ConfigInvalid,
-        Self::ConfigMissing,
-        Self::LakeMismatch,
-        Self::KeyMissing,
-        Self::FilesGone,
-        Self::UnknownRun,
-        Self::Expression,
-        Self::InputMissing,
-        Self::InputUnreadable,
-        Self::HeaderBroken,
-        Self::GateFailed,
-        Self::NothingToDo,
-        Self::Locked,
-        Self::Interrupted,
-        Self::Terminated,
-    ];
+codes! {
+    Io = "E1001" exits 1: "A file could not be read, written, linked or renamed.";
+    Internal = "E1002" exits 1: "Something that this program promises itself does not hold: a bug.";
+    ContractBroken = "E1003" exits 1: "A table that was about to be published breaks its contract.";
+    SumOutOfRange = "E1004" exits 1: "A sum does not fit its column.";
+    CommandLine = "E2001" exits 2: "The command line does not hold together.";
+    ConfigInvalid = "E2002" exits 2: "The config has faults; all of them are listed.";
+    ConfigMissing = "E2003" exits 2: "No config file where one was named or looked for.";
+    LakeMismatch = "E2004" exits 2:
+        "The lake was made with another project, currency, time zone, set of id spaces or key.";
+    KeyMissing = "E2005" exits 2: "A key is needed that the config leaves empty.";
+    FilesGone = "E2006" exits 2: "How a source is parsed has changed, and files that it delivered are gone.";
+    UnknownRun = "E2007" exits 2: "No run of that name in the lake, or one that was never fit to be published.";
+    Expression = "E2008" exits 2: "An expression of the config does not parse or type-check.";
+    InputMissing = "E3001" exits 3: "No file where a source requires one.";
+    InputUnreadable = "E3002" exits 3: "An export cannot be read: permission, truncation, a bomb.";
+    HeaderBroken = "E3003" exits 3: "The header of an export breaks the contract.";
+    GateFailed = "E4001" exits 4: "A gate stopped the publication.";
+    NothingToDo = "E5001" exits 5: "Same inputs, config and date, and the caller asked to be told.";
+    Locked = "E7501" exits 75: "Another run holds the lake's lock.";
+    Interrupted = "E9001" exits 130: "Interrupted (SIGINT).";
+    Terminated = "E9002" exits 143: "Terminated (SIGTERM).";
+}
 
-    /// The number as printed: `E` and four digits. A number that was ever published keeps its meaning.
-    #[must_use]
-    pub const fn number(self) -> &'static str {
-        match self {
-            Self::Io => "E1001",
-            Self::Internal => "E1002",
-            Self::ContractBroken => "E1003",
-            Self::SumOutOfRange => "E1004",
-            Self::CommandLine => "E2001",
-            Self::ConfigInvalid => "E2002",
-            Self::ConfigMissing => "E2003",
-            Self::LakeMismatch => "E2004",
-            Self::KeyMissing => "E2005",
-            Self::FilesGone => "E2006",
-            Self::UnknownRun => "E2007",
-            Self::Expression => "E2008",
-            Self::InputMissing => "E3001",
-            Self::InputUnreadable => "E3002",
-            Self::HeaderBroken => "E3003",
-            Self::GateFailed => "E4001",
-            Self::NothingToDo => "E5001",
-            Self::Locked => "E7501",
-            Self::Interrupted => "E9001",
-            Self::Terminated => "E9002",
-        }
-    }
+/// One exit code of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The number.
+    pub code: u8,
+    /// What happened.
+    pub meaning: &'static str,
+    /// What whoever schedules the nights does next; empty where there is nothing to do.
+    pub next: &'static str,
+}
 
-    /// The process's exit code; the table is a contract with whoever schedules the nights.
-    #[must_use]
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Io | Self::Internal | Self::ContractBroken | Self::SumOutOfRange => 1,
-            Self::CommandLine
-            | Self::ConfigInvalid
-            | Self::ConfigMissing
-            | Self::LakeMismatch
-            | Self::KeyMissing
-            | Self::FilesGone
-            | Self::UnknownRun
-            | Self::Expression => 2,
-            Self::InputMissing | Self::InputUnreadable | Self::HeaderBroken => 3,
-            Self::GateFailed => 4,
-            Self::NothingToDo => 5,
-            Self::Locked => 75,
-            Self::Interrupted => 130,
-            Self::Terminated => 143,
-        }
-    }
+/// Every exit code: a contract with whoever schedules the nights.
+pub const EXITS: &[Exit] = &[
+    exit(0, "published (warnings are possible; the manifest counts them)", ""),
+    exit(1, "unexpected failure: disk, permission, bug", "retry"),
+    exit(2, "bad command line or config", "mend it first"),
+    exit(3, "input missing, unreadable, or its header is broken", "retry when a new export is there"),
+    exit(4, "a gate failed: the run is kept, `current` stays", "look first"),
+    exit(5, "nothing to do (only with --skip-unchanged)", ""),
+    exit(6, "reserved: published, but the target lists are held", ""),
+    exit(75, "another run holds the lock", "retry later"),
+    exit(130, "interrupted", "retry"),
+    exit(143, "terminated", "retry"),
+];
+
+const fn exit(code: u8, meaning: &'static str, next: &'static str) -> Exit {
+    Exit { code, meaning, next }
+}
+
+/// The page of exit codes and error numbers, in Markdown.
+#[must_use]
+pub fn exit_codes_markdown() -> String {
+    let mut page = "\
+# Exit codes and error numbers
+
+<!-- Written from src/error.rs; do not edit. CLIENTING_UPDATE=1 cargo test --release --test generated writes it anew. -->
+
+Both are a contract with whoever schedules the nights: a number that was ever published keeps its meaning.
+
+## Exit codes
+
+| code | meaning | what to do |
+|---|---|---|
+"
+    .to_owned();
+    page.extend(EXITS.iter().map(|exit| format!("| {} | {} | {} |\n", exit.code, exit.meaning, exit.next)));
+    page.push_str(
+        "\n## Error numbers\n\nAn error is printed with its number: `error[E3003]: …`.\n\n\
+         | number | exit code | meaning |\n|---|---|---|\n",
+    );
+    page.extend(
+        Code::ALL
+            .iter()
+            .map(|code| format!("| {} | {} | {} |\n", code.number(), code.exit_code(), code.meaning())),
+    );
+    page
 }
 
 /// Where it happened, as far as it is known.
@@ -304,7 +305,7 @@ impl fmt::Display for Warning {
 
 #[cfg(test)]
 mod tests {
-    use super::Code;
+    use super::{Code, EXITS};
 
     #[test]
     fn numbers_are_unique_ascending_and_of_their_exit_code() {
@@ -316,6 +317,7 @@ mod tests {
             assert!(
                 matches!((family, code.exit_code()), (7, 75) | (9, 130 | 143)) || family == code.exit_code()
             );
+            assert!(EXITS.iter().any(|exit| exit.code == code.exit_code()), "{code:?}");
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn run(common: &Common, arguments: &RunArguments, printer: &Arc<Print
         skip_unchanged: arguments.skip_unchanged,
         rehash: arguments.plan.rehash,
     };
-    Ok(pipeline::run(config, warnings, options, interrupted, listeners))
+    Ok(pipeline::run(config, warnings, &options, interrupted, listeners))
 }
 
 /// Has the signal's number stored: the run asks for it between units of work and ends with a manifest.

@@ -6,6 +6,7 @@
 pub mod exports;
 pub mod column;
 pub mod tables;
+pub mod dictionary;
 pub mod read;
 mod verify;
 

@@ -63,7 +63,7 @@ table! { Transactions = "ledger/transactions" v 1,
 table! { Superseded = "ledger/superseded" v 1,
     "One transaction row that lost to another version of its key; kept so that taking back a file brings it back."
     {
-        c::SOURCE_KEY: UInt32 null, "as in ledger/transactions, and so on";
+        c::SOURCE_KEY: UInt32 null, "";
         c::CUSTOMER_ID: Text null, "";
         c::TRANSACTION_ID: Text null, "";
         c::ORIGINAL_TRANSACTION_ID: Text null, "";
@@ -109,7 +109,7 @@ table! { CustomerMonthBy = "summary/customer_month_by" v 1
         c::SOURCE_KEY: UInt32, "dense key of the identity";
         c::DIMENSION: Text, "line, unit or channel";
         c::VALUE: Text, "its value";
-        c::ACTIVE_DAYS: UInt32, "as in summary/customer_month, and so on";
+        c::ACTIVE_DAYS: UInt32, "";
         c::N_ORDERS: Int, "";
         c::N_ROWS: Int, "";
         c::REVENUE: Money, "";
@@ -251,7 +251,7 @@ table! { Quarantine = "quarantine" v 1,
     }
 }
 table! { Customers = "tables/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
-    "One customer: everyone in the register and everyone with a ledger row up to as_of."
+    "One customer: everyone in the register and everyone with a ledger row up to `as_of`."
     {
         c::CUSTOMER_ID: Text, "persistent id";
         c::HOUSEHOLD_ID: Text null, "household, as exported";
@@ -308,7 +308,7 @@ table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] uniqu
     }
 }
 table! { SegmentMoves = "tables/segment_moves" v 1 sorted [c::CUSTOMER_ID, c::SEGMENT] unique true,
-    "One move since the newest published run of an earlier as_of."
+    "One move since the newest published run of an earlier `as_of`."
     {
         c::CUSTOMER_ID: Text, "customer";
         c::SEGMENT: Text, "segment";

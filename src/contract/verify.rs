@@ -15,20 +15,20 @@ use crate::error::{Code, Error, Result};
 /// Schema, nulls, ranges, order.
 pub(super) fn verify(table: &Table, units: &Units, batch: &RecordBatch) -> Result<()> {
     if batch.schema().fields() != table.schema(units).fields() {
-        return Err(broken(table, "its schema differs from the contract".to_owned()));
+        return Err(broken(table, "its schema differs from the contract"));
     }
     for (column, array) in table.columns.iter().zip(batch.columns()) {
         if !column.nullable && array.null_count() > 0 {
-            return Err(broken(table, format!("column {} holds a null", column.name)));
+            return Err(broken(table, &format!("column {} holds a null", column.name)));
         }
         if let Some(row) = bad_value(column.kind, array) {
-            return Err(broken(table, format!("column {} is out of range in row {row}", column.name)));
+            return Err(broken(table, &format!("column {} is out of range in row {row}", column.name)));
         }
     }
     order(table, batch)
 }
 
-fn broken(table: &Table, what: String) -> Error {
+fn broken(table: &Table, what: &str) -> Error {
     Error::new(Code::ContractBroken, format!("table {} breaks its contract: {what}", table.name))
 }
 
@@ -60,7 +60,7 @@ fn order(table: &Table, batch: &RecordBatch) -> Result<()> {
             keys.iter().map(|key| compare(key, row - 1, row)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal);
         if ordering.is_gt() || (ordering.is_eq() && table.unique) {
             let fault = if ordering.is_eq() { "repeats the row before" } else { "is out of order" };
-            return Err(broken(table, format!("row {row} {fault}")));
+            return Err(broken(table, &format!("row {row} {fault}")));
         }
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! The night: the only place that knows all stages.
 
+mod identity;
 mod night;
+mod opening;
 mod reports;
 mod session;
 
@@ -39,7 +41,7 @@ pub struct Options {
 pub fn run(
     config: Config,
     config_warnings: Vec<Warning>,
-    options: Options,
+    options: &Options,
     interrupted: Arc<AtomicUsize>,
     listeners: Listeners,
 ) -> u8 {
@@ -77,7 +79,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let features = features::run(context, &ingested.ledger, &register, as_of)?;
         Ok(((rows_out, features.customer_id.len() as u64), features))
     })?;
-    night::after_features(context, session, &features, &register)?;
+    night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
     let scored = session.stage(context, Stage::Models, |_| {
         let scored = models::rfm::run(&context.config.rfm, &context.units, &features)?;
@@ -85,11 +87,11 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((features.customer_id.len() as u64, n_scored), scored))
     })?;
     let members = session.stage(context, Stage::Segments, |session| {
-        let customers = outputs::customers(context, &features, &scored, &register, &[])?;
+        let customers = outputs::customers::customers(context, &features, &scored, &register, &[])?;
         let earlier = session.earlier(context, as_of)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
-        let names = outputs::names_by_row(&membership, customers.n_rows());
-        let customers = outputs::customers(context, &features, &scored, &register, &names)?;
+        let names = outputs::customers::names_by_row(&membership, customers.n_rows());
+        let customers = outputs::customers::customers(context, &features, &scored, &register, &names)?;
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;

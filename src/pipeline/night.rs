@@ -29,7 +29,7 @@ pub(super) fn after_features(
     session: &mut Session,
     features: &Features,
     register: &Register,
-) -> Result<()> {
+) {
     let mut n_after = 0;
     for account in &mut session.manifest.accounting {
         account.after_as_of = features.after_as_of.get(&account.source).copied().unwrap_or(0);
@@ -45,7 +45,6 @@ pub(super) fn after_features(
         );
     }
     session.manifest.gates.push(unmatched(context, features, register));
-    Ok(())
 }
 
 /// Share of buyers whom no contact export names.
@@ -115,15 +114,15 @@ pub(super) fn write(
     session.keep([context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?]);
     session.keep([
         outputs::write(context, customers)?,
-        outputs::write(context, &outputs::segments(context, membership, batch)?)?,
-        outputs::write(context, &outputs::segment_summary(context, membership, batch, register)?)?,
-        outputs::write(context, &outputs::segment_moves(context, membership)?)?,
-        outputs::write(context, &outputs::rfm_grid(context, results.scored)?)?,
-        outputs::write(context, &outputs::rfm_cuts(context, results.scored)?)?,
-        outputs::write(context, &outputs::cohorts(context, results.features)?)?,
-        outputs::write(context, &outputs::candidates(context, results.considered, batch, *as_of)?)?,
+        outputs::write(context, &outputs::tables::segments(context, membership, batch)?)?,
+        outputs::write(context, &outputs::tables::segment_summary(context, membership, batch, register)?)?,
+        outputs::write(context, &outputs::tables::segment_moves(context, membership)?)?,
+        outputs::write(context, &outputs::tables::rfm_grid(context, results.scored)?)?,
+        outputs::write(context, &outputs::tables::rfm_cuts(context, results.scored)?)?,
+        outputs::write(context, &outputs::tables::cohorts(context, results.features)?)?,
+        outputs::write(context, &outputs::tables::candidates(context, results.considered, batch, *as_of)?)?,
     ]);
-    let (lists, entries) = outputs::lists(context, results.considered, batch, register, *as_of)?;
+    let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;
     session.keep(entries);

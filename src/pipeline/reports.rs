@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicUsize;
 
 use serde::Serialize;
 
-use super::session::{Known, check_identity, history};
+use super::identity::check_identity;
+use super::opening::{Known, clock, history};
 use crate::config::{AsOf, Config, SourceKind};
 use crate::contract::Contract;
 use crate::contract::tables::Files;
 use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::calendar::day_label;
-use crate::run::context::{Clock, Context};
+use crate::run::context::Context;
 use crate::run::event::{Event, Listener, Listeners};
 use crate::run::manifest::{Manifest, Status};
 use crate::stage::ingest::FileReader;
@@ -212,8 +213,7 @@ pub fn plan(config: &Config, rehash: bool) -> Result<PlanReport> {
     let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut listeners = Listeners::default();
     listeners.add(Box::new(Notes(Arc::clone(&notes))));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let clock = Clock { now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX), today: 0 };
+    let clock = clock(&config.project.timezone)?;
     let mut context =
         Context::new(config.clone(), clock, Vec::new(), Arc::new(AtomicUsize::new(0)), listeners);
     context.parent = current.as_ref().map(|id| lake.run_directory(id));

@@ -1,41 +1,33 @@
 //! Around the stages: lock, lake, manifest, log, gates, publication, retention.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use arrow_array::RecordBatch;
 
 use super::Options;
+use super::identity::{check_identity, identity};
+use super::opening::{
+    EVENTS, Known, Log, asked, clock, first_manifest, heal, history, host, instant, peak_memory_bytes,
+    rules_of,
+};
 use crate::config::{AsOf, Config};
 use crate::contract::Contract;
 use crate::contract::tables::Listings;
 use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::calendar::{day_label, parse_day};
-use crate::run::context::{Clock, Context};
-use crate::run::event::{Event, Listener, Listeners, Stage, Summary};
-use crate::run::manifest::{
-    self, Accounting, ConfigEntry, Manifest, StageEntry, Status, TableEntry, WarningEntry,
-};
+use crate::run::context::Context;
+use crate::run::event::{Event, Listeners, Stage, Summary};
+use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry, WarningEntry};
 use crate::stage::ingest::ledger::Ledger;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::segments::Earlier;
 use crate::stage::{features, outputs};
-use crate::store::lake::{self, Holder, Identity, Lake, RunId};
+use crate::store::lake::{self, Holder, Lake, RunId};
 use crate::store::retention::{self, Kept};
 use crate::store::{files, parquet};
-
-/// File of the event log in a run.
-const EVENTS: &str = "events.jsonl";
-
-/// A run on disk with what its manifest says.
-pub(super) struct Known {
-    pub(super) id: RunId,
-    pub(super) manifest: Manifest,
-}
 
 /// One night from lock to publication.
 pub(super) struct Session {
@@ -59,7 +51,7 @@ pub(super) struct Session {
 pub(super) fn run(
     config: Config,
     config_warnings: Vec<Warning>,
-    options: Options,
+    options: &Options,
     interrupted: Arc<AtomicUsize>,
     listeners: Listeners,
 ) -> u8 {
@@ -101,7 +93,7 @@ pub(super) fn run(
     for warning in config_warnings {
         context.warn(warning);
     }
-    let result = pool.install(|| super::stages(&context, &mut session, &options));
+    let result = pool.install(|| super::stages(&context, &mut session, options));
     let result = result.and_then(|()| session.publish(&context));
     session.end(&context, result)
 }
@@ -123,68 +115,11 @@ fn failed_summary(started: Instant, error: &Error) -> Summary {
     }
 }
 
-/// Reads the clock, once for the whole run.
-fn clock(zone: &str) -> Result<Clock> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    let today = jiff::Timestamp::from_millisecond(now_ms)
-        .ok()
-        .and_then(|now| now.in_tz(zone).ok())
-        .and_then(|now| parse_day(now.date().to_string().as_bytes()));
-    let today =
-        today.ok_or_else(|| Error::new(Code::Io, "the clock shows no day of the years 1970 to 2100"))?;
-    Ok(Clock { now_ms, today })
-}
-
-fn instant(now_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(now_ms).map(|now| now.to_string()).unwrap_or_default()
-}
-
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn asked(config: &Config) -> String {
-    match config.project.as_of {
-        AsOf::Day(day) => day_label(day),
-        AsOf::Yesterday => "yesterday".to_owned(),
-        AsOf::Latest => "latest".to_owned(),
-    }
-}
-
 /// Records read, and rows of ledger and contacts after the night.
 pub(super) fn rows_of_ingest(ingested: &Ingested) -> (u64, u64) {
     let read = ingested.accounting.iter().map(|account| account.read).sum();
     let accepted = ingested.accounting.iter().map(|account| account.accepted).sum();
     (read, accepted)
-}
-
-/// Every run with a readable manifest.
-pub(super) fn history(lake: &Lake) -> Result<Vec<Known>> {
-    let mut known = Vec::new();
-    for id in lake.runs()? {
-        let text = files::read_text_if_any(&lake.run_directory(&id).join(manifest::FILE))?;
-        if let Some(manifest) = text.as_deref().and_then(Manifest::from_json) {
-            known.push(Known { id, manifest });
-        }
-    }
-    known.sort_by_key(|known| known.manifest.arrival);
-    Ok(known)
-}
-
-/// The log: every event but progress, one JSON object a line.
-struct Log(Mutex<std::fs::File>);
-
-impl Listener for Log {
-    fn notice(&self, event: &Event) {
-        if matches!(event, Event::StageProgress { .. }) {
-            return;
-        }
-        if let (Ok(mut file), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
-            // A log that cannot be written does not end the night; the manifest tells the same.
-            drop(writeln!(file, "{line}"));
-        }
-    }
 }
 
 impl Session {
@@ -391,7 +326,7 @@ impl Session {
 
     /// Writes `tables/quality`.
     pub(super) fn write_quality(&mut self, context: &Context) -> Result<()> {
-        let table = outputs::quality(context, &self.manifest.gates)?;
+        let table = outputs::tables::quality(context, &self.manifest.gates)?;
         let entry = outputs::write(context, &table)?;
         self.keep([entry]);
         Ok(())
@@ -458,19 +393,18 @@ impl Session {
     /// Writes the last manifest where the run lies, naming the folder of a run that failed.
     fn close(&mut self) -> Result<()> {
         let work = self.lake.work();
-        let directory = match &self.summary.directory {
-            Some(directory) => directory.into(),
-            None => {
-                let id = match self.id.clone() {
-                    Some(id) => id,
-                    None => self.lake.next_id(lake::UNDATED)?,
-                };
-                self.manifest.run_id = Some(id.to_string());
-                files::replace(&work.join(manifest::FILE), self.manifest.to_json().as_bytes())?;
-                let directory = self.lake.name_work(&id)?;
-                self.summary.directory = Some(directory.display().to_string());
-                directory
-            }
+        let directory = if let Some(directory) = &self.summary.directory {
+            directory.into()
+        } else {
+            let id = match self.id.clone() {
+                Some(id) => id,
+                None => self.lake.next_id(lake::UNDATED)?,
+            };
+            self.manifest.run_id = Some(id.to_string());
+            files::replace(&work.join(manifest::FILE), self.manifest.to_json().as_bytes())?;
+            let directory = self.lake.name_work(&id)?;
+            self.summary.directory = Some(directory.display().to_string());
+            directory
         };
         files::replace(&directory.join(manifest::FILE), self.manifest.to_json().as_bytes())
     }
@@ -521,138 +455,4 @@ impl Session {
         summary.n_warnings = context.warnings().len() as u64;
         summary.error = error.map(ToString::to_string);
     }
-}
-
-/// A published run that a crash left marked as running is marked as what it is.
-fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) -> Result<()> {
-    let published = history.iter_mut().find(|known| Some(&known.id) == current);
-    if let Some(known) = published.filter(|known| known.manifest.status == Status::Running) {
-        known.manifest.status = Status::Published;
-        known.manifest.exit_code = Some(0);
-        let path = lake.run_directory(&known.id).join(manifest::FILE);
-        files::replace(&path, known.manifest.to_json().as_bytes())?;
-    }
-    Ok(())
-}
-
-/// Predicates by segment, as the manifest's config tells them.
-fn rules_of(manifest: &Manifest) -> BTreeMap<String, String> {
-    let text = |value: &serde_json::Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
-    manifest
-        .config
-        .values
-        .iter()
-        .filter_map(|entry| {
-            let key = text(entry, "key")?;
-            let name = key.strip_prefix("segment.")?.strip_suffix(".where")?;
-            Some((name.to_owned(), text(entry, "value")?))
-        })
-        .collect()
-}
-
-fn first_manifest(context: &Context, current: Option<&RunId>) -> Manifest {
-    let values: Vec<serde_json::Value> = context
-        .config
-        .effective
-        .iter()
-        .filter_map(|effective| serde_json::to_value(effective).ok())
-        .collect();
-    // The hash tells whether two runs were configured alike, wherever the values came from and however many threads
-    // worked: neither shows in a table.
-    let compared: Vec<(&str, &serde_json::Value)> = context
-        .config
-        .effective
-        .iter()
-        .filter(|effective| effective.key != "project.threads")
-        .map(|effective| (effective.key.as_str(), &effective.value))
-        .collect();
-    let hash = files::hash_bytes(serde_json::to_string(&compared).unwrap_or_default().as_bytes());
-    Manifest {
-        format: manifest::FORMAT,
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        run_id: None,
-        arrival: context.arrival,
-        as_of: None,
-        started_at: instant(context.clock.now_ms),
-        ended_at: None,
-        status: Status::Running,
-        exit_code: None,
-        parent_run: current.map(ToString::to_string),
-        config: ConfigEntry { hash, values },
-        inputs: Vec::new(),
-        stages: Vec::new(),
-        accounting: Vec::new(),
-        n_after_as_of: None,
-        tables: Vec::new(),
-        models: Vec::new(),
-        gates: Vec::new(),
-        lists: Vec::new(),
-        erasures: Vec::new(),
-        warnings: Vec::new(),
-        error: None,
-    }
-}
-
-/// What a lake made with this config is.
-fn identity(config: &Config) -> Identity {
-    let spaces: std::collections::BTreeSet<String> =
-        config.sources.iter().map(|source| source.id_space.clone()).collect();
-    let keys = [
-        ("report_key", &config.privacy.report_key),
-        ("salt", &config.contact_policy.salt),
-        ("suppression_key", &config.privacy.suppression_key),
-    ];
-    let fingerprint = |name: &str, key: &str| files::hash_bytes(format!("clienting {name} {key}").as_bytes());
-    Identity {
-        format: lake::FORMAT,
-        project: config.project.name.clone(),
-        currency: config.project.currency.code.clone(),
-        timezone: config.project.timezone.clone(),
-        id_spaces: spaces.into_iter().collect(),
-        key_fingerprints: keys
-            .into_iter()
-            .filter(|(_, key)| !key.is_empty())
-            .map(|(name, key)| (name.to_owned(), fingerprint(name, key).chars().take(16).collect()))
-            .collect(),
-    }
-}
-
-/// A lake made with another config is refused, naming both.
-pub(super) fn check_identity(lake: &Lake, config: &Config) -> Result<()> {
-    let Some(made) = lake.identity()? else { return Ok(()) };
-    let wanted = identity(config);
-    let mut differences = Vec::new();
-    let mut compare = |what: &str, made: &str, wanted: &str| {
-        if made != wanted {
-            differences.push(format!("{what} {made:?}, the config says {wanted:?}"));
-        }
-    };
-    compare("format", &made.format.to_string(), &wanted.format.to_string());
-    compare("project", &made.project, &wanted.project);
-    compare("currency", &made.currency, &wanted.currency);
-    compare("timezone", &made.timezone, &wanted.timezone);
-    // One numbering makes ids bare, several make them `space:id`; going from one to the other would rename everybody.
-    if (made.id_spaces.len() > 1) != (wanted.id_spaces.len() > 1) {
-        compare("id_spaces", &made.id_spaces.join(", "), &wanted.id_spaces.join(", "));
-    }
-    for (name, print) in &made.key_fingerprints {
-        let wanted = wanted.key_fingerprints.get(name).map_or("none", String::as_str);
-        if name != "report_key" {
-            compare(&format!("fingerprint of {name}"), print, wanted);
-        }
-    }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let what = format!("the lake was made with {}", differences.join("; "));
-    Err(Error::new(Code::LakeMismatch, what)
-        .at(lake.root())
-        .hint("undo the change, or name a new folder with project.lake"))
-}
-
-/// Peak resident memory of this process; `None` where the system does not tell.
-fn peak_memory_bytes() -> Option<u64> {
-    let status = files::read_text_if_any(Path::new("/proc/self/status")).ok()??;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

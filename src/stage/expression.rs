@@ -69,7 +69,7 @@ impl Expression {
             fault(format!("{} does not type-check: {}", text, error.what))
                 .hint("dates are written DATE '2026-10-31'; money is in major units")
         })?;
-        if result.len() != 0 {
+        if !result.is_empty() {
             return Err(fault(format!("{text} speaks of all customers at once, not of each"))
                 .hint("use columns and constants only, no SUM, AVG, COUNT"));
         }
@@ -150,12 +150,11 @@ fn unknown(name: &str, table: &'static Table, fault: impl Fn(String) -> Error) -
         .filter(|(score, _)| *score >= LIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let error = fault(format!("{} has no column {name}", table.name));
-    match near {
-        Some((_, near)) => error.hint(format!("did you mean {near}?")),
-        None => {
-            let names: Vec<&str> = usable(table).map(|column| column.name).collect();
-            error.hint(format!("its columns are {}", names.join(", ")))
-        }
+    if let Some((_, near)) = near {
+        error.hint(format!("did you mean {near}?"))
+    } else {
+        let names: Vec<&str> = usable(table).map(|column| column.name).collect();
+        error.hint(format!("its columns are {}", names.join(", ")))
     }
 }
 

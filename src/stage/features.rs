@@ -212,12 +212,17 @@ fn after(context: &Context, ledger: &Ledger, as_of: i32) -> Result<BTreeMap<Stri
     Ok(n_after)
 }
 
+/// Slot, dimension, value.
+type ValueKey = (usize, usize, String);
+/// Net revenue, orders.
+type ValueSums = (i64, i64);
+
 /// Sums under construction, by slot: one for each customer that a key or a contact names.
 struct Gathered {
     slot_of_key: Vec<usize>,
     ids: Vec<String>,
     sums: [Vec<Sums>; 5],
-    values: HashMap<(usize, usize, String), (i64, i64)>,
+    values: HashMap<ValueKey, ValueSums>,
     /// (slot, month) → active in it, net revenue; for cohorts.
     months: Vec<(usize, i32, bool, i64)>,
     first_day_of_key: Vec<Option<i32>>,
@@ -310,15 +315,14 @@ impl Gathered {
 
     fn mains(&self, kept: &[usize]) -> Vec<Mains> {
         let mut by_slot: Vec<Mains> = vec![Mains::default(); self.ids.len()];
-        let mut values: Vec<(&(usize, usize, String), &(i64, i64))> = self.values.iter().collect();
+        let mut values: Vec<(&ValueKey, &ValueSums)> = self.values.iter().collect();
         // Largest net revenue first, ties by name: the first of a slot and dimension is its main value.
         values.sort_unstable_by(|a, b| {
             (a.0.0, a.0.1).cmp(&(b.0.0, b.0.1)).then(b.1.0.cmp(&a.1.0)).then_with(|| a.0.2.cmp(&b.0.2))
         });
-        const LINE: usize = 1;
         for ((slot, dimension, value), (_, n_orders)) in values {
             let Some(mains) = by_slot.get_mut(*slot) else { continue };
-            if *dimension == LINE && *n_orders > 0 {
+            if *dimension == summarise::LINE && *n_orders > 0 {
                 mains.n_lines_owned += 1;
             }
             if let Some(main) = mains.values.get_mut(*dimension) {

@@ -267,7 +267,11 @@ fn moment_ms(text: &str) -> Option<i64> {
 }
 
 fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]) -> Vec<ArrayRef> {
-    let mut rows: BTreeMap<(String, String, String), (Option<u32>, Option<i32>, &str)> = BTreeMap::new();
+    /// Customer, numbering, id in it.
+    type Identity = (String, String, String);
+    /// Key, first purchase day, how it was linked.
+    type Link = (Option<u32>, Option<i32>, &'static str);
+    let mut rows: BTreeMap<Identity, Link> = BTreeMap::new();
     for (id, contact) in &register.contacts {
         let (space, source_id, by) = match &contact.row.source_id {
             Some(source_id) => (contact.row.id_space.clone(), source_id.clone(), c::CUSTOMER_ID),

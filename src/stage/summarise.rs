@@ -19,6 +19,13 @@ use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::{files, parquet};
 
+/// Place of the sales channel in [`DIMENSIONS`].
+pub const CHANNEL: usize = 0;
+/// Place of the product line.
+pub const LINE: usize = 1;
+/// Place of the store or branch.
+pub const UNIT: usize = 2;
+
 /// Dimensions of `customer_month_by` with the ledger column that each reads.
 pub const DIMENSIONS: [(&str, &str); 3] =
     [("channel", c::CHANNEL), ("line", c::PRODUCT_LINE), ("unit", c::UNIT_ID)];

@@ -18,7 +18,7 @@ use crate::kernel::number::{self, DecimalSeparator};
 use crate::kernel::text;
 
 /// Milliseconds of a day.
-pub const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Decimals of `quantity` and `unit_price` as they are read.
 const READ_DECIMALS: u32 = 6;
 
@@ -73,7 +73,7 @@ impl Settings {
 
 /// A fault of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CellFault {
+pub(super) struct CellFault {
     /// Contract column.
     pub column: &'static str,
     /// What is wrong.
@@ -84,7 +84,7 @@ pub struct CellFault {
 
 /// The cells of one record.
 #[derive(Debug)]
-pub struct Cells<'a> {
+pub(super) struct Cells<'a> {
     settings: &'a Settings,
     fields: &'a [Field<'a>],
     /// Faults met so far.
@@ -94,12 +94,12 @@ pub struct Cells<'a> {
 impl<'a> Cells<'a> {
     /// The cells of a record whose number of fields is right.
     #[must_use]
-    pub const fn new(settings: &'a Settings, fields: &'a [Field<'a>]) -> Self {
+    pub(super) const fn new(settings: &'a Settings, fields: &'a [Field<'a>]) -> Self {
         Self { settings, fields, faults: Vec::new() }
     }
 
     /// Notes a fault.
-    pub fn fault(&mut self, slot: &Slot, reason: Reason, value: Option<&str>) {
+    pub(super) fn fault(&mut self, slot: &Slot, reason: Reason, value: Option<&str>) {
         let value = value.map(|value| if slot.column.personal { MASK.to_owned() } else { value.to_owned() });
         self.faults.push(CellFault { column: slot.column.name, reason, value });
     }
@@ -108,7 +108,7 @@ impl<'a> Cells<'a> {
     ///
     /// # Errors
     /// The bytes, as far as they can be shown, when they are not UTF-8.
-    pub fn field(&self, index: usize) -> std::result::Result<Option<Cow<'a, str>>, String> {
+    pub(super) fn field(&self, index: usize) -> std::result::Result<Option<Cow<'a, str>>, String> {
         let Some(field) = self.fields.get(index) else { return Ok(None) };
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let value = if field.has_escaped_quotes {
@@ -124,7 +124,7 @@ impl<'a> Cells<'a> {
     }
 
     /// A text cell.
-    pub fn text<'s>(&mut self, slot: Option<&'s Slot>) -> Option<Cow<'s, str>>
+    pub(super) fn text<'s>(&mut self, slot: Option<&'s Slot>) -> Option<Cow<'s, str>>
     where
         'a: 's,
     {
@@ -142,7 +142,7 @@ impl<'a> Cells<'a> {
     }
 
     /// A text cell that must not be empty.
-    pub fn required<'s>(&mut self, slot: Option<&'s Slot>) -> Option<Cow<'s, str>>
+    pub(super) fn required<'s>(&mut self, slot: Option<&'s Slot>) -> Option<Cow<'s, str>>
     where
         'a: 's,
     {
@@ -155,12 +155,12 @@ impl<'a> Cells<'a> {
     }
 
     /// An amount in minor units.
-    pub fn money(&mut self, slot: Option<&Slot>) -> Option<i64> {
+    pub(super) fn money(&mut self, slot: Option<&Slot>) -> Option<i64> {
         self.decimal(slot, self.settings.exponent)
     }
 
     /// A number in millionths.
-    pub fn decimal6(&mut self, slot: Option<&Slot>) -> Option<i64> {
+    pub(super) fn decimal6(&mut self, slot: Option<&Slot>) -> Option<i64> {
         self.decimal(slot, READ_DECIMALS)
     }
 
@@ -177,12 +177,12 @@ impl<'a> Cells<'a> {
 
     /// Millionths as the ledger's quantity.
     #[must_use]
-    pub fn quantity(micro: i64) -> i64 {
+    pub(super) fn quantity(micro: i64) -> i64 {
         number::rescale_half_even(micro, READ_DECIMALS, QUANTITY_DECIMALS)
     }
 
     /// One of the column's values.
-    pub fn choice<'s>(&mut self, slot: Option<&'s Slot>) -> Option<&'s str> {
+    pub(super) fn choice<'s>(&mut self, slot: Option<&'s Slot>) -> Option<&'s str> {
         let text = self.text(slot)?.into_owned();
         let slot = slot?;
         let lower;
@@ -198,12 +198,12 @@ impl<'a> Cells<'a> {
     }
 
     /// A truth value.
-    pub fn truth(&mut self, slot: Option<&Slot>) -> Option<bool> {
+    pub(super) fn truth(&mut self, slot: Option<&Slot>) -> Option<bool> {
         self.choice(slot).map(|value| value == "true")
     }
 
     /// The project's currency, or nothing.
-    pub fn currency(&mut self, slot: Option<&Slot>) {
+    pub(super) fn currency(&mut self, slot: Option<&Slot>) {
         let Some(text) = self.text(slot) else { return };
         if !text.eq_ignore_ascii_case(&self.settings.currency)
             && let Some(slot) = slot
@@ -213,7 +213,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Local time in the project's zone, milliseconds since 1970-01-01T00:00.
-    pub fn moment(&mut self, slot: Option<&Slot>) -> Option<i64> {
+    pub(super) fn moment(&mut self, slot: Option<&Slot>) -> Option<i64> {
         let text = self.text(slot)?;
         let is_birth = slot.is_some_and(|slot| slot.column.name == c::BIRTH_DATE);
         let years = if is_birth { calendar::BIRTH_YEARS } else { calendar::YEARS };
@@ -225,14 +225,14 @@ impl<'a> Cells<'a> {
     }
 
     /// A day; the time of day, if any, is dropped after it was brought to the project's zone.
-    pub fn day(&mut self, slot: Option<&Slot>) -> Option<i32> {
+    pub(super) fn day(&mut self, slot: Option<&Slot>) -> Option<i32> {
         self.moment(slot).map(day_of)
     }
 }
 
 /// The day that a local time lies in.
 #[must_use]
-pub fn day_of(local_ms: i64) -> i32 {
+pub(super) fn day_of(local_ms: i64) -> i32 {
     i32::try_from(local_ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX)
 }
 

@@ -95,7 +95,7 @@ impl From<RecordFault> for Reason {
 }
 
 /// What stands for a personal value.
-pub const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// One fault of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,11 @@ pub struct Fault {
 
 /// Faults of a source by column and reason, with an example: what the run prints.
 #[must_use]
-pub fn summarise(source: &Source, faults: &[Fault], shown_path: &dyn Fn(usize) -> String) -> Vec<String> {
+pub(super) fn summarise(
+    source: &Source,
+    faults: &[Fault],
+    shown_path: &dyn Fn(usize) -> String,
+) -> Vec<String> {
     const SHOWN_CHARS: usize = 40;
     let mut groups: BTreeMap<(Reason, Option<&str>), (u64, usize)> = BTreeMap::new();
     for (index, fault) in faults.iter().enumerate() {

@@ -164,12 +164,11 @@ impl Gone {
                 if !inactive(files.value(row)) {
                     continue;
                 }
-                match delivered.get_mut(&content).filter(|n| **n > 0) {
-                    Some(n) => *n -= 1,
-                    None => {
-                        gone.n_rows += 1;
-                        gone.last_day = gone.last_day.max(Some(days.value(row)));
-                    }
+                if let Some(n) = delivered.get_mut(&content).filter(|n| **n > 0) {
+                    *n -= 1;
+                } else {
+                    gone.n_rows += 1;
+                    gone.last_day = gone.last_day.max(Some(days.value(row)));
                 }
             }
         }

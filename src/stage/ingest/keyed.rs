@@ -3,36 +3,25 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 
 use super::contacts::place_label;
 use super::deliveries::FileRecord;
 use super::ledger::{Changes, RowPlace};
+use super::row_keys::{self, Kept};
 use super::transactions::RowKey;
-use crate::contract::tables::{RowKeys, Superseded, Transactions};
+use crate::contract::tables::{Superseded, Transactions};
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
-use crate::kernel::calendar::{month_index, month_label, parse_day};
+use crate::kernel::calendar::month_index;
 use crate::kernel::versions::{Verdict, Version, resolve};
-
-/// One version of a keyed row, as kept between nights.
-#[derive(Clone, Debug)]
-struct Kept {
-    hash: u128,
-    month: Option<i32>,
-    place: RowPlace,
-    version: Option<String>,
-    deleted: bool,
-    old: bool,
-}
 
 /// Rows of one file of a keyed source.
 #[derive(Debug)]
-pub struct KeyedBatch {
+pub(super) struct KeyedBatch {
     /// Name of the source.
     pub source: String,
     /// Its file.
@@ -45,7 +34,7 @@ pub struct KeyedBatch {
 
 /// What became of new and old rows, by source.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     /// New rows in the ledger.
     pub accepted: u64,
     /// Of them anonymous.
@@ -64,7 +53,7 @@ pub struct Counts {
 
 /// The outcome of all keyed sources.
 #[derive(Debug)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// `register/row_keys`.
     pub row_keys: RecordBatch,
     /// Rows aside after the night, without those that the ledger still has to give up.
@@ -79,7 +68,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// `Internal` when a kept table does not hold what it must.
-pub fn decide(
+pub(super) fn decide(
     fresh: &[KeyedBatch],
     row_keys: &RecordBatch,
     aside: &RecordBatch,
@@ -87,98 +76,146 @@ pub fn decide(
     changes: &mut Changes,
     units: &Units,
 ) -> Result<Outcome> {
-    let mut kept = read_kept(row_keys)?;
-    let mut origin: Vec<Option<(usize, usize)>> = vec![None; kept.len()];
-    let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
-    for (index, keyed) in fresh.iter().enumerate() {
-        let days = read::days(&keyed.batch, c::DAY)?;
-        let (ids, lines) = (read::u32s(&keyed.batch, c::FILE_ID)?, read::u64s(&keyed.batch, c::LINE)?);
-        let versions = read::texts(&keyed.batch, c::VERSION)?;
-        let mut always_new = Vec::new();
-        for (row, key) in keyed.keys.iter().enumerate() {
-            let Some(hash) = key.hash else {
-                always_new.push(row);
-                continue;
-            };
-            kept.push(Kept {
-                hash,
-                month: (!key.deleted).then(|| month_index(days.value(row))),
-                place: (ids.value(row), lines.value(row)),
-                version: read::text_at(versions, row).map(str::to_owned),
-                deleted: key.deleted,
-                old: false,
-            });
-            origin.push(Some((index, row)));
-        }
-        let count = counts.entry(keyed.source.clone()).or_default();
-        add_rows(&keyed.batch, &always_new, changes, count)?;
-    }
-    for (source, conflicts, share) in conflicts(fresh)? {
-        let count = counts.entry(source).or_default();
-        count.conflicts += conflicts;
-        count.conflict_share = count.conflict_share.max(share);
-    }
-    let resolution = resolve(&versions_of(&kept, files, changes));
-    let mut winners_by_batch: Vec<Vec<usize>> = vec![Vec::new(); fresh.len()];
-    let mut losers_by_batch: Vec<Vec<(usize, String)>> = vec![Vec::new(); fresh.len()];
-    let mut given_up = HashMap::new();
-    let mut leave_aside: HashSet<RowPlace> = HashSet::new();
-    let mut restored: HashSet<RowPlace> = HashSet::new();
-    let mut stays = vec![true; kept.len()];
-    for (index, verdict) in resolution.verdicts.iter().enumerate() {
-        let Some(version) = kept.get(index) else { continue };
-        let winner = resolution.winners.get(index).and_then(|winner| kept.get(*winner));
-        let won_by = winner.map_or(version.place, |winner| winner.place);
-        let (batch, row) = origin.get(index).copied().flatten().unwrap_or_default();
-        let count = fresh.get(batch).map(|keyed| counts.entry(keyed.source.clone()).or_default());
-        match verdict {
-            Verdict::Accepted => winners_by_batch.get_mut(batch).into_iter().for_each(|rows| rows.push(row)),
-            Verdict::Superseded => {
-                losers_by_batch
-                    .get_mut(batch)
-                    .into_iter()
-                    .for_each(|rows| rows.push((row, place_label(won_by))));
-                count.into_iter().for_each(|count| count.superseded += 1);
+    let mut night = Night {
+        fresh,
+        kept: row_keys::read(row_keys)?,
+        origin: Vec::new(),
+        won: vec![Vec::new(); fresh.len()],
+        lost: vec![Vec::new(); fresh.len()],
+        given_up: HashMap::new(),
+        leave_aside: HashSet::new(),
+        restored: HashSet::new(),
+        counts: BTreeMap::new(),
+    };
+    night.gather(changes)?;
+    let stays = night.judge(files, changes);
+    let aside = night.move_rows(aside, files, changes, units)?;
+    let row_keys = row_keys::write(&night.kept, &stays, units)?;
+    Ok(Outcome { row_keys, aside, given_up: night.given_up, counts: night.counts })
+}
+
+/// A row of a fresh batch.
+#[derive(Clone, Copy)]
+struct FreshRow {
+    batch: usize,
+    row: usize,
+}
+
+/// Everything that is known while the keys are decided.
+struct Night<'a> {
+    fresh: &'a [KeyedBatch],
+    kept: Vec<Kept>,
+    /// For each version where it is fresh; `None` for old ones.
+    origin: Vec<Option<FreshRow>>,
+    /// Rows of each fresh batch that go to the ledger.
+    won: Vec<Vec<usize>>,
+    /// Rows of each fresh batch that go aside, with the place of their winner.
+    lost: Vec<Vec<(usize, String)>>,
+    given_up: HashMap<RowPlace, String>,
+    leave_aside: HashSet<RowPlace>,
+    restored: HashSet<RowPlace>,
+    counts: BTreeMap<String, Counts>,
+}
+
+impl Night<'_> {
+    /// Adds the fresh versions to the kept ones; rows with an empty key cell are always new.
+    fn gather(&mut self, changes: &mut Changes) -> Result<()> {
+        self.origin = vec![None; self.kept.len()];
+        for (batch, keyed) in self.fresh.iter().enumerate() {
+            let days = read::days(&keyed.batch, c::DAY)?;
+            let (ids, lines) = (read::u32s(&keyed.batch, c::FILE_ID)?, read::u64s(&keyed.batch, c::LINE)?);
+            let versions = read::texts(&keyed.batch, c::VERSION)?;
+            let mut always_new = Vec::new();
+            for (row, key) in keyed.keys.iter().enumerate() {
+                let Some(hash) = key.hash else {
+                    always_new.push(row);
+                    continue;
+                };
+                self.kept.push(Kept {
+                    hash,
+                    month: (!key.deleted).then(|| month_index(days.value(row))),
+                    place: (ids.value(row), lines.value(row)),
+                    version: read::text_at(versions, row).map(str::to_owned),
+                    deleted: key.deleted,
+                    old: false,
+                });
+                self.origin.push(Some(FreshRow { batch, row }));
             }
-            Verdict::Deletion => count.into_iter().for_each(|count| count.deletions += 1),
-            Verdict::Unchanged => {}
-            Verdict::Removed => {
-                if let Some(month) = version.month {
-                    changes.rows_gone.entry(month).or_default().insert(version.place);
+            let count = self.counts.entry(keyed.source.clone()).or_default();
+            add_rows(&keyed.batch, &always_new, changes, count)?;
+        }
+        for (source, conflicts, share) in conflicts(self.fresh)? {
+            let count = self.counts.entry(source).or_default();
+            count.conflicts += conflicts;
+            count.conflict_share = count.conflict_share.max(share);
+        }
+        Ok(())
+    }
+
+    /// Resolves every key; gives for each version whether it stays among the row keys.
+    fn judge(&mut self, files: &[FileRecord], changes: &mut Changes) -> Vec<bool> {
+        let resolution = resolve(&versions_of(&self.kept, files, changes));
+        let mut stays = vec![true; self.kept.len()];
+        for (index, (verdict, winner)) in resolution.verdicts.iter().zip(&resolution.winners).enumerate() {
+            let Some(version) = self.kept.get(index) else { continue };
+            let place = version.place;
+            let won_by = place_label(self.kept.get(*winner).map_or(place, |winner| winner.place));
+            let fresh = self.origin.get(index).copied().flatten();
+            match (verdict, fresh) {
+                (Verdict::Accepted, Some(FreshRow { batch, row })) => self.won[batch].push(row),
+                (Verdict::Superseded, Some(FreshRow { batch, row })) => self.lost[batch].push((row, won_by)),
+                (Verdict::Deletion, Some(FreshRow { batch, .. })) => {
+                    self.counts.entry(self.fresh[batch].source.clone()).or_default().deletions += 1;
                 }
-                given_up.insert(version.place, place_label(won_by));
-            }
-            Verdict::Restored => {
-                restored.insert(version.place);
-            }
-            Verdict::TakenBack | Verdict::Forgotten => {
-                leave_aside.insert(version.place);
-                stays.get_mut(index).into_iter().for_each(|stays| *stays = false);
-            }
-        }
-    }
-    let mut aside_after = Vec::new();
-    for ((keyed, winners), losers) in fresh.iter().zip(&winners_by_batch).zip(&losers_by_batch) {
-        let mut winners = winners.clone();
-        winners.sort_unstable();
-        let count = counts.entry(keyed.source.clone()).or_default();
-        add_rows(&keyed.batch, &winners, changes, count)?;
-        let (rows, by): (Vec<usize>, Vec<String>) = losers.iter().cloned().unzip();
-        if !rows.is_empty() {
-            aside_after.push(to_aside(&take(&keyed.batch, &rows)?, &by, units)?);
-        }
-    }
-    let moves = AsideMoves { restored: &restored, leave: &leave_aside };
-    if let Some(rows) = moves.apply(aside, &mut aside_after, units)? {
-        for &file in read::u32s(&rows, c::FILE_ID)?.values() {
-            if let Some(record) = files.iter().find(|record| record.file_id == file) {
-                counts.entry(record.source.clone()).or_default().restored += 1;
+                (Verdict::Removed, _) => {
+                    if let Some(month) = version.month {
+                        changes.rows_gone.entry(month).or_default().insert(place);
+                    }
+                    self.given_up.insert(place, won_by);
+                }
+                (Verdict::Restored, _) => {
+                    self.restored.insert(place);
+                }
+                (Verdict::TakenBack | Verdict::Forgotten, _) => {
+                    self.leave_aside.insert(place);
+                    stays[index] = false;
+                }
+                (Verdict::Unchanged | Verdict::Accepted | Verdict::Superseded | Verdict::Deletion, _) => {}
             }
         }
-        changes.add(&rows)?;
+        stays
     }
-    let row_keys = write_kept(&kept, &stays, units)?;
-    Ok(Outcome { row_keys, aside: aside_after, given_up, counts })
+
+    /// Moves rows between fresh batches, ledger and aside; gives the aside.
+    fn move_rows(
+        &mut self,
+        aside: &RecordBatch,
+        files: &[FileRecord],
+        changes: &mut Changes,
+        units: &Units,
+    ) -> Result<Vec<RecordBatch>> {
+        let mut after = Vec::new();
+        for ((keyed, won), lost) in self.fresh.iter().zip(&mut self.won).zip(&self.lost) {
+            won.sort_unstable();
+            let count = self.counts.entry(keyed.source.clone()).or_default();
+            add_rows(&keyed.batch, won, changes, count)?;
+            count.superseded += lost.len() as u64;
+            let (rows, by): (Vec<usize>, Vec<String>) = lost.iter().cloned().unzip();
+            if !rows.is_empty() {
+                after.push(to_aside(&take(&keyed.batch, &rows)?, &by, units)?);
+            }
+        }
+        let moves = AsideMoves { restored: &self.restored, leave: &self.leave_aside };
+        if let Some(rows) = moves.apply(aside, &mut after, units)? {
+            for &file in read::u32s(&rows, c::FILE_ID)?.values() {
+                if let Some(record) = files.iter().find(|record| record.file_id == file) {
+                    self.counts.entry(record.source.clone()).or_default().restored += 1;
+                }
+            }
+            changes.add(&rows)?;
+        }
+        Ok(after)
+    }
 }
 
 /// Rows of one file with one key, different content and no version to part them, with their share of the file.
@@ -284,7 +321,7 @@ impl AsideMoves<'_> {
 ///
 /// # Errors
 /// `Internal`.
-pub fn to_aside(rows: &RecordBatch, won_by: &[String], units: &Units) -> Result<RecordBatch> {
+pub(super) fn to_aside(rows: &RecordBatch, won_by: &[String], units: &Units) -> Result<RecordBatch> {
     let mut by = StringBuilder::new();
     won_by.iter().for_each(|place| by.append_value(place));
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
@@ -296,55 +333,7 @@ pub fn to_aside(rows: &RecordBatch, won_by: &[String], units: &Units) -> Result<
 ///
 /// # Errors
 /// `Internal`.
-pub fn aside_table(batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
+pub(super) fn aside_table(batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
     concat_batches(&Superseded::TABLE.schema(units), batches)
         .map_err(|cause| Error::internal("rows aside differ").caused_by(cause))
-}
-
-fn read_kept(batch: &RecordBatch) -> Result<Vec<Kept>> {
-    let hashes = read::array(batch, c::HASH)?
-        .as_fixed_size_binary_opt()
-        .ok_or_else(|| Error::internal("row keys have another type"))?;
-    let months = read::texts(batch, c::MONTH)?;
-    let (ids, lines) = (read::u32s(batch, c::FILE_ID)?, read::u64s(batch, c::LINE)?);
-    let (versions, deleted) = (read::texts(batch, c::VERSION)?, read::bools(batch, c::DELETED)?);
-    Ok((0..batch.num_rows())
-        .map(|row| Kept {
-            hash: hashes.value(row).try_into().map_or(0, u128::from_be_bytes),
-            month: read::text_at(months, row)
-                .and_then(|label| parse_day(format!("{label}-01").as_bytes()))
-                .map(month_index),
-            place: (ids.value(row), lines.value(row)),
-            version: read::text_at(versions, row).map(str::to_owned),
-            deleted: deleted.value(row),
-            old: true,
-        })
-        .collect())
-}
-
-fn write_kept(kept: &[Kept], stays: &[bool], units: &Units) -> Result<RecordBatch> {
-    let mut rows: Vec<&Kept> =
-        kept.iter().zip(stays).filter(|(_, stays)| **stays).map(|(kept, _)| kept).collect();
-    rows.sort_unstable_by_key(|kept| (kept.hash, kept.place));
-    let mut hashes = FixedSizeBinaryBuilder::new(16);
-    let (mut months, mut versions) = (StringBuilder::new(), StringBuilder::new());
-    for row in &rows {
-        hashes
-            .append_value(row.hash.to_be_bytes())
-            .map_err(|cause| Error::internal("a hash has 16 bytes").caused_by(cause))?;
-        months.append_option(row.month.map(month_label));
-        versions.append_option(row.version.as_deref());
-    }
-    let deleted: BooleanArray = rows.iter().map(|row| Some(row.deleted)).collect();
-    RowKeys::TABLE.batch(
-        units,
-        vec![
-            Arc::new(hashes.finish()),
-            Arc::new(months.finish()),
-            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.place.0))),
-            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.place.1))),
-            Arc::new(versions.finish()),
-            Arc::new(deleted),
-        ],
-    )
 }

@@ -60,9 +60,8 @@ impl Mapping {
         let mut breaches = Vec::new();
         let mut slots = Vec::new();
         for column in contract(source.kind) {
-            match find(source, header, column.name, &mut breaches) {
-                Some(origin) => slots.push(Slot { column, origin, values: values(source, column) }),
-                None => continue,
+            if let Some(origin) = find(source, header, column.name, &mut breaches) {
+                slots.push(Slot { column, origin, values: values(source, column) });
             }
         }
         let mut attributes = Vec::new();

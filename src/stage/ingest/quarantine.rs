@@ -36,7 +36,7 @@ fn file_of(source: &str) -> String {
 ///
 /// # Errors
 /// `Io`.
-pub fn open(
+pub(super) fn open(
     context: &Context,
     files: &[FileRecord],
     files_gone: &BTreeSet<u32>,
@@ -78,7 +78,7 @@ fn earlier(context: &Context, source: &str) -> Result<Option<RecordBatch>> {
 ///
 /// # Errors
 /// `Io`.
-pub fn write(
+pub(super) fn write(
     context: &Context,
     open: &BTreeMap<String, Open>,
     run_id: &str,

@@ -47,7 +47,7 @@ pub struct FileReader {
 
 /// The dialect of a source.
 #[must_use]
-pub const fn dialect(source: &Source) -> Dialect {
+pub(super) const fn dialect(source: &Source) -> Dialect {
     Dialect { delimiter: source.delimiter, quote: source.quote }
 }
 

@@ -27,7 +27,7 @@ pub const REFUND: &str = "refund";
 
 /// What every chunk of a file is parsed with.
 #[derive(Debug)]
-pub struct Parser<'a> {
+pub(super) struct Parser<'a> {
     slots: Slots<'a>,
     settings: &'a Settings,
     units: &'a Units,
@@ -61,7 +61,7 @@ struct Slots<'a> {
 
 /// What identifies and orders one row among the versions of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowKey {
+pub(super) struct RowKey {
     /// Hash of source and key cells; `None`: the row is always new.
     pub hash: Option<u128>,
     /// Hash of the record as read.
@@ -72,7 +72,7 @@ pub struct RowKey {
 
 /// The rows of one chunk.
 #[derive(Debug)]
-pub struct Parsed {
+pub(super) struct Parsed {
     /// Ledger columns; `source_key` still null.
     pub batch: RecordBatch,
     /// One for each row; empty where the source has no key.
@@ -116,7 +116,7 @@ impl Typed {
 impl<'a> Parser<'a> {
     /// A parser for the files that share a mapping.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         mapping: &'a Mapping,
         settings: &'a Settings,
         units: &'a Units,
@@ -153,7 +153,7 @@ impl<'a> Parser<'a> {
     ///
     /// # Errors
     /// `Internal` when the columns do not make a batch.
-    pub fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
+    pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
         let mut rows = Rows::new(self.units);
         let mut keys = Vec::new();
         let mut faults = Vec::new();

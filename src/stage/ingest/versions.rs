@@ -9,7 +9,7 @@ use crate::run::manifest::Accounting;
 
 /// Contact rows after a night.
 #[derive(Debug)]
-pub struct Settled {
+pub(super) struct Settled {
     /// All rows that stay, lost versions marked.
     pub rows: Vec<ContactRow>,
     /// Rows of one file with one key, no version to part them and different content, by source.
@@ -18,7 +18,7 @@ pub struct Settled {
 
 /// Decides every key, drops rows of files that go, and keeps the accounts.
 #[must_use]
-pub fn settle_contacts(
+pub(super) fn settle_contacts(
     known: Vec<ContactRow>,
     fresh: Vec<ContactRow>,
     files: &[FileRecord],

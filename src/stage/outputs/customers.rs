@@ -1,0 +1,156 @@
+//! `tables/customers`: one row a customer.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_schema::{DataType, Field};
+
+use super::column::{Make, days, floats, ints, texts, u8s};
+use crate::contract::tables::Customers;
+use crate::contract::{Checked, column as c};
+use crate::error::Result;
+use crate::run::context::Context;
+use crate::stage::features::Features;
+use crate::stage::models::rfm::{Scored, Scores};
+use crate::stage::register::Register;
+use crate::stage::segments::Membership;
+use crate::stage::summarise;
+
+/// The customers table; `segments` are the names for each row, none yet before the segments stage.
+///
+/// # Errors
+/// `SumOutOfRange`, `ContractBroken`.
+pub fn customers(
+    context: &Context,
+    features: &Features,
+    scored: &Scored,
+    register: &Register,
+    segments: &[Vec<&str>],
+) -> Result<Checked<Customers>> {
+    let make = Make { units: &context.units };
+    let mut columns = who(features, register);
+    columns.extend(buying(&make, features)?);
+    columns.extend(rfm(scored));
+    columns.extend(lifetime(features, f64::from(context.config.clv.unit_days)));
+    columns.push(text_lists(segments, features.customer_id.len()));
+    Checked::from_columns(&context.units, columns)
+}
+
+/// `customer_id` … `is_employee`.
+fn who(features: &Features, register: &Register) -> Vec<ArrayRef> {
+    let contact = |column: &'static str| {
+        let ids = features.customer_id.iter();
+        ids.map(move |id| register.contacts.get(id).and_then(|contact| contact.value(column)))
+    };
+    let employee: BooleanArray = contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();
+    vec![
+        texts(features.customer_id.iter().map(Some)),
+        texts(contact(c::HOUSEHOLD_ID)),
+        texts(contact(c::COUNTRY)),
+        Arc::new(employee),
+    ]
+}
+
+/// Days from a purchase day to `as_of`.
+fn days_since(features: &Features, day: fn((i32, i32)) -> i32) -> impl Iterator<Item = Option<i64>> {
+    features.total.iter().map(move |sums| sums.days.map(|days| i64::from(features.as_of - day(days))))
+}
+
+/// `first_day` … `trend`.
+fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
+    let total = || features.total.iter();
+    let (mut net, mut margin, mut net_year) = (Vec::new(), Vec::new(), Vec::new());
+    for (sums, year) in total().zip(&features.year) {
+        net.push(Some(sums.net()?));
+        margin.push(sums.margin()?);
+        net_year.push(Some(year.net()?));
+    }
+    let main = |dimension: usize| {
+        texts(features.mains.iter().map(|mains| mains.values.get(dimension).and_then(Option::as_ref)))
+    };
+    Ok(vec![
+        days(total().map(|sums| sums.days.map(|(first, _)| first))),
+        days(total().map(|sums| sums.days.map(|(_, last)| last))),
+        ints(total().map(|sums| Some(sums.n_orders))),
+        ints(total().map(|sums| Some(sums.n_active_days))),
+        make.money(total().map(|sums| Some(sums.revenue))),
+        make.money(total().map(|sums| Some(sums.refunds))),
+        make.money(net.into_iter()),
+        make.money(total().map(|sums| (sums.n_cost_missing == 0).then_some(sums.cost))),
+        make.money(margin.into_iter()),
+        ints(days_since(features, |(_, last)| last)),
+        ints(days_since(features, |(first, _)| first)),
+        ints(features.mains.iter().map(|mains| Some(mains.n_lines_owned))),
+        main(summarise::LINE),
+        main(summarise::UNIT),
+        main(summarise::CHANNEL),
+        make.money(net_year.into_iter()),
+        floats(trends(features)?.into_iter()),
+    ])
+}
+
+/// `rfm_r` … `rfm_segment`.
+fn rfm(scored: &Scored) -> Vec<ArrayRef> {
+    let numbers =
+        |of: fn(&Scores) -> Option<u8>| u8s(scored.scores.iter().map(move |s| s.as_ref().and_then(of)));
+    let labels = |of: fn(&Scores) -> Option<&String>| {
+        texts(scored.scores.iter().map(move |s| s.as_ref().and_then(of)))
+    };
+    vec![
+        numbers(|scores| Some(scores.r)),
+        numbers(|scores| Some(scores.f)),
+        numbers(|scores| scores.m),
+        labels(|scores| scores.text.as_ref()),
+        labels(|scores| scores.segment.as_ref()),
+    ]
+}
+
+/// `clv_x`, `clv_t_x`, `clv_t`: what lifetime models are fitted on.
+fn lifetime(features: &Features, unit_days: f64) -> Vec<ArrayRef> {
+    #[expect(clippy::cast_precision_loss, reason = "days are small")]
+    let in_units = |days: Option<i64>| days.map(|days| days as f64 / unit_days);
+    let total = || features.total.iter();
+    vec![
+        ints(total().map(|sums| (sums.n_active_days > 0).then(|| sums.n_active_days - 1))),
+        floats(total().map(|sums| in_units(sums.days.map(|(first, last)| i64::from(last - first))))),
+        floats(days_since(features, |(first, _)| first).map(in_units)),
+    ]
+}
+
+/// Net revenue of the last 182 days over that of the 182 before, less 1.
+fn trends(features: &Features) -> Result<Vec<Option<f64>>> {
+    let mut trends = Vec::with_capacity(features.half.len());
+    for (half, before) in features.half.iter().zip(&features.half_before) {
+        let (now, then) = (half.net()?, before.net()?);
+        #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+        trends.push((then > 0).then(|| now as f64 / then as f64 - 1.0));
+    }
+    Ok(trends)
+}
+
+fn text_lists(lists: &[Vec<&str>], n_rows: usize) -> ArrayRef {
+    let item = Field::new("item", DataType::Utf8, false);
+    let mut builder = ListBuilder::new(StringBuilder::new()).with_field(item);
+    for row in 0..n_rows {
+        for text in lists.get(row).into_iter().flatten() {
+            builder.values().append_value(text);
+        }
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+/// Names of each customer's segments, in config order.
+#[must_use]
+pub fn names_by_row(membership: &Membership, n_rows: usize) -> Vec<Vec<&str>> {
+    let mut names: Vec<Vec<&str>> = vec![Vec::new(); n_rows];
+    for (segment, members) in &membership.segments {
+        for member in members {
+            if let Some(names) = names.get_mut(member.row) {
+                names.push(segment);
+            }
+        }
+    }
+    names
+}

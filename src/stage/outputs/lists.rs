@@ -1,0 +1,98 @@
+//! Lists with their manifests, and what each campaign refused.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use serde_json::json;
+
+use super::tables::candidates;
+use crate::contract::tables::Candidates;
+use crate::contract::{Contract, column as c, read};
+use crate::error::{Error, Result};
+use crate::kernel::calendar::day_label;
+use crate::run::context::Context;
+use crate::run::manifest::{List, TableEntry};
+use crate::stage::campaigns::{Considered, Verdict, channel_name, list};
+use crate::stage::register::Register;
+use crate::store::files;
+
+/// Writes every list with its manifest, and what each campaign refused.
+///
+/// # Errors
+/// `Io`.
+pub fn lists(
+    context: &Context,
+    considered: &[Considered],
+    customers: &RecordBatch,
+    register: &Register,
+    as_of: i32,
+) -> Result<(Vec<List>, Vec<TableEntry>)> {
+    let (mut lists, mut entries) = (Vec::new(), Vec::new());
+    for one in considered {
+        for (place, segment) in one.campaign.segments.iter().enumerate() {
+            let sheet = list::List { campaign: &one.campaign, segment, as_of, customers, register };
+            lists.push(write_list(context, one, place, &sheet)?);
+        }
+        if one.not_due.is_none() {
+            let of_campaign = candidates(context, std::slice::from_ref(one), customers, as_of)?;
+            let verdicts = read::texts(of_campaign.batch(), c::VERDICT)?;
+            let mask: BooleanArray =
+                verdicts.iter().map(|verdict| Some(verdict == Some("refused"))).collect();
+            let refused = arrow_select::filter::filter_record_batch(of_campaign.batch(), &mask)
+                .map_err(|cause| Error::internal("cannot filter candidates").caused_by(cause))?;
+            let path = format!("campaigns-internal/{}/exclusions.parquet", one.campaign.name);
+            entries.push(context.write(Candidates::TABLE, &path, &[refused])?);
+        }
+    }
+    Ok((lists, entries))
+}
+
+fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::List<'_>) -> Result<List> {
+    let (mut rows, mut refused) = (Vec::new(), BTreeMap::new());
+    for candidate in one.candidates.iter().filter(|candidate| candidate.segment == place) {
+        match &candidate.verdict {
+            Verdict::Accepted(channel) => rows.push((candidate, *channel)),
+            Verdict::Refused { why, .. } => *refused.entry(why.name().to_owned()).or_insert(0) += 1,
+        }
+    }
+    let mut entry = List {
+        campaign: one.campaign.name.clone(),
+        segment: sheet.segment.to_owned(),
+        path: None,
+        rows: rows.len() as u64,
+        control: None,
+        refused,
+        hash: None,
+        verdict: "not_due".to_owned(),
+        notes: Vec::new(),
+    };
+    if let Some(why) = &one.not_due {
+        entry.notes.push(why.clone());
+        return Ok(entry);
+    }
+    let unchecked =
+        rows.iter().any(|(_, channel)| !sheet.register.consent_channels.contains(channel_name(*channel)));
+    if unchecked {
+        entry.notes.push("consent_not_checked".to_owned());
+    }
+    let stem = format!("campaigns/{}/{}", one.campaign.name, sheet.segment);
+    let path = format!("{stem}.csv");
+    let written = files::write(&context.work, &path, &sheet.csv(&rows, &context.config.output)?)?;
+    entry.verdict = "written".to_owned();
+    entry.hash = Some(written.hash.clone());
+    entry.path = Some(path);
+    let beside = json!({
+        "campaign": entry.campaign,
+        "segment": entry.segment,
+        "as_of": day_label(sheet.as_of),
+        "rows": entry.rows,
+        "columns": one.campaign.columns,
+        "refused": entry.refused,
+        "notes": entry.notes,
+        "sha256": written.hash,
+    });
+    let text = serde_json::to_string_pretty(&beside)
+        .map_err(|cause| Error::internal("a list's manifest does not serialise").caused_by(cause))?;
+    files::write(&context.work, &format!("{stem}.manifest.json"), format!("{text}\n").as_bytes())?;
+    Ok(entry)
+}
