@@ -21,7 +21,7 @@ Every run is a directory of Parquet files (zstd). What stands under `tables/` is
 - **date** is a business day in the project's time zone; **timestamp** is local time of that zone in milliseconds, without a zone.
 - **share** is a `DOUBLE` from 0 to 1. No `DOUBLE` is ever NaN or infinite.
 - A table is sorted by the columns that it names, ascending, as bytes, nulls last; one without is in order of delivery.
-- The metadata of each file hold `contract`, `contract_version` and `currency`; run and day stand in `manifest.json`.
+- The metadata of each file holds `contract`, `contract_version` and `currency`; run and day stand in `manifest.json`.
 ";
 
 /// The dictionary of every table, in Markdown.
@@ -73,7 +73,7 @@ fn order(table: &Table) -> String {
     let names: Vec<String> = table.sorted_by.iter().map(|name| format!("`{name}`")).collect();
     match (names.is_empty(), table.unique) {
         (true, _) => "in order of delivery".to_owned(),
-        (false, true) => format!("sorted by {}, which name a row", names.join(", ")),
+        (false, true) => format!("sorted by {}, unique", names.join(", ")),
         (false, false) => format!("sorted by {}", names.join(", ")),
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn money_text(amount_minor: i64) -> String {
     format!("{sign}{}.{:02}", absolute / 100, absolute % 100)
 }
 
-fn push_field(out: &mut Vec<u8>, field: &[u8]) {
+/// Appends one field, quoted only where its text needs it.
+pub(super) fn push_field(out: &mut Vec<u8>, field: &[u8]) {
     if !field.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.extend_from_slice(field);
         return;

@@ -12,6 +12,13 @@ pub(super) enum Purpose {
     WalkIn = 2,
     Person = 3,
     SignUp = 4,
+    LargeTrial = 5,
+    LargeShopper = 6,
+    LargeWait = 7,
+    LargeOrder = 8,
+    LargeContact = 9,
+    LargeCampaign = 10,
+    LargeInteraction = 11,
 }
 
 /// A stream of random numbers that does not depend on any other stream.

@@ -10,6 +10,8 @@
 //! made alone and in any order. Random quantities are turned into integers where they are drawn, and nothing
 //! is summed in floating point: a logarithm that differs in its last place from one machine to another does
 //! not reach the bytes, but by a very unlikely chance (see `draw`). This module opens no files.
+//!
+//! [`large`] is another retailer, for exports of any size.
 
 mod calendar;
 mod csv;
@@ -23,6 +25,7 @@ mod late_till;
 mod names;
 mod person;
 mod register;
+pub mod large;
 
 /// The retailer whose exports lie in `sample_data/`: 3,000 buyers in the two years from 2024-11-01.
 pub const SAMPLE: Retailer =

@@ -35,7 +35,10 @@ pub struct Measures {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;
 
-/// Columns of ledger rows, all of one length; rows of anonymous sales are left out by the caller.
+/// Value number of a row that has no value of a dimension.
+pub const NO_VALUE: u32 = u32::MAX;
+
+/// Columns of ledger rows of one month, all of one length; rows of anonymous sales are left out by the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// Key of the customer's identity.
@@ -50,96 +53,117 @@ pub struct Rows<'a> {
     pub cost: &'a [Option<i64>],
     /// Thousandths; `None` = not known.
     pub quantity: &'a [Option<i64>],
-    /// Source and transaction id; without an id the row is an order of its own.
-    pub order: &'a [(u32, Option<&'a str>)],
-    /// Value of the dimension that rows are grouped by besides the key; `None` = the row takes no part. For the plain
-    /// summary one empty value for all.
-    pub value: &'a [Option<&'a str>],
+    /// For each dimension the number of each row's value, or [`NO_VALUE`].
+    pub values: &'a [Vec<u32>],
 }
 
-/// One row of a [`Rows`].
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    day: i32,
-    refund: bool,
-    amount: i64,
-    cost: Option<i64>,
-    quantity: Option<i64>,
-    order: (u32, Option<&'a str>),
+/// One key, dimension and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByValue {
+    /// Key of the customer's identity.
+    pub key: u32,
+    /// Place of the dimension in [`Rows::values`].
+    pub dimension: u32,
+    /// Number of the value.
+    pub value: u32,
+    /// Its measures.
+    pub measures: Measures,
 }
 
-impl<'a> Rows<'a> {
-    fn row(&self, index: usize) -> Option<Row<'a>> {
-        Some(Row {
-            day: *self.day.get(index)?,
-            refund: *self.refund.get(index)?,
-            amount: *self.amount.get(index)?,
-            cost: *self.cost.get(index)?,
-            quantity: *self.quantity.get(index)?,
-            order: *self.order.get(index)?,
-        })
-    }
+/// Summaries of one month.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// By key, ascending.
+    pub by_key: Vec<(u32, Measures)>,
+    /// By key, dimension and value number, ascending.
+    pub by_value: Vec<ByValue>,
 }
 
-/// Summaries of rows that lie in one month, sorted by (key, value).
+/// Summarises rows of one month.
+///
+/// `order` gives source and transaction of a row; it is asked only where one key has several rows on one day, since a
+/// lone row is an order of its own whatever its transaction. Without a transaction a row is one always.
 ///
 /// # Errors
 /// [`Overflow`] when a sum does not fit 64 bits.
-pub fn summarise<'a>(rows: &Rows<'a>) -> Result<Vec<(u32, &'a str, Measures)>, Overflow> {
-    // (key, value, day, row): the row number makes the order total, which no sum depends on.
-    let mut order: Vec<(u32, &'a str, i32, usize)> = rows
-        .key
-        .iter()
-        .zip(rows.value)
-        .zip(rows.day)
-        .enumerate()
-        .filter_map(|(index, ((key, value), day))| value.map(|value| (*key, value, *day, index)))
-        .collect();
-    order.sort_unstable();
-    let mut summaries = Vec::new();
-    let mut day_rows: Vec<Row<'a>> = Vec::new();
-    for group in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let mut measures = Measures::default();
-        for day in group.chunk_by(|a, b| a.2 == b.2) {
-            day_rows.clear();
-            day_rows.extend(day.iter().filter_map(|&(.., index)| rows.row(index)));
-            add_day(&mut measures, &day_rows)?;
+pub fn summarise<'a>(
+    rows: &Rows<'_>,
+    order: impl Fn(usize) -> (u64, Option<&'a str>),
+) -> Result<Summary, Overflow> {
+    // Key above, row number below: one sort of plain integers, and rows of a key stay in their order.
+    let mut sorted: Vec<u64> =
+        (0_u64..).zip(rows.key).map(|(row, key)| u64::from(*key) << u32::BITS | row).collect();
+    sorted.sort_unstable();
+    let mut summary = Summary::default();
+    let mut group: Vec<usize> = Vec::new();
+    let mut of_value: Vec<usize> = Vec::new();
+    for same_key in sorted.chunk_by(|a, b| a >> u32::BITS == b >> u32::BITS) {
+        let Some(key) = same_key.first().and_then(|first| u32::try_from(first >> u32::BITS).ok()) else {
+            continue;
+        };
+        group.clear();
+        // The lower half is a row number, which fits.
+        group.extend(same_key.iter().filter_map(|packed| usize::try_from(packed & u64::from(u32::MAX)).ok()));
+        if group.len() > 1 {
+            group.sort_by_key(|&row| rows.day.get(row));
         }
-        if let Some(&(key, value, ..)) = group.first() {
-            summaries.push((key, value, measures));
+        summary.by_key.push((key, measure(rows, &group, &order)?));
+        for (dimension, values) in (0_u32..).zip(rows.values) {
+            let value = |row: usize| values.get(row).copied().unwrap_or(NO_VALUE);
+            of_value.clear();
+            of_value.extend(group.iter().copied().filter(|&row| value(row) != NO_VALUE));
+            of_value.sort_by_key(|&row| value(row));
+            for same_value in of_value.chunk_by(|&a, &b| value(a) == value(b)) {
+                let measures = measure(rows, same_value, &order)?;
+                let value = same_value.first().map_or(NO_VALUE, |&row| value(row));
+                summary.by_value.push(ByValue { key, dimension, value, measures });
+            }
         }
     }
-    Ok(summaries)
+    Ok(summary)
+}
+
+/// Measures of rows of one key (and value), days ascending.
+fn measure<'a>(
+    rows: &Rows<'_>,
+    group: &[usize],
+    order: &impl Fn(usize) -> (u64, Option<&'a str>),
+) -> Result<Measures, Overflow> {
+    let mut measures = Measures::default();
+    let day = |row: usize| rows.day.get(row).copied().unwrap_or_default();
+    for same_day in group.chunk_by(|&a, &b| day(a) == day(b)) {
+        add_day(&mut measures, rows, same_day, order)?;
+    }
+    Ok(measures)
 }
 
 /// Adds the rows of one key, value and day; days come ascending.
-fn add_day(measures: &mut Measures, rows: &[Row<'_>]) -> Result<(), Overflow> {
+fn add_day<'a>(
+    measures: &mut Measures,
+    rows: &Rows<'_>,
+    same_day: &[usize],
+    order: &impl Fn(usize) -> (u64, Option<&'a str>),
+) -> Result<(), Overflow> {
     let mut net: i64 = 0;
-    let mut orders: Vec<(u32, &str)> = Vec::new();
-    let mut n_orders: i64 = 0;
-    let mut sold_on: Option<i32> = None;
-    for row in rows {
+    let mut n_sales: i64 = 0;
+    for &row in same_day {
+        let amount = rows.amount.get(row).copied().unwrap_or_default();
+        let cost = rows.cost.get(row).copied().flatten();
         measures.n_rows = add(measures.n_rows, 1)?;
-        net = add(net, row.amount)?;
-        measures.cost = add(measures.cost, row.cost.unwrap_or(0))?;
-        measures.quantity = add(measures.quantity, row.quantity.unwrap_or(0))?;
-        if row.refund {
-            measures.refunds = add(measures.refunds, row.amount)?;
-            continue;
-        }
-        sold_on = Some(row.day);
-        measures.revenue = add(measures.revenue, row.amount)?;
-        measures.n_cost_missing = add(measures.n_cost_missing, i64::from(row.cost.is_none()))?;
-        match row.order {
-            (source, Some(transaction)) => orders.push((source, transaction)),
-            (_, None) => n_orders = add(n_orders, 1)?,
+        net = add(net, amount)?;
+        measures.cost = add(measures.cost, cost.unwrap_or(0))?;
+        measures.quantity = add(measures.quantity, rows.quantity.get(row).copied().flatten().unwrap_or(0))?;
+        if rows.refund.get(row) == Some(&true) {
+            measures.refunds = add(measures.refunds, amount)?;
+        } else {
+            n_sales += 1;
+            measures.revenue = add(measures.revenue, amount)?;
+            measures.n_cost_missing = add(measures.n_cost_missing, i64::from(cost.is_none()))?;
         }
     }
-    orders.sort_unstable();
-    orders.dedup();
-    n_orders = add(n_orders, i64::try_from(orders.len()).map_err(|_| Overflow)?)?;
+    let n_orders = if n_sales > 1 { distinct_orders(rows, same_day, order)? } else { n_sales };
     measures.n_orders = add(measures.n_orders, n_orders)?;
-    if let Some(day) = sold_on {
+    if let (true, Some(day)) = (n_sales > 0, same_day.first().and_then(|&row| rows.day.get(row).copied())) {
         measures.active_days |= 1 << (day_of_month(day) - 1);
         measures.days = match measures.days {
             None => {
@@ -150,6 +174,26 @@ fn add_day(measures: &mut Measures, rows: &[Row<'_>]) -> Result<(), Overflow> {
         };
     }
     Ok(())
+}
+
+/// Distinct (source, transaction) among the sales of one day; a sale without transaction counts one.
+fn distinct_orders<'a>(
+    rows: &Rows<'_>,
+    same_day: &[usize],
+    order: &impl Fn(usize) -> (u64, Option<&'a str>),
+) -> Result<i64, Overflow> {
+    let sales = same_day.iter().filter(|&&row| rows.refund.get(row) == Some(&false));
+    let mut named: Vec<(u64, &str)> = Vec::with_capacity(same_day.len());
+    let mut n_unnamed: i64 = 0;
+    for &row in sales {
+        match order(row) {
+            (source, Some(transaction)) => named.push((source, transaction)),
+            (_, None) => n_unnamed += 1,
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    add(n_unnamed, i64::try_from(named.len()).map_err(|_| Overflow)?)
 }
 
 /// Sum that notices when it does not fit.
@@ -167,6 +211,7 @@ mod tests {
     #[test]
     fn orders_days_and_refunds_as_defined() {
         // Key 7 buys order A in two lines on day 0, a line without id, refunds on day 1 and buys A again on day 2.
+        let orders = [(0, Some("A")), (0, Some("A")), (0, Some("A")), (0, Some("A")), (0, None), (0, None)];
         let rows = Rows {
             key: &[7, 7, 7, 7, 7, 3],
             day: &[0, 2, 0, 1, 0, 5],
@@ -174,11 +219,10 @@ mod tests {
             amount: &[100, 40, 50, -30, 0, -10],
             cost: &[Some(60), None, Some(20), None, Some(0), None],
             quantity: &[Some(1000), Some(500), None, Some(-1000), None, None],
-            order: &[(0, Some("A")), (0, Some("A")), (0, Some("A")), (0, Some("A")), (0, None), (0, None)],
-            value: &[Some(""); 6],
+            values: &[vec![1, 0, 1, NO_VALUE, 0, NO_VALUE]],
         };
-        let summaries = summarise(&rows).unwrap();
-        assert_eq!(summaries[0], (3, "", Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
+        let summary = summarise(&rows, |row| orders[row]).unwrap();
+        assert_eq!(summary.by_key[0], (3, Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
         let expected = Measures {
             active_days: 0b101,
             n_orders: 3,
@@ -191,7 +235,14 @@ mod tests {
             days: Some((0, 2)),
             first_day_net: 150,
         };
-        assert_eq!(summaries[1], (7, "", expected));
+        assert_eq!(summary.by_key[1], (7, expected));
+        // Value 1 is one order of two lines on day 0; value 0 is bought on both days.
+        let by_value: Vec<(u32, u32, i64, i64)> = summary
+            .by_value
+            .iter()
+            .map(|one| (one.key, one.value, one.measures.n_orders, one.measures.revenue))
+            .collect();
+        assert_eq!(by_value, [(7, 0, 2, 40), (7, 1, 1, 150)]);
     }
 
     #[test]
@@ -203,9 +254,8 @@ mod tests {
             amount: &[i64::MAX, 1],
             cost: &[None, None],
             quantity: &[None, None],
-            order: &[(0, None), (0, None)],
-            value: &[Some(""), Some("")],
+            values: &[],
         };
-        assert_eq!(summarise(&rows), Err(Overflow));
+        assert_eq!(summarise(&rows, |_| (0, None)), Err(Overflow));
     }
 }

@@ -132,16 +132,16 @@ pub(super) fn history(lake: &Lake) -> Result<Vec<Known>> {
 pub(super) const EVENTS: &str = "events.jsonl";
 
 /// The log: every event but progress, one JSON object a line.
-pub(super) struct Log(pub(super) Mutex<std::fs::File>);
+pub(super) struct Log(pub(super) files::Lines);
 
 impl Listener for Log {
     fn notice(&self, event: &Event) {
         if matches!(event, Event::StageProgress { .. }) {
             return;
         }
-        if let (Ok(mut file), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
+        if let Ok(line) = serde_json::to_string(event) {
             // A log that cannot be written does not end the night; the manifest tells the same.
-            drop(writeln!(file, "{line}"));
+            self.0.add(&line).ok();
         }
     }
 }

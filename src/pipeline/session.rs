@@ -140,8 +140,7 @@ impl Session {
         context.arrival = history.last().map_or(1, |known| known.manifest.arrival + 1);
         context.parent = current.as_ref().map(|id| lake.run_directory(id));
         context.work = lake.begin()?;
-        let log = files::open_to_append(&context.work.join(EVENTS))?;
-        context.listen(Box::new(Log(Mutex::new(log))));
+        context.listen(Box::new(Log(files::lines(&context.work.join(EVENTS))?)));
         let manifest = first_manifest(context, current.as_ref());
         let parent_tables = parent.map(|known| known.manifest.tables.clone()).unwrap_or_default();
         let parent_accounts = parent.map(|known| known.manifest.accounting.clone()).unwrap_or_default();

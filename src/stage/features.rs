@@ -5,13 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::ingest::ledger::Ledger;
+use arrow_array::{Date32Array, RecordBatch};
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::ingest::ledger::{Ledger, Part};
 use super::register::Register;
-use super::summarise::{self, MonthRows, MonthSummary};
+use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{Measures, add};
+use crate::kernel::accumulate::add;
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 
@@ -24,19 +28,19 @@ const HALF_DAYS: i32 = 182;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Orders.
-    pub n_orders: i64,
+    pub n_orders: u32,
     /// Purchase days.
-    pub n_active_days: i64,
+    pub n_active_days: u32,
     /// Ledger rows.
-    pub n_rows: i64,
+    pub n_rows: u32,
+    /// Sales without cost.
+    pub n_cost_missing: u32,
     /// Sum of sales, minor units.
     pub revenue: i64,
     /// Sum of refunds, at most 0.
     pub refunds: i64,
     /// Sum of known costs.
     pub cost: i64,
-    /// Sales without cost.
-    pub n_cost_missing: i64,
     /// First and last purchase day.
     pub days: Option<(i32, i32)>,
 }
@@ -93,14 +97,14 @@ pub struct Features {
     pub customer_id: Vec<String>,
     /// All history up to `as_of`.
     pub total: Vec<Sums>,
-    /// The last 365 days.
-    pub year: Vec<Sums>,
-    /// The last 182 days.
-    pub half: Vec<Sums>,
-    /// The 182 days before.
-    pub half_before: Vec<Sums>,
-    /// The RFM window (all history when it is 0).
-    pub rfm: Vec<Sums>,
+    /// Net revenue of the last 365 days.
+    pub net_year: Vec<i64>,
+    /// Net revenue of the last 182 days.
+    pub net_half: Vec<i64>,
+    /// Net revenue of the 182 days before.
+    pub net_half_before: Vec<i64>,
+    /// The RFM window; `None` when it is all history.
+    pub window: Option<Vec<Sums>>,
     /// Main line, unit, channel.
     pub mains: Vec<Mains>,
     /// Cells by (first purchase month, age in months).
@@ -113,12 +117,19 @@ pub struct Features {
     pub after_as_of: BTreeMap<String, u64>,
 }
 
+impl Features {
+    /// Sums that RFM scores are made of.
+    #[must_use]
+    pub fn rfm(&self) -> &[Sums] {
+        self.window.as_deref().unwrap_or(&self.total)
+    }
+}
+
 /// The windows that features need, as inclusive ranges of days.
 struct Windows {
     ranges: [(i32, i32); 5],
 }
 
-const TOTAL: usize = 0;
 const YEAR: usize = 1;
 const HALF: usize = 2;
 const HALF_BEFORE: usize = 3;
@@ -179,24 +190,46 @@ pub fn latest_day(context: &Context, ledger: &Ledger, today: i32) -> Result<i32>
 /// `SumOutOfRange`, `Io`.
 pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) -> Result<Features> {
     let windows = Windows::new(as_of, context.config.rfm.window_days);
-    let mut gathered = Gathered::new(register);
-    for (&month, parts) in ledger.months.range(..=month_index(as_of)) {
+    let months: Vec<(i32, &[Part])> =
+        ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
+    let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
+    // As many months at a time as there are threads: read side by side, added in order.
+    for side_by_side in months.chunks(rayon::current_num_threads().max(1)) {
         context.go_on()?;
-        let pieces = windows.pieces(month);
-        let whole = (month_start(month), month_start(month + 1) - 1);
-        if pieces == [whole] {
-            gathered.add(&windows, month, whole, &summarise::read_summary(context, month)?)?;
-            continue;
-        }
-        let batch = summarise::read_columns(context, parts)?;
-        let rows = MonthRows::of(&batch)?;
-        for piece in pieces {
-            let summary = rows.summarise(|day| (piece.0..=piece.1).contains(&day))?;
-            gathered.add(&windows, month, piece, &summary)?;
+        let loaded: Vec<Result<Vec<PieceSummary>>> =
+            side_by_side.par_iter().map(|(month, parts)| load(context, &windows, *month, parts)).collect();
+        for ((month, _), pieces) in side_by_side.iter().zip(loaded) {
+            for piece in pieces? {
+                gathered.add(&windows, *month, &piece)?;
+            }
         }
     }
     let after_as_of = after(context, ledger, as_of)?;
     gathered.finish(as_of, register, after_as_of)
+}
+
+/// Summaries of the days from `first` to `last`.
+struct PieceSummary {
+    days: (i32, i32),
+    tables: SummaryTables,
+}
+
+/// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
+fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Result<Vec<PieceSummary>> {
+    let pieces = windows.pieces(month);
+    let whole = (month_start(month), month_start(month + 1) - 1);
+    if pieces == [whole] {
+        let tables = summarise::read_summary(context, month)?;
+        return Ok(vec![PieceSummary { days: whole, tables }]);
+    }
+    let batch = summarise::read_columns(context, parts)?;
+    let rows = MonthRows::of(&batch)?;
+    pieces
+        .into_iter()
+        .map(|days| {
+            Ok(PieceSummary { days, tables: rows.summarise(days.0, days.1)?.tables(&context.units)? })
+        })
+        .collect()
 }
 
 /// Ledger rows dated after `as_of`, by source.
@@ -212,184 +245,305 @@ fn after(context: &Context, ledger: &Ledger, as_of: i32) -> Result<BTreeMap<Stri
     Ok(n_after)
 }
 
-/// Slot, dimension, value.
-type ValueKey = (usize, usize, String);
-/// Net revenue, orders.
+/// Net revenue and orders of one value.
 type ValueSums = (i64, i64);
 
-/// Sums under construction, by slot: one for each customer that a key or a contact names.
-struct Gathered {
-    slot_of_key: Vec<usize>,
-    ids: Vec<String>,
-    sums: [Vec<Sums>; 5],
-    values: HashMap<ValueKey, ValueSums>,
-    /// (slot, month) → active in it, net revenue; for cohorts.
-    months: Vec<(usize, i32, bool, i64)>,
+/// Marks a customer without a purchase so far.
+const NEVER: i32 = i32::MIN;
+
+/// Sums under construction, by slot: one for each customer that a key or a contact names, ascending by id.
+struct Gathered<'a> {
+    slot_of_key: Vec<u32>,
+    ids: Vec<&'a String>,
+    total: Vec<Sums>,
+    window: Option<Vec<Sums>>,
+    /// Net revenue of year, half and the half before.
+    nets: [Vec<i64>; 3],
+    /// Purchase days of the piece at hand, so that keys of one customer count a day once.
+    seen_days: Vec<u32>,
+    values: Values,
+    cohorts: CohortSums,
     first_day_of_key: Vec<Option<i32>>,
 }
 
-impl Gathered {
-    fn new(register: &Register) -> Self {
-        let ids: BTreeSet<&String> =
-            register.customer_of_key.iter().chain(register.contacts.keys()).collect();
-        let ids: Vec<String> = ids.into_iter().cloned().collect();
-        let slot = |id: &String| ids.binary_search(id).unwrap_or_default();
-        let slot_of_key: Vec<usize> = register.customer_of_key.iter().map(slot).collect();
-        let n = ids.len();
-        let n_keys = slot_of_key.len();
+/// Net revenue and orders by slot, dimension and value.
+#[derive(Default)]
+struct Values {
+    numbers: HashMap<String, u32, Xxh3DefaultBuilder>,
+    sums: HashMap<(u32, u32, u32), ValueSums, Xxh3DefaultBuilder>,
+}
+
+/// Cohort of each slot and sums by cohort and age.
+struct CohortSums {
+    /// Month of the first purchase, or [`NEVER`].
+    cohort: Vec<i32>,
+    /// Last month in which the slot was counted as active.
+    counted: Vec<i32>,
+    cells: BTreeMap<(i32, i32), CohortCell>,
+    /// Net revenue of slots before their first purchase: it belongs to age 0 if that comes in the same month.
+    pending: Vec<(u32, i32, i64)>,
+}
+
+/// Summary columns that features add up.
+struct Columns<'a> {
+    keys: &'a [u32],
+    active_days: &'a [u32],
+    n_orders: &'a [i64],
+    n_rows: &'a [i64],
+    n_cost_missing: &'a [i64],
+    revenue: &'a [i128],
+    refunds: &'a [i128],
+    cost: &'a [i128],
+    first_day: &'a Date32Array,
+    last_day: &'a Date32Array,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        Ok(Self {
+            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
+            active_days: read::u32s(batch, c::ACTIVE_DAYS)?.values(),
+            n_orders: read::ints(batch, c::N_ORDERS)?.values(),
+            n_rows: read::ints(batch, c::N_ROWS)?.values(),
+            n_cost_missing: read::ints(batch, c::N_COST_MISSING)?.values(),
+            revenue: read::decimals(batch, c::REVENUE)?.values(),
+            refunds: read::decimals(batch, c::REFUNDS)?.values(),
+            cost: read::decimals(batch, c::COST)?.values(),
+            first_day: read::days(batch, c::FIRST_DAY)?,
+            last_day: read::days(batch, c::LAST_DAY)?,
+        })
+    }
+
+    /// One row's sums.
+    fn row(&self, row: usize) -> Option<(u32, u32, Sums)> {
+        let count = |value: i64| u32::try_from(value).ok();
+        let sums = Sums {
+            n_orders: count(*self.n_orders.get(row)?)?,
+            n_active_days: 0,
+            n_rows: count(*self.n_rows.get(row)?)?,
+            n_cost_missing: count(*self.n_cost_missing.get(row)?)?,
+            revenue: i64::try_from(*self.revenue.get(row)?).ok()?,
+            refunds: i64::try_from(*self.refunds.get(row)?).ok()?,
+            cost: i64::try_from(*self.cost.get(row)?).ok()?,
+            days: read::at(self.first_day, row).zip(read::at(self.last_day, row)),
+        };
+        Some((*self.keys.get(row)?, *self.active_days.get(row)?, sums))
+    }
+}
+
+impl<'a> Gathered<'a> {
+    fn new(register: &'a Register, has_window: bool) -> Self {
+        let mut ids: Vec<&String> = register.customer_of_key.iter().chain(register.contacts.keys()).collect();
+        ids.par_sort_unstable();
+        ids.dedup();
+        let slot = |id: &String| {
+            let place = ids.binary_search(&id).unwrap_or_default();
+            u32::try_from(place).unwrap_or(u32::MAX)
+        };
+        let slot_of_key: Vec<u32> = register.customer_of_key.par_iter().map(slot).collect();
+        let (n, n_keys) = (ids.len(), slot_of_key.len());
         Self {
             slot_of_key,
             ids,
-            sums: std::array::from_fn(|_| vec![Sums::default(); n]),
-            values: HashMap::new(),
-            months: Vec::new(),
+            total: vec![Sums::default(); n],
+            window: has_window.then(|| vec![Sums::default(); n]),
+            nets: std::array::from_fn(|_| vec![0; n]),
+            seen_days: vec![0; n],
+            values: Values::default(),
+            cohorts: CohortSums {
+                cohort: vec![NEVER; n],
+                counted: vec![NEVER; n],
+                cells: BTreeMap::new(),
+                pending: Vec::new(),
+            },
             first_day_of_key: vec![None; n_keys],
         }
     }
 
-    /// Adds one piece of a month.
-    fn add(
-        &mut self,
-        windows: &Windows,
-        month: i32,
-        piece: (i32, i32),
-        summary: &MonthSummary,
-    ) -> Result<()> {
-        let mut by_slot: BTreeMap<usize, Measures> = BTreeMap::new();
-        for (key, measures) in &summary.by_key {
-            let Some(&slot) = self.slot_of_key.get(*key as usize) else { continue };
-            let first = self.first_day_of_key.get_mut(*key as usize);
-            if let (Some(first), Some((day, _))) = (first, measures.days) {
+    /// Adds one piece of a month; months come ascending.
+    fn add(&mut self, windows: &Windows, month: i32, piece: &PieceSummary) -> Result<()> {
+        let covered: Vec<bool> =
+            (0..windows.ranges.len()).map(|window| windows.covers(window, piece.days)).collect();
+        let covers = |window: usize| covered.get(window) == Some(&true);
+        let columns = Columns::of(&piece.tables.by_key)?;
+        self.seen_days.fill(0);
+        for row in 0..columns.keys.len() {
+            let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
+            let Some(&slot) = self.slot_of_key.get(key as usize) else { continue };
+            if let (Some(first), Some((day, _))) = (self.first_day_of_key.get_mut(key as usize), sums.days) {
                 *first = Some(first.map_or(day, |known| known.min(day)));
             }
-            merge(by_slot.entry(slot).or_default(), measures)?;
-        }
-        for (slot, measures) in &by_slot {
-            for (window, sums) in self.sums.iter_mut().enumerate() {
-                if let (true, Some(sums)) = (windows.covers(window, piece), sums.get_mut(*slot)) {
-                    include(sums, measures)?;
+            let at = slot as usize;
+            if let Some(seen) = self.seen_days.get_mut(at) {
+                sums.n_active_days = (bits & !*seen).count_ones();
+                *seen |= bits;
+            }
+            if let Some(total) = self.total.get_mut(at) {
+                total.include(&sums)?;
+            }
+            if let Some(window) = self.window.as_mut().filter(|_| covers(RFM)).and_then(|w| w.get_mut(at)) {
+                window.include(&sums)?;
+            }
+            let net = sums.net()?;
+            for (nets, window) in self.nets.iter_mut().zip([YEAR, HALF, HALF_BEFORE]) {
+                if let Some(sum) = nets.get_mut(at).filter(|_| covers(window)) {
+                    *sum = add(*sum, net).map_err(|_| too_large())?;
                 }
             }
-            let net = add(measures.revenue, measures.refunds).map_err(|_| too_large())?;
-            self.months.push((*slot, month, measures.active_days != 0, net));
+            self.cohorts.add(slot, month, bits != 0, net)?;
         }
-        for (key, dimension, value, measures) in &summary.by_value {
-            let Some(&slot) = self.slot_of_key.get(*key as usize) else { continue };
-            let entry = self.values.entry((slot, *dimension, value.clone())).or_default();
-            let net = add(measures.revenue, measures.refunds).map_err(|_| too_large())?;
-            entry.0 = add(entry.0, net).map_err(|_| too_large())?;
-            entry.1 = add(entry.1, measures.n_orders).map_err(|_| too_large())?;
-        }
-        Ok(())
+        self.values.add(&piece.tables.by_value, &self.slot_of_key)
     }
 
-    fn finish(self, as_of: i32, register: &Register, after_as_of: BTreeMap<String, u64>) -> Result<Features> {
+    fn finish(
+        mut self,
+        as_of: i32,
+        register: &Register,
+        after_as_of: BTreeMap<String, u64>,
+    ) -> Result<Features> {
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
-        let has_rows =
-            |slot: usize| self.sums.first().and_then(|sums| sums.get(slot)).is_some_and(|s| s.n_rows > 0);
-        let kept: Vec<usize> = (0..self.ids.len())
-            .filter(|&slot| {
-                has_rows(slot) || self.ids.get(slot).is_some_and(|id| register.contacts.contains_key(id))
-            })
-            .collect();
-        let pick = |window: usize| -> Vec<Sums> {
-            let sums = self.sums.get(window);
-            kept.iter().filter_map(|&slot| sums.and_then(|sums| sums.get(slot)).copied()).collect()
+        let stays = |slot: &usize| {
+            let has_rows = self.total.get(*slot).is_some_and(|sums| sums.n_rows > 0);
+            has_rows || self.ids.get(*slot).is_some_and(|id| register.contacts.contains_key(*id))
         };
-        let (cohorts, cohort_sizes) = self.cohorts(as_of)?;
+        let kept: Vec<usize> = (0..self.ids.len()).filter(stays).collect();
+        fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
+            kept.iter().filter_map(|&slot| values.get(slot).copied()).collect()
+        }
+        let cohort_sizes = self.cohorts.finish(as_of)?;
         Ok(Features {
             as_of,
-            total: pick(TOTAL),
-            year: pick(YEAR),
-            half: pick(HALF),
-            half_before: pick(HALF_BEFORE),
-            rfm: pick(RFM),
-            mains: self.mains(&kept),
-            customer_id: kept.iter().filter_map(|&slot| self.ids.get(slot).cloned()).collect(),
-            cohorts,
+            total: pick(&self.total, &kept),
+            net_year: pick(&self.nets[0], &kept),
+            net_half: pick(&self.nets[1], &kept),
+            net_half_before: pick(&self.nets[2], &kept),
+            window: self.window.as_ref().map(|window| pick(window, &kept)),
+            mains: self.values.mains(self.ids.len(), &kept),
+            customer_id: kept.iter().filter_map(|&slot| self.ids.get(slot).map(|id| (*id).clone())).collect(),
+            cohorts: self.cohorts.cells,
             cohort_sizes,
             first_day_of_key: self.first_day_of_key,
             after_as_of,
         })
     }
+}
 
-    fn mains(&self, kept: &[usize]) -> Vec<Mains> {
-        let mut by_slot: Vec<Mains> = vec![Mains::default(); self.ids.len()];
-        let mut values: Vec<(&ValueKey, &ValueSums)> = self.values.iter().collect();
-        // Largest net revenue first, ties by name: the first of a slot and dimension is its main value.
-        values.sort_unstable_by(|a, b| {
-            (a.0.0, a.0.1).cmp(&(b.0.0, b.0.1)).then(b.1.0.cmp(&a.1.0)).then_with(|| a.0.2.cmp(&b.0.2))
-        });
-        for ((slot, dimension, value), (_, n_orders)) in values {
-            let Some(mains) = by_slot.get_mut(*slot) else { continue };
-            if *dimension == summarise::LINE && *n_orders > 0 {
+impl Sums {
+    /// Adds a part whose days are not yet counted.
+    fn include(&mut self, part: &Self) -> Result<()> {
+        let count = |a: u32, b: u32| a.checked_add(b).ok_or_else(too_large);
+        let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
+        self.n_orders = count(self.n_orders, part.n_orders)?;
+        self.n_active_days = count(self.n_active_days, part.n_active_days)?;
+        self.n_rows = count(self.n_rows, part.n_rows)?;
+        self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
+        self.revenue = sum(self.revenue, part.revenue)?;
+        self.refunds = sum(self.refunds, part.refunds)?;
+        self.cost = sum(self.cost, part.cost)?;
+        self.days = join(self.days, part.days);
+        Ok(())
+    }
+}
+
+impl Values {
+    fn add(&mut self, batch: &RecordBatch, slot_of_key: &[u32]) -> Result<()> {
+        let keys = read::u32s(batch, c::SOURCE_KEY)?;
+        let (dimensions, values) = (read::texts(batch, c::DIMENSION)?, read::texts(batch, c::VALUE)?);
+        let orders = read::ints(batch, c::N_ORDERS)?;
+        let (revenue, refunds) = (read::decimals(batch, c::REVENUE)?, read::decimals(batch, c::REFUNDS)?);
+        for row in 0..batch.num_rows() {
+            let Some(&slot) = slot_of_key.get(keys.value(row) as usize) else { continue };
+            let dimension = summarise::dimension(dimensions.value(row));
+            let value = self.number(values.value(row));
+            let net = i64::try_from(revenue.value(row) + refunds.value(row)).map_err(|_| too_large())?;
+            let sums = self.sums.entry((slot, dimension, value)).or_default();
+            sums.0 = add(sums.0, net).map_err(|_| too_large())?;
+            sums.1 = add(sums.1, orders.value(row)).map_err(|_| too_large())?;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(text.to_owned(), number);
+        number
+    }
+
+    fn mains(&self, n_slots: usize, kept: &[usize]) -> Vec<Mains> {
+        let mut texts: Vec<(&str, u32)> =
+            self.numbers.iter().map(|(text, number)| (text.as_str(), *number)).collect();
+        texts.sort_unstable_by_key(|(_, number)| *number);
+        let text = |number: u32| texts.get(number as usize).map_or("", |(text, _)| text);
+        let mut by_slot: Vec<Mains> = vec![Mains::default(); n_slots];
+        let mut best: Vec<[Option<(i64, u32)>; 3]> = vec![[None; 3]; n_slots];
+        let mut found: Vec<(&(u32, u32, u32), &ValueSums)> = self.sums.iter().collect();
+        found.par_sort_unstable();
+        for ((slot, dimension, value), (net, n_orders)) in found {
+            let (slot, dimension) = (*slot as usize, *dimension as usize);
+            if let Some(mains) =
+                by_slot.get_mut(slot).filter(|_| dimension == summarise::LINE && *n_orders > 0)
+            {
                 mains.n_lines_owned += 1;
             }
-            if let Some(main) = mains.values.get_mut(*dimension) {
-                main.get_or_insert_with(|| value.clone());
+            let Some(known) = best.get_mut(slot).and_then(|best| best.get_mut(dimension)) else { continue };
+            // Largest net revenue, ties by name.
+            let wins = known.is_none_or(|(most, other)| (*net, text(other)) > (most, text(*value)));
+            if wins {
+                *known = Some((*net, *value));
             }
+        }
+        for (mains, best) in by_slot.iter_mut().zip(best) {
+            mains.values = best.map(|best| best.map(|(_, value)| text(value).to_owned()));
         }
         kept.iter().filter_map(|&slot| by_slot.get(slot).cloned()).collect()
     }
+}
 
-    /// Cells and sizes; every age from 0 to that of `as_of` is observed for a cohort.
-    #[expect(clippy::type_complexity, reason = "two tables of one grouping")]
-    fn cohorts(&self, as_of: i32) -> Result<(BTreeMap<(i32, i32), CohortCell>, BTreeMap<i32, i64>)> {
-        let cohort_of = |slot: usize| -> Option<i32> {
-            let (first, _) = self.sums.first()?.get(slot)?.days?;
-            Some(month_index(first))
+impl CohortSums {
+    fn add(&mut self, slot: u32, month: i32, is_active: bool, net: i64) -> Result<()> {
+        let at = slot as usize;
+        let (Some(cohort), Some(counted)) = (self.cohort.get_mut(at), self.counted.get_mut(at)) else {
+            return Ok(());
         };
-        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
-        for cohort in (0..self.ids.len()).filter_map(cohort_of) {
-            *sizes.entry(cohort).or_default() += 1;
+        if *cohort == NEVER {
+            if !is_active {
+                self.pending.push((slot, month, net));
+                return Ok(());
+            }
+            *cohort = month;
         }
-        let mut cells: BTreeMap<(i32, i32), CohortCell> = BTreeMap::new();
+        let cell = self.cells.entry((*cohort, month - *cohort)).or_default();
+        cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+        // Pieces of one month count a customer once.
+        if is_active && *counted != month {
+            *counted = month;
+            cell.n_active += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds what was pending and the cells in which nothing happened; gives the customers of each cohort.
+    fn finish(&mut self, as_of: i32) -> Result<BTreeMap<i32, i64>> {
+        for (slot, month, net) in std::mem::take(&mut self.pending) {
+            if self.cohort.get(slot as usize) == Some(&month) {
+                let cell = self.cells.entry((month, 0)).or_default();
+                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+            }
+        }
+        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
+        for cohort in self.cohort.iter().filter(|cohort| **cohort != NEVER) {
+            *sizes.entry(*cohort).or_default() += 1;
+        }
         for &cohort in sizes.keys() {
             for age in 0..=month_index(as_of) - cohort {
-                cells.insert((cohort, age), CohortCell::default());
+                self.cells.entry((cohort, age)).or_default();
             }
         }
-        // Pieces of one month count a customer once.
-        let mut active: BTreeSet<(usize, i32)> = BTreeSet::new();
-        for &(slot, month, is_active, net) in &self.months {
-            let Some(cohort) = cohort_of(slot) else { continue };
-            let Some(cell) = cells.get_mut(&(cohort, month - cohort)) else { continue };
-            cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
-            if is_active && active.insert((slot, month)) {
-                cell.n_active += 1;
-            }
-        }
-        Ok((cells, sizes))
+        Ok(sizes)
     }
-}
-
-/// Merges the same piece of two keys of one customer.
-fn merge(into: &mut Measures, other: &Measures) -> Result<()> {
-    let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
-    into.active_days |= other.active_days;
-    into.n_orders = sum(into.n_orders, other.n_orders)?;
-    into.n_rows = sum(into.n_rows, other.n_rows)?;
-    into.revenue = sum(into.revenue, other.revenue)?;
-    into.refunds = sum(into.refunds, other.refunds)?;
-    into.cost = sum(into.cost, other.cost)?;
-    into.n_cost_missing = sum(into.n_cost_missing, other.n_cost_missing)?;
-    into.quantity = sum(into.quantity, other.quantity)?;
-    into.days = join(into.days, other.days);
-    Ok(())
-}
-
-/// Adds a piece to a window.
-fn include(into: &mut Sums, piece: &Measures) -> Result<()> {
-    let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
-    into.n_orders = sum(into.n_orders, piece.n_orders)?;
-    into.n_active_days += i64::from(piece.active_days.count_ones());
-    into.n_rows = sum(into.n_rows, piece.n_rows)?;
-    into.revenue = sum(into.revenue, piece.revenue)?;
-    into.refunds = sum(into.refunds, piece.refunds)?;
-    into.cost = sum(into.cost, piece.cost)?;
-    into.n_cost_missing = sum(into.n_cost_missing, piece.n_cost_missing)?;
-    into.days = join(into.days, piece.days);
-    Ok(())
 }
 
 fn join(a: Option<(i32, i32)>, b: Option<(i32, i32)>) -> Option<(i32, i32)> {

@@ -1,19 +1,21 @@
 //! Months of the ledger that changed → `summary/customer_month` and `summary/customer_month_by`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+use arrow_array::{
+    Array, ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+};
 use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::ingest::REFUND;
 use super::ingest::ledger::{Ledger, Part, read_month};
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
 use crate::contract::{Checked, Contract, Table, Units, column as c, read};
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{self, Measures};
+use crate::kernel::accumulate::{self, ByValue, Measures, NO_VALUE, Summary};
 use crate::kernel::calendar::month_label;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -46,13 +48,13 @@ const COLUMNS: [&str; 12] = [
     c::SOURCE,
 ];
 
-/// Summaries of rows of one month.
+/// Summaries of a month with the texts of their values.
 #[derive(Clone, Debug, Default)]
 pub struct MonthSummary {
-    /// By key.
-    pub by_key: Vec<(u32, Measures)>,
-    /// By key, dimension (place in [`DIMENSIONS`]) and value.
-    pub by_value: Vec<(u32, usize, String, Measures)>,
+    /// By key and by value number.
+    pub summary: Summary,
+    /// Text of each value number, ascending by bytes.
+    pub values: Vec<String>,
 }
 
 /// Where each month's summaries lie in the run.
@@ -77,8 +79,14 @@ pub struct MonthRows<'a> {
     amount: Vec<i64>,
     cost: Vec<Option<i64>>,
     quantity: Vec<Option<i64>>,
-    order: Vec<(u32, Option<&'a str>)>,
-    values: [Vec<Option<&'a str>>; 3],
+    /// Row of the batch.
+    row: Vec<usize>,
+    transactions: &'a StringArray,
+    sources: &'a StringArray,
+    /// Value numbers by dimension.
+    values: Vec<Vec<u32>>,
+    /// Text of each value number, ascending by bytes.
+    texts: Vec<String>,
 }
 
 fn file(table: &Table, month: i32) -> String {
@@ -124,11 +132,9 @@ fn recount(context: &Context, month: i32, parts: &[Part]) -> Result<(u64, Vec<Ta
     context.go_on()?;
     let batch = read_columns(context, parts)?;
     let rows = MonthRows::of(&batch)?;
-    let summary = rows.summarise(|_| true)?;
-    let plain = plain_columns(&summary.by_key, &context.units);
-    let by = by_columns(&summary.by_value, &context.units);
-    let plain: Checked<CustomerMonth> = Checked::from_columns(&context.units, plain)?;
-    let by: Checked<CustomerMonthBy> = Checked::from_columns(&context.units, by)?;
+    let SummaryTables { by_key, by_value } = rows.summarise(i32::MIN, i32::MAX)?.tables(&context.units)?;
+    let plain: Checked<CustomerMonth> = Checked::verify(&context.units, by_key)?;
+    let by: Checked<CustomerMonthBy> = Checked::verify(&context.units, by_value)?;
     let entries = vec![
         context.write(CustomerMonth::TABLE, &file(CustomerMonth::TABLE, month), &[plain.batch().clone()])?,
         context.write(CustomerMonthBy::TABLE, &file(CustomerMonthBy::TABLE, month), &[by.batch().clone()])?,
@@ -144,62 +150,80 @@ pub fn read_columns(context: &Context, parts: &[Part]) -> Result<RecordBatch> {
     read_month(context, parts, &COLUMNS)
 }
 
-/// Reads both summaries of a month of the run under construction.
+/// Both summaries of a month, or of a piece of one, as tables.
+#[derive(Clone, Debug)]
+pub struct SummaryTables {
+    /// `summary/customer_month`.
+    pub by_key: RecordBatch,
+    /// `summary/customer_month_by`.
+    pub by_value: RecordBatch,
+}
+
+impl MonthSummary {
+    /// The summaries as tables.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn tables(&self, units: &Units) -> Result<SummaryTables> {
+        let by_key = CustomerMonth::TABLE.batch(units, plain_columns(&self.summary.by_key, units))?;
+        let by = by_columns(&self.summary.by_value, &self.values, units);
+        Ok(SummaryTables { by_key, by_value: CustomerMonthBy::TABLE.batch(units, by)? })
+    }
+}
+
+/// Place of a dimension's name in [`DIMENSIONS`].
+#[must_use]
+pub fn dimension(name: &str) -> u32 {
+    let place = DIMENSIONS.iter().position(|(dimension, _)| *dimension == name);
+    place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
+}
+
+/// Reads both summaries of a month of the run under construction: the columns that features add up.
 ///
 /// # Errors
 /// `Io`.
-pub fn read_summary(context: &Context, month: i32) -> Result<MonthSummary> {
-    let units = &context.units;
-    let read_table =
-        |table: &'static Table| parquet::read(&context.work.join(file(table, month)), table, units, None);
-    let plain = read_table(CustomerMonth::TABLE)?;
-    let by = read_table(CustomerMonthBy::TABLE)?;
-    let by_key = measures_of(&plain)?;
-    let dimensions = read::texts(&by, c::DIMENSION)?;
-    let values = read::texts(&by, c::VALUE)?;
-    let place =
-        |name: &str| DIMENSIONS.iter().position(|(dimension, _)| *dimension == name).unwrap_or_default();
-    let by_value = measures_of(&by)?
-        .into_iter()
-        .enumerate()
-        .map(|(row, (key, measures))| {
-            (key, place(dimensions.value(row)), values.value(row).to_owned(), measures)
-        })
-        .collect();
-    Ok(MonthSummary { by_key, by_value })
+pub fn read_summary(context: &Context, month: i32) -> Result<SummaryTables> {
+    const PLAIN: [&str; 10] = [
+        c::SOURCE_KEY,
+        c::ACTIVE_DAYS,
+        c::N_ORDERS,
+        c::N_ROWS,
+        c::N_COST_MISSING,
+        c::REVENUE,
+        c::REFUNDS,
+        c::COST,
+        c::FIRST_DAY,
+        c::LAST_DAY,
+    ];
+    const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
+    let read_table = |table: &'static Table, columns: &[&str]| {
+        parquet::read(&context.work.join(file(table, month)), table, &context.units, Some(columns))
+    };
+    Ok(SummaryTables {
+        by_key: read_table(CustomerMonth::TABLE, &PLAIN)?,
+        by_value: read_table(CustomerMonthBy::TABLE, &BY)?,
+    })
+}
+
+/// Numbers the texts of several columns alike, in the order of their bytes; null is [`NO_VALUE`].
+fn numbered(columns: &[Vec<Option<&str>>]) -> (Vec<Vec<u32>>, Vec<String>) {
+    let mut found: HashMap<&str, u32, Xxh3DefaultBuilder> = HashMap::default();
+    for text in columns.iter().flatten().flatten() {
+        found.entry(text).or_insert(0);
+    }
+    let mut texts: Vec<&str> = found.keys().copied().collect();
+    texts.sort_unstable();
+    for (number, text) in (0_u32..).zip(&texts) {
+        found.insert(text, number);
+    }
+    let number = |text: &Option<&str>| text.and_then(|text| found.get(text)).copied().unwrap_or(NO_VALUE);
+    let numbers = columns.iter().map(|column| column.iter().map(number).collect()).collect();
+    (numbers, texts.into_iter().map(str::to_owned).collect())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "decimals of 18 digits fit 64 bits")]
 const fn minor(value: i128) -> i64 {
     value as i64
-}
-
-fn measures_of(batch: &RecordBatch) -> Result<Vec<(u32, Measures)>> {
-    let keys = read::u32s(batch, c::SOURCE_KEY)?;
-    let active = read::u32s(batch, c::ACTIVE_DAYS)?;
-    let ints = |name| read::ints(batch, name);
-    let (orders, rows, missing) = (ints(c::N_ORDERS)?, ints(c::N_ROWS)?, ints(c::N_COST_MISSING)?);
-    let money = |name| read::decimals(batch, name);
-    let (revenue, refunds, cost) = (money(c::REVENUE)?, money(c::REFUNDS)?, money(c::COST)?);
-    let (quantity, first_net) = (money(c::QUANTITY)?, money(c::FIRST_DAY_NET)?);
-    let (first, last) = (read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?);
-    Ok((0..batch.num_rows())
-        .map(|row| {
-            let measures = Measures {
-                active_days: active.value(row),
-                n_orders: orders.value(row),
-                n_rows: rows.value(row),
-                revenue: minor(revenue.value(row)),
-                refunds: minor(refunds.value(row)),
-                cost: minor(cost.value(row)),
-                n_cost_missing: missing.value(row),
-                quantity: minor(quantity.value(row)),
-                days: first.is_valid(row).then(|| (first.value(row), last.value(row))),
-                first_day_net: read::at(first_net, row).map_or(0, minor),
-            };
-            (keys.value(row), measures)
-        })
-        .collect())
 }
 
 impl<'a> MonthRows<'a> {
@@ -213,19 +237,12 @@ impl<'a> MonthRows<'a> {
         let (days, kinds) = (read::days(batch, c::DAY)?, read::texts(batch, c::KIND)?);
         let (amounts, costs) = (read::decimals(batch, c::AMOUNT)?, read::decimals(batch, c::COST)?);
         let quantities = read::decimals(batch, c::QUANTITY)?;
-        let (transactions, sources) =
-            (read::texts(batch, c::TRANSACTION_ID)?, read::texts(batch, c::SOURCE)?);
-        let mut source_names: Vec<&str> = rows.iter().map(|&row| sources.value(row)).collect();
-        source_names.sort_unstable();
-        source_names.dedup();
-        let source = |row: usize| {
-            let rank = source_names.binary_search(&sources.value(row)).unwrap_or_default();
-            u32::try_from(rank).unwrap_or(u32::MAX)
-        };
-        let texts = |name: &str| -> Result<Vec<Option<&'a str>>> {
-            let values = read::array(batch, name)?.as_string::<i32>();
-            Ok(rows.iter().map(|&row| values.is_valid(row).then(|| values.value(row))).collect())
-        };
+        let mut columns = Vec::with_capacity(DIMENSIONS.len());
+        for (_, name) in DIMENSIONS {
+            let values = read::texts(batch, name)?;
+            columns.push(rows.iter().map(|&row| read::text_at(values, row)).collect());
+        }
+        let (values, texts) = numbered(&columns);
         Ok(Self {
             key: rows.iter().map(|&row| keys.value(row)).collect(),
             day: rows.iter().map(|&row| days.value(row)).collect(),
@@ -233,43 +250,66 @@ impl<'a> MonthRows<'a> {
             amount: rows.iter().map(|&row| minor(amounts.value(row))).collect(),
             cost: rows.iter().map(|&row| read::at(costs, row).map(minor)).collect(),
             quantity: rows.iter().map(|&row| read::at(quantities, row).map(minor)).collect(),
-            order: rows.iter().map(|&row| (source(row), read::text_at(transactions, row))).collect(),
-            values: [texts(DIMENSIONS[0].1)?, texts(DIMENSIONS[1].1)?, texts(DIMENSIONS[2].1)?],
+            row: rows,
+            transactions: read::texts(batch, c::TRANSACTION_ID)?,
+            sources: read::texts(batch, c::SOURCE)?,
+            values,
+            texts,
         })
     }
 
-    fn count<'v>(&'v self, value: &'v [Option<&'v str>]) -> Result<Vec<(u32, &'v str, Measures)>> {
-        accumulate::summarise(&accumulate::Rows {
+    /// Summaries of the rows of the days from `first` to `last`, both included.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub fn summarise(&self, first: i32, last: i32) -> Result<MonthSummary> {
+        let all = self.day.iter().all(|day| (first..=last).contains(day));
+        if all { self.count() } else { self.within(first, last).count() }
+    }
+
+    /// The rows of some days.
+    fn within(&self, first: i32, last: i32) -> Self {
+        let kept: Vec<usize> = (0..self.day.len())
+            .filter(|&row| self.day.get(row).is_some_and(|day| (first..=last).contains(day)))
+            .collect();
+        fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
+            kept.iter().filter_map(|&row| values.get(row).copied()).collect()
+        }
+        Self {
+            key: pick(&self.key, &kept),
+            day: pick(&self.day, &kept),
+            refund: pick(&self.refund, &kept),
+            amount: pick(&self.amount, &kept),
+            cost: pick(&self.cost, &kept),
+            quantity: pick(&self.quantity, &kept),
+            row: pick(&self.row, &kept),
+            transactions: self.transactions,
+            sources: self.sources,
+            values: self.values.iter().map(|values| pick(values, &kept)).collect(),
+            texts: self.texts.clone(),
+        }
+    }
+
+    fn count(&self) -> Result<MonthSummary> {
+        let rows = accumulate::Rows {
             key: &self.key,
             day: &self.day,
             refund: &self.refund,
             amount: &self.amount,
             cost: &self.cost,
             quantity: &self.quantity,
-            order: &self.order,
-            value,
-        })
-        .map_err(|_| Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits"))
-    }
-
-    /// Summaries of the rows of the days that `wanted` says.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub fn summarise(&self, wanted: impl Fn(i32) -> bool) -> Result<MonthSummary> {
-        let select = |values: &dyn Fn(usize) -> Option<&'a str>| -> Vec<Option<&'a str>> {
-            let day = |row: usize| self.day.get(row).copied().is_some_and(&wanted);
-            (0..self.key.len()).map(|row| if day(row) { values(row) } else { None }).collect()
+            values: &self.values,
         };
-        let by_key = self.count(&select(&|_| Some("")))?.into_iter().map(|(key, _, m)| (key, m)).collect();
-        let mut by_value = Vec::new();
-        for (dimension, values) in self.values.iter().enumerate() {
-            let selected = select(&|row| values.get(row).copied().flatten());
-            let counted = self.count(&selected)?;
-            by_value.extend(counted.into_iter().map(|(key, value, m)| (key, dimension, value.to_owned(), m)));
-        }
-        by_value.sort_unstable_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-        Ok(MonthSummary { by_key, by_value })
+        let order = |row: usize| {
+            let row = self.row.get(row).copied().unwrap_or_default();
+            // Any number that parts sources serves, so long as it depends on the name only.
+            let source = xxhash_rust::xxh3::xxh3_64(self.sources.value(row).as_bytes());
+            (source, read::text_at(self.transactions, row))
+        };
+        let summary = accumulate::summarise(&rows, order).map_err(|_| {
+            Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits")
+        })?;
+        Ok(MonthSummary { summary, values: self.texts.clone() })
     }
 }
 
@@ -281,18 +321,18 @@ fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {
     columns
 }
 
-fn by_columns(rows: &[(u32, usize, String, Measures)], units: &Units) -> Vec<ArrayRef> {
+fn by_columns(rows: &[ByValue], texts: &[String], units: &Units) -> Vec<ArrayRef> {
     let (mut dimensions, mut values) = (StringBuilder::new(), StringBuilder::new());
-    for (_, dimension, value, _) in rows {
-        dimensions.append_option(DIMENSIONS.get(*dimension).map(|(name, _)| name));
-        values.append_value(value);
+    for row in rows {
+        dimensions.append_option(DIMENSIONS.get(row.dimension as usize).map(|(name, _)| name));
+        values.append_option(texts.get(row.value as usize));
     }
     let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(key, ..)| *key))),
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.key))),
         Arc::new(dimensions.finish()),
         Arc::new(values.finish()),
     ];
-    let measures: Vec<&Measures> = rows.iter().map(|(.., measures)| measures).collect();
+    let measures: Vec<&Measures> = rows.iter().map(|row| &row.measures).collect();
     columns.extend(measure_columns(&measures, units));
     columns
 }

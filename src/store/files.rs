@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -128,17 +129,31 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&beside, path).map_err(failed)
 }
 
-/// Appends to a file, made when absent.
+/// A text file that grows by lines, from any thread.
+#[derive(Debug)]
+pub struct Lines {
+    file: Mutex<File>,
+}
+
+/// Opens a file that lines are added to, made when absent.
 ///
 /// # Errors
 /// `Io`.
-pub fn open_to_append(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(FILE_MODE)
-        .open(path)
-        .map_err(|source| Error::io("cannot open the file", path, source))
+pub fn lines(path: &Path) -> Result<Lines> {
+    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path);
+    let file = file.map_err(|source| Error::io("cannot open the file", path, source))?;
+    Ok(Lines { file: Mutex::new(file) })
+}
+
+impl Lines {
+    /// Adds a line, in one write.
+    ///
+    /// # Errors
+    /// That of the system.
+    pub fn add(&self, line: &str) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(format!("{line}\n").as_bytes())
+    }
 }
 
 /// Reads a text file.

@@ -65,7 +65,7 @@ struct Member {
 /// `SumOutOfRange`.
 pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
     let mut members = Vec::new();
-    for (customer, sums) in features.rfm.iter().enumerate() {
+    for (customer, sums) in features.rfm().iter().enumerate() {
         if let Some((_, last)) = sums.days {
             members.push(member(config, units, customer, sums, features.as_of - last)?);
         }
@@ -101,14 +101,13 @@ pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
     Ok(scored)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of orders and days are small")]
 fn member(config: &Rfm, units: &Units, customer: usize, sums: &Sums, recency_days: i32) -> Result<Member> {
     let net_revenue = sums.net()?;
     let monetary = match config.monetary {
         Monetary::NetRevenue => Some(units.major(net_revenue)),
         Monetary::Margin => sums.margin()?.map(|margin| units.major(margin)),
         Monetary::AverageOrder => {
-            (sums.n_orders > 0).then(|| units.major(net_revenue) / sums.n_orders as f64)
+            (sums.n_orders > 0).then(|| units.major(net_revenue) / f64::from(sums.n_orders))
         }
     };
     let frequency = match config.frequency {
@@ -118,7 +117,7 @@ fn member(config: &Rfm, units: &Units, customer: usize, sums: &Sums, recency_day
     Ok(Member {
         customer,
         recency_days: f64::from(recency_days),
-        frequency: frequency as f64,
+        frequency: f64::from(frequency),
         monetary,
         net_revenue,
     })

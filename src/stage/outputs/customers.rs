@@ -60,11 +60,10 @@ fn days_since(features: &Features, day: fn((i32, i32)) -> i32) -> impl Iterator<
 /// `first_day` … `trend`.
 fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
     let total = || features.total.iter();
-    let (mut net, mut margin, mut net_year) = (Vec::new(), Vec::new(), Vec::new());
-    for (sums, year) in total().zip(&features.year) {
+    let (mut net, mut margin) = (Vec::new(), Vec::new());
+    for sums in total() {
         net.push(Some(sums.net()?));
         margin.push(sums.margin()?);
-        net_year.push(Some(year.net()?));
     }
     let main = |dimension: usize| {
         texts(features.mains.iter().map(|mains| mains.values.get(dimension).and_then(Option::as_ref)))
@@ -72,8 +71,8 @@ fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
     Ok(vec![
         days(total().map(|sums| sums.days.map(|(first, _)| first))),
         days(total().map(|sums| sums.days.map(|(_, last)| last))),
-        ints(total().map(|sums| Some(sums.n_orders))),
-        ints(total().map(|sums| Some(sums.n_active_days))),
+        ints(total().map(|sums| Some(i64::from(sums.n_orders)))),
+        ints(total().map(|sums| Some(i64::from(sums.n_active_days)))),
         make.money(total().map(|sums| Some(sums.revenue))),
         make.money(total().map(|sums| Some(sums.refunds))),
         make.money(net.into_iter()),
@@ -85,8 +84,8 @@ fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
         main(summarise::LINE),
         main(summarise::UNIT),
         main(summarise::CHANNEL),
-        make.money(net_year.into_iter()),
-        floats(trends(features)?.into_iter()),
+        make.money(features.net_year.iter().copied().map(Some)),
+        floats(trends(features).into_iter()),
     ])
 }
 
@@ -112,21 +111,17 @@ fn lifetime(features: &Features, unit_days: f64) -> Vec<ArrayRef> {
     let in_units = |days: Option<i64>| days.map(|days| days as f64 / unit_days);
     let total = || features.total.iter();
     vec![
-        ints(total().map(|sums| (sums.n_active_days > 0).then(|| sums.n_active_days - 1))),
+        ints(total().map(|sums| (sums.n_active_days > 0).then(|| i64::from(sums.n_active_days) - 1))),
         floats(total().map(|sums| in_units(sums.days.map(|(first, last)| i64::from(last - first))))),
         floats(days_since(features, |(first, _)| first).map(in_units)),
     ]
 }
 
 /// Net revenue of the last 182 days over that of the 182 before, less 1.
-fn trends(features: &Features) -> Result<Vec<Option<f64>>> {
-    let mut trends = Vec::with_capacity(features.half.len());
-    for (half, before) in features.half.iter().zip(&features.half_before) {
-        let (now, then) = (half.net()?, before.net()?);
-        #[expect(clippy::cast_precision_loss, reason = "a ratio")]
-        trends.push((then > 0).then(|| now as f64 / then as f64 - 1.0));
-    }
-    Ok(trends)
+fn trends(features: &Features) -> Vec<Option<f64>> {
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    let trend = |(now, then): (&i64, &i64)| (*then > 0).then(|| *now as f64 / *then as f64 - 1.0);
+    features.net_half.iter().zip(&features.net_half_before).map(trend).collect()
 }
 
 fn text_lists(lists: &[Vec<&str>], n_rows: usize) -> ArrayRef {
