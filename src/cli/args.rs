@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::error::{EXITS, Exit};
+use crate::kernel::calendar;
 use crate::run::context::Accept;
 
 /// Exit codes, as the help shows them.
@@ -70,6 +71,13 @@ pub(super) enum Verb {
         /// The shell
         shell: Shell,
     },
+    /// Write synthetic exports of any size, from a seed
+    ///
+    /// Transactions by month, contacts, interactions by month. Customers buy, spend and leave as the value models
+    /// assume, with parameters that are printed. Writes millions of rows a second; memory grows with the customers, by
+    /// some 100 MB a million, and not with their orders. The same options give the same bytes. No file that exists is
+    /// touched.
+    Generate(GenerateArguments),
     /// Write a commented config and sample exports into a folder
     ///
     /// Writes `clienting.toml` and `sample_data/` into it, a few megabytes, in a second. No file that exists is touched.
@@ -99,6 +107,57 @@ pub(super) struct PlanArguments {
     /// Hash every export, also those whose path, size and time have not changed; reads all their bytes
     #[arg(long)]
     pub(super) rehash: bool,
+}
+
+/// Options of `generate`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct GenerateArguments {
+    /// The folder to write into; made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Customers; each buys at least once
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(super) customers: u32,
+    /// Orders of a customer over all months, on average
+    #[arg(long, value_name = "X", default_value_t = 5.0)]
+    pub(super) orders_per_customer: f64,
+    /// Rows of an order
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) lines_per_order: u32,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// The first day of trade
+    #[arg(long, value_name = "DATE", default_value = "2024-11-01", value_parser = day)]
+    pub(super) from: i32,
+    /// Calendar months of trade, that of the first day included
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    pub(super) months: u32,
+    /// How the files are written
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub(super) format: Format,
+    /// Write all transactions into one file
+    #[arg(long)]
+    pub(super) single_file: bool,
+    /// Write no contacts
+    #[arg(long)]
+    pub(super) no_contacts: bool,
+    /// Write no interactions
+    #[arg(long)]
+    pub(super) no_interactions: bool,
+    /// Write only the transactions of the day after the last month, a thousandth of the rows at most
+    #[arg(long, conflicts_with = "single_file")]
+    pub(super) one_more_day: bool,
+}
+
+/// How files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Comma-separated values with a header
+    Csv,
+    /// Parquet with typed columns
+    Parquet,
 }
 
 /// `runs` and what to do with them.
@@ -161,6 +220,10 @@ pub(super) struct Common {
     /// Draw no progress bars; without a terminal there are none anyway
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
+}
+
+fn day(text: &str) -> Result<i32, String> {
+    calendar::parse_day(text.as_bytes()).ok_or_else(|| "a day is written as 2026-11-20".to_owned())
 }
 
 fn accept(text: &str) -> Result<Accept, String> {

@@ -35,7 +35,7 @@ pub(super) fn init(directory: &Path, common: &Common, printer: &Printer) -> Resu
     for name in [super::CONFIG, EXPORTS] {
         let path = directory.join(name);
         if files::exists(&path) {
-            return Err(Error::new(Code::CommandLine, "the folder has one already, and no file is replaced")
+            return Err(Error::new(Code::CommandLine, "it is there already, and no file is replaced")
                 .at(path)
                 .hint("name another folder"));
         }

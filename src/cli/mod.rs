@@ -12,6 +12,7 @@ mod runs;
 mod schema;
 mod completions;
 mod init;
+mod generate;
 
 use std::env;
 use std::io;
@@ -57,6 +58,7 @@ fn obey(Arguments { verb, common }: &Arguments, printer: &Arc<Printer>) -> Resul
         Verb::Runs(options) => runs::runs(common, &options.verb, printer),
         Verb::Schema => schema::schema(printer),
         Verb::Completions { shell } => completions::completions(*shell, printer),
+        Verb::Generate(options) => generate::generate(common, options, printer),
         Verb::Init { directory } => init::init(directory, common, printer),
     }
     .map(|()| 0)

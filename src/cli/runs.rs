@@ -49,7 +49,7 @@ fn listed(runs: &[RunLine]) -> String {
             run.id.clone(),
             run.status.replace('_', " "),
             run.as_of.clone().unwrap_or_default(),
-            run.started_at.clone(),
+            moment(&run.started_at),
             run.seconds.map_or_else(String::new, seconds),
             run.n_customers.map_or_else(String::new, number),
         ]
@@ -67,9 +67,17 @@ fn listed(runs: &[RunLine]) -> String {
 }
 
 fn published(report: &PublishReport) -> String {
-    let before =
-        report.before.as_ref().map_or_else(String::new, |before| format!("; before it was {before}"));
-    format!("current is {}{before}\n", report.now)
+    let now = &report.now;
+    match &report.before {
+        Some(before) if before == now => format!("current was {now} already\n"),
+        Some(before) => format!("current is {now}; before it was {before}\n"),
+        None => format!("current is {now}\n"),
+    }
+}
+
+/// A moment of the manifest without its fractions of a second.
+fn moment(text: &str) -> String {
+    text.split_once('.').map_or_else(|| text.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 /// The manifest in short; `--json` gives all of it.
@@ -83,14 +91,16 @@ fn shown(manifest: &Manifest, printer: &Printer) -> String {
         fact("status", status),
         fact("exit code", manifest.exit_code.map_or_else(unknown, |code| code.to_string())),
         fact("as of", manifest.as_of.clone().unwrap_or_else(unknown)),
-        fact("started", manifest.started_at.clone()),
-        fact("ended", manifest.ended_at.clone().unwrap_or_else(unknown)),
+        fact("started", moment(&manifest.started_at)),
+        fact("ended", manifest.ended_at.as_deref().map_or_else(unknown, moment)),
         fact("from", manifest.parent_run.clone().unwrap_or_else(unknown)),
         fact("clienting", manifest.tool_version.clone()),
     ];
     facts.extend(manifest.error.iter().map(|error| fact("error", error.replace('\n', "\n           "))));
     let warnings = manifest.warnings.iter().map(|warning| {
-        format!("warning[{}]: {} ({} times)\n", warning.code, warning.what, number(warning.count))
+        let times = Some(warning.count).filter(|count| *count > 1);
+        let times = times.map_or_else(String::new, |count| format!(" ({} times)", number(count)));
+        format!("warning[{}]: {}{times}\n", warning.code, warning.what)
     });
     let blocks = [
         table(&[("", Align::Left), ("", Align::Left)], &facts),

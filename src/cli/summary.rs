@@ -153,6 +153,9 @@ fn results(summary: &Summary, working_directory: &Path) -> String {
         ("published", Some(current), _) => {
             format!("results: {} (tables/, campaigns/, manifest.json)\n", near(current, working_directory))
         }
+        ("look_back", _, Some(directory)) => {
+            format!("kept: {} (tables/, manifest.json)\n", near(directory, working_directory))
+        }
         (_, _, Some(directory)) => {
             format!("kept: {} (manifest.json tells how far it came)\n", near(directory, working_directory))
         }

@@ -38,6 +38,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// `[quality]`.
     pub quality: Quality,
+    /// `[summary]`.
+    pub summary: Summary,
     /// `[rfm]` and `[[rfm.segment]]`.
     pub rfm: Rfm,
     /// `[clv]`, as far as features need it.
@@ -203,6 +205,17 @@ pub struct Quality {
     pub unmatched_customers_warn: f64,
     /// The same, stops; 1.0 = off.
     pub unmatched_customers_stop: f64,
+}
+
+/// `[summary]`: what buying is also counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Product lines.
+    pub lines: bool,
+    /// Stores or branches.
+    pub units: bool,
+    /// Sales channels.
+    pub channels: bool,
 }
 
 /// What frequency counts.

@@ -12,7 +12,7 @@ use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Frequency,
     Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment, Source,
-    SourceKind, rfm_rules,
+    SourceKind, Summary, rfm_rules,
 };
 use crate::error::Warning;
 
@@ -35,6 +35,11 @@ pub fn resolve(
         },
         sources: root.array("source[]").iter().map(|source| resolver.source(source)).collect(),
         quality: quality(root),
+        summary: Summary {
+            lines: truth(root, "summary.lines"),
+            units: truth(root, "summary.units"),
+            channels: truth(root, "summary.channels"),
+        },
         rfm,
         clv: Clv { unit_days: integer(root, "clv.unit_days") },
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),

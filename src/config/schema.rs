@@ -126,6 +126,10 @@ pub const SECTIONS: &[Section] = &[
         "quality",
         "Gates: a gate trips when its value is greater than the limit, and nothing is published.",
     ),
+    section(
+        "summary",
+        "What buying is also counted by. What is switched off is not known of customers, and nights are quicker.",
+    ),
     section("rfm", "Scores for recency, frequency and monetary value."),
     section("rfm.cuts", "Fixed cut points in the place of quantiles; bins - 1 of them, ascending."),
     section(
@@ -267,6 +271,9 @@ pub const KEYS: &[Key] = &[
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
+    key("summary.lines", Kind::Bool, "Count by product line: `n_lines_owned`, `main_line`.").or("true"),
+    key("summary.units", Kind::Bool, "Count by store or branch: `main_unit`.").or("true"),
+    key("summary.channels", Kind::Bool, "Count by sales channel: `main_channel`.").or("true"),
     key("rfm.bins", whole(2, 10), "Scores of each measure run from 1 (worst) to this number.").or("5"),
     key("rfm.window_days", whole(0, 36_525), "Days up to the day of the run that count; 0 = all history.").or("0"),
     key("rfm.frequency", Kind::Choice(&["orders", "purchase_days"]), "What frequency counts.").or(r#""orders""#),

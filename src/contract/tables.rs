@@ -268,7 +268,7 @@ table! { Customers = "tables/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
         c::MARGIN: Money null, "net revenue - cost";
         c::RECENCY_DAYS: Int null, "as_of - last_day";
         c::TENURE_DAYS: Int null, "as_of - first_day";
-        c::N_LINES_OWNED: Int, "product lines with a sale";
+        c::N_LINES_OWNED: Int null, "product lines with a sale; null: not counted (`summary.lines`)";
         c::MAIN_LINE: Text null, "line of the largest net revenue, ties by name";
         c::MAIN_UNIT: Text null, "unit of the largest net revenue, ties by name";
         c::MAIN_CHANNEL: Text null, "channel of the largest net revenue, ties by name";

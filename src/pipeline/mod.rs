@@ -1,5 +1,6 @@
 //! The night: the only place that knows all stages.
 
+pub mod generate;
 mod identity;
 mod night;
 mod opening;

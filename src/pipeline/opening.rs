@@ -1,9 +1,7 @@
 //! What a night begins with: the clock, the runs of the lake, the first manifest, the log.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{AsOf, Config};
@@ -25,6 +23,28 @@ pub(super) fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) 
         files::replace(&path, known.manifest.to_json().as_bytes())?;
     }
     Ok(())
+}
+
+/// Whether `[summary]` differs from that of an earlier run.
+pub(super) fn counted_otherwise(context: &Context, earlier: &Manifest) -> bool {
+    let of = |values: &[serde_json::Value]| -> Vec<String> {
+        let is_summary = |value: &&serde_json::Value| {
+            value
+                .get("key")
+                .and_then(serde_json::Value::as_str)
+                .is_some_and(|key| key.starts_with("summary."))
+        };
+        let text =
+            |value: &serde_json::Value| value.get("value").map(ToString::to_string).unwrap_or_default();
+        values.iter().filter(is_summary).map(text).collect()
+    };
+    let now: Vec<serde_json::Value> = context
+        .config
+        .effective
+        .iter()
+        .filter_map(|effective| serde_json::to_value(effective).ok())
+        .collect();
+    of(&now) != of(&earlier.config.values)
 }
 
 /// Predicates by segment, as the manifest's config tells them.

@@ -1,8 +1,8 @@
 //! Around the stages: lock, lake, manifest, log, gates, publication, retention.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
@@ -10,8 +10,8 @@ use arrow_array::RecordBatch;
 use super::Options;
 use super::identity::{check_identity, identity};
 use super::opening::{
-    EVENTS, Known, Log, asked, clock, first_manifest, heal, history, host, instant, peak_memory_bytes,
-    rules_of,
+    EVENTS, Known, Log, asked, clock, counted_otherwise, first_manifest, heal, history, host, instant,
+    peak_memory_bytes, rules_of,
 };
 use crate::config::{AsOf, Config};
 use crate::contract::Contract;
@@ -139,6 +139,7 @@ impl Session {
         };
         context.arrival = history.last().map_or(1, |known| known.manifest.arrival + 1);
         context.parent = current.as_ref().map(|id| lake.run_directory(id));
+        context.recount_all = parent.is_some_and(|known| counted_otherwise(context, &known.manifest));
         context.work = lake.begin()?;
         context.listen(Box::new(Log(files::lines(&context.work.join(EVENTS))?)));
         let manifest = first_manifest(context, current.as_ref());

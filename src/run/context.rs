@@ -62,6 +62,8 @@ pub struct Context {
     pub work: PathBuf,
     /// Folder of the published run that this one starts from.
     pub parent: Option<PathBuf>,
+    /// Whether the config counts summaries by other dimensions than the parent did.
+    pub recount_all: bool,
     /// Number of this run among all of the lake.
     pub arrival: u64,
     /// Number of the signal that asked the run to end; 0 = none.
@@ -95,6 +97,7 @@ impl Context {
             accepts,
             work: PathBuf::new(),
             parent: None,
+            recount_all: false,
             arrival: 0,
             interrupted,
             listeners,

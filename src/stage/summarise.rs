@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::ingest::REFUND;
 use super::ingest::ledger::{Ledger, Part, read_month};
+use crate::config::Summary as Counted;
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
 use crate::contract::{Checked, Contract, Table, Units, column as c, read};
 use crate::error::{Code, Error, Result};
@@ -93,7 +94,18 @@ fn file(table: &Table, month: i32) -> String {
     format!("{}/month={}/part-00000.parquet", table.name, month_label(month))
 }
 
-/// Recounts the months that got or lost rows and carries the others.
+/// Which of [`DIMENSIONS`] the config counts by.
+#[must_use]
+pub fn counted(summary: Counted) -> [bool; DIMENSIONS.len()] {
+    let mut counted = [false; DIMENSIONS.len()];
+    counted[CHANNEL] = summary.channels;
+    counted[LINE] = summary.lines;
+    counted[UNIT] = summary.units;
+    counted
+}
+
+/// Recounts the months that got or lost rows and carries the others; recounts all when the config counts by other
+/// dimensions than before.
 ///
 /// # Errors
 /// `SumOutOfRange`, `Io`, `ContractBroken`.
@@ -101,8 +113,11 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
     let mut summaries = Summaries { months: ledger.months.keys().copied().collect(), ..Summaries::default() };
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
-    let (changed, kept): (Vec<i32>, Vec<i32>) =
-        summaries.months.iter().copied().partition(|month| ledger.changed.contains(month));
+    let (changed, kept): (Vec<i32>, Vec<i32>) = summaries
+        .months
+        .iter()
+        .copied()
+        .partition(|month| context.recount_all || ledger.changed.contains(month));
     for month in kept {
         for table in [CustomerMonth::TABLE, CustomerMonthBy::TABLE] {
             let path = file(table, month);
@@ -131,7 +146,7 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
 fn recount(context: &Context, month: i32, parts: &[Part]) -> Result<(u64, Vec<TableEntry>)> {
     context.go_on()?;
     let batch = read_columns(context, parts)?;
-    let rows = MonthRows::of(&batch)?;
+    let rows = MonthRows::of(&batch, counted(context.config.summary))?;
     let SummaryTables { by_key, by_value } = rows.summarise(i32::MIN, i32::MAX)?.tables(&context.units)?;
     let plain: Checked<CustomerMonth> = Checked::verify(&context.units, by_key)?;
     let by: Checked<CustomerMonthBy> = Checked::verify(&context.units, by_value)?;
@@ -231,16 +246,17 @@ impl<'a> MonthRows<'a> {
     ///
     /// # Errors
     /// `Internal` when the batch is no ledger batch.
-    pub fn of(batch: &'a RecordBatch) -> Result<Self> {
+    pub fn of(batch: &'a RecordBatch, counted: [bool; DIMENSIONS.len()]) -> Result<Self> {
         let keys = read::u32s(batch, c::SOURCE_KEY)?;
         let rows: Vec<usize> = (0..batch.num_rows()).filter(|&row| keys.is_valid(row)).collect();
         let (days, kinds) = (read::days(batch, c::DAY)?, read::texts(batch, c::KIND)?);
         let (amounts, costs) = (read::decimals(batch, c::AMOUNT)?, read::decimals(batch, c::COST)?);
         let quantities = read::decimals(batch, c::QUANTITY)?;
         let mut columns = Vec::with_capacity(DIMENSIONS.len());
-        for (_, name) in DIMENSIONS {
+        for ((_, name), is_counted) in DIMENSIONS.into_iter().zip(counted) {
             let values = read::texts(batch, name)?;
-            columns.push(rows.iter().map(|&row| read::text_at(values, row)).collect());
+            let text = |row: usize| if is_counted { read::text_at(values, row) } else { None };
+            columns.push(rows.iter().map(|&row| text(row)).collect());
         }
         let (values, texts) = numbered(&columns);
         Ok(Self {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
@@ -90,6 +90,76 @@ impl Write for HashingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.file.write(bytes)?;
         self.hasher.update(bytes.get(..n).unwrap_or_default());
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Creates a file outside a run that must not exist yet, with its folders.
+///
+/// # Errors
+/// `CommandLine` for a file that exists, since none is replaced; `Io`.
+pub fn create_plain(path: &Path) -> Result<PlainFile> {
+    if let Some(folder) = path.parent() {
+        make_directory(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Ok(file) => {
+            Ok(PlainFile { path: path.to_owned(), file: BufWriter::with_capacity(1 << 18, file), bytes: 0 })
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists_already(path)),
+        Err(source) => Err(Error::io("cannot create the file", path, source)),
+    }
+}
+
+/// The error of a file that would be replaced.
+#[must_use]
+pub fn exists_already(path: &Path) -> Error {
+    Error::new(Code::CommandLine, "the file exists already, and none is replaced")
+        .at(path)
+        .hint("name another folder")
+}
+
+/// A file under construction that is no part of a run, so nobody asks for its hash.
+#[derive(Debug)]
+pub struct PlainFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    bytes: u64,
+}
+
+impl PlainFile {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).map_err(|source| Error::io("cannot write the file", &self.path, source))
+    }
+
+    /// Flushes and tells the size.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn finish(mut self) -> Result<u64> {
+        self.file.flush().map_err(|source| Error::io("cannot write the file", &self.path, source))?;
+        Ok(self.bytes)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Write for PlainFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
         self.bytes += n as u64;
         Ok(n)
     }

@@ -1,7 +1,7 @@
 //! Parquet files: written so that the same rows give the same bytes, read back in whole columns.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::files::{self, Written};
+use super::files::{self, PlainFile, Written};
 use crate::contract::{ColumnType, Table, Units};
 use crate::error::{Code, Error, Result};
 
@@ -71,6 +71,45 @@ pub fn write(
     }
     writer.close().map_err(failed)?;
     file.finish()
+}
+
+/// A Parquet file outside a run that is written batch by batch; in memory are the encoded columns of one row group.
+pub struct PlainParquet {
+    path: PathBuf,
+    writer: ArrowWriter<PlainFile>,
+}
+
+/// Creates a Parquet file that must not exist yet.
+///
+/// # Errors
+/// `CommandLine` for a file that exists; `Io`.
+pub fn create_plain(path: &Path, table: &Table, units: &Units) -> Result<PlainParquet> {
+    let file = files::create_plain(path)?;
+    let writer = ArrowWriter::try_new(file, table.schema(units), Some(properties(table)?))
+        .map_err(|cause| plain_failed(path, cause))?;
+    Ok(PlainParquet { path: path.to_owned(), writer })
+}
+
+impl PlainParquet {
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.writer.write(batch).map_err(|cause| plain_failed(&self.path, cause))
+    }
+
+    /// Writes the rest and tells the size.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn finish(self) -> Result<u64> {
+        self.writer.into_inner().map_err(|cause| plain_failed(&self.path, cause))?.finish()
+    }
+}
+
+fn plain_failed(path: &Path, cause: ParquetError) -> Error {
+    Error::new(Code::Io, "cannot write the file").at(path).caused_by(cause)
 }
 
 /// Reads a file of a table; `columns` (all if `None`) come in the table's order whatever the order of the names.

@@ -27,6 +27,7 @@ const READ_DECIMALS: u32 = 6;
 pub struct Settings {
     trim: bool,
     null_values: Vec<String>,
+    only_empty_is_null: bool,
     separator: DecimalSeparator,
     exponent: u32,
     currency: String,
@@ -51,6 +52,7 @@ impl Settings {
         Ok(Self {
             trim: source.trim,
             null_values: source.null_values.clone(),
+            only_empty_is_null: source.null_values.iter().all(String::is_empty),
             separator: match source.decimal_separator {
                 ',' => DecimalSeparator::Comma,
                 _ => DecimalSeparator::Point,
@@ -110,6 +112,18 @@ impl<'a> Cells<'a> {
     /// The bytes, as far as they can be shown, when they are not UTF-8.
     pub(super) fn field(&self, index: usize) -> std::result::Result<Option<Cow<'a, str>>, String> {
         let Some(field) = self.fields.get(index) else { return Ok(None) };
+        if field.bytes.is_empty() {
+            return Ok(None);
+        }
+        // Most cells are plain: no quotes to unescape, no space to trim, nothing to compose.
+        if self.settings.only_empty_is_null
+            && !field.has_escaped_quotes
+            && field.bytes.is_ascii()
+            && !edged(field.bytes)
+            && let Ok(text) = std::str::from_utf8(field.bytes)
+        {
+            return Ok(Some(Cow::Borrowed(text)));
+        }
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let value = if field.has_escaped_quotes {
             let mut scratch = Vec::new();
@@ -141,6 +155,47 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// The bytes of a cell that can be typed as they are: what parses without trimming, unescaping or looking for
+    /// null values would parse with them too. Whatever does not goes the long way, which also knows its fault.
+    fn plain(&self, slot: Option<&Slot>) -> Option<&'a [u8]> {
+        match slot?.origin {
+            Origin::Field(index) if self.settings.only_empty_is_null => {
+                self.fields.get(index).filter(|field| !field.has_escaped_quotes).map(|field| field.bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// A local time that must not be empty.
+    pub(super) fn required_moment(&mut self, slot: Option<&Slot>) -> Option<i64> {
+        if self.settings.date_format == DateFormat::Auto
+            && self.settings.source_zone.is_none()
+            && let Some(bytes) = self.plain(slot)
+            && let Some(Moment { day, ms_of_day, offset_seconds: None }) = calendar::parse_moment(bytes)
+        {
+            return Some(i64::from(day) * DAY_MS + i64::from(ms_of_day));
+        }
+        self.required(slot)?;
+        self.moment(slot)
+    }
+
+    /// Whether a cell holds nothing, without a fault.
+    pub(super) fn is_empty(&self, slot: &Slot) -> bool {
+        match &slot.origin {
+            Origin::Constant(value) => value.is_empty(),
+            Origin::Field(index) => matches!(self.field(*index), Ok(None)),
+        }
+    }
+
+    /// An amount that must not be empty.
+    pub(super) fn required_money(&mut self, slot: Option<&Slot>) -> Option<i64> {
+        if let Some(slot) = slot.filter(|slot| self.is_empty(slot)) {
+            self.fault(slot, Reason::MissingValue, None);
+            return None;
+        }
+        self.money(slot)
+    }
+
     /// A text cell that must not be empty.
     pub(super) fn required<'s>(&mut self, slot: Option<&'s Slot>) -> Option<Cow<'s, str>>
     where
@@ -165,6 +220,11 @@ impl<'a> Cells<'a> {
     }
 
     fn decimal(&mut self, slot: Option<&Slot>, exponent: u32) -> Option<i64> {
+        if let Some(bytes) = self.plain(slot)
+            && let Ok(value) = number::parse_decimal(bytes, exponent, self.settings.separator)
+        {
+            return Some(value);
+        }
         let text = self.text(slot)?;
         match number::parse_decimal(text.as_bytes(), exponent, self.settings.separator) {
             Ok(value) => Some(value),
@@ -228,6 +288,12 @@ impl<'a> Cells<'a> {
     pub(super) fn day(&mut self, slot: Option<&Slot>) -> Option<i32> {
         self.moment(slot).map(day_of)
     }
+}
+
+/// Whether an ASCII text begins or ends with anything but a printable character.
+fn edged(bytes: &[u8]) -> bool {
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| *byte <= b' ' || *byte == 0x7F);
+    is_edge(bytes.first()) || is_edge(bytes.last())
 }
 
 /// The day that a local time lies in.

@@ -55,13 +55,13 @@ impl Reason {
         }
     }
 
-    /// The config key that mends it, where one can; else what to do.
+    /// What to look at: the config key that mends it, where one can.
     #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
             Self::MissingValue => "null_values, [source.defaults]",
             Self::BadNumber | Self::TooManyDecimals => "decimal_separator",
-            Self::OutOfRange => "mend the export",
+            Self::OutOfRange => "the export",
             Self::BadDate => "date_format",
             Self::BadEnum => "[source.map]",
             Self::BadEncoding => "encoding: deliver UTF-8",

@@ -4,19 +4,53 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::contract::tables::Keys as KeysTable;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
 
+/// Longest id, in bytes, that is looked up without touching its text.
+const INLINE_BYTES: usize = 15;
+
 /// All keys: position = key.
 #[derive(Debug, Default)]
 pub struct Keys {
     identities: Vec<(String, String)>,
-    index: HashMap<String, HashMap<String, u32, Xxh3DefaultBuilder>>,
+    spaces: HashMap<String, Space>,
     n_known: usize,
+}
+
+/// The ids of one numbering. Short ids, which nearly all are, are their own key in the map, so that a lookup costs one
+/// miss of the cache and no comparison of texts.
+#[derive(Debug, Default)]
+struct Space {
+    short: HashMap<u128, u32, Xxh3DefaultBuilder>,
+    long: HashMap<String, u32, Xxh3DefaultBuilder>,
+}
+
+/// Length and bytes of an id of at most [`INLINE_BYTES`].
+fn inline(id: &str) -> Option<u128> {
+    let bytes = id.as_bytes();
+    let mut packed = [0; 16];
+    packed.get_mut(..bytes.len()).filter(|_| bytes.len() <= INLINE_BYTES)?.copy_from_slice(bytes);
+    packed[INLINE_BYTES] = u8::try_from(bytes.len()).ok()?;
+    Some(u128::from_le_bytes(packed))
+}
+
+impl Space {
+    /// The key of an id and whether it is new; a new one gets `next`.
+    fn key(&mut self, id: &str, next: u32) -> (u32, bool) {
+        let key = match inline(id) {
+            Some(packed) => *self.short.entry(packed).or_insert(next),
+            None => match self.long.get(id) {
+                Some(key) => *key,
+                None => *self.long.entry(id.to_owned()).or_insert(next),
+            },
+        };
+        (key, key == next)
+    }
 }
 
 impl Keys {
@@ -39,18 +73,17 @@ impl Keys {
     /// # Errors
     /// `Internal` past 2³² identities.
     pub fn key(&mut self, space: &str, id: &str) -> Result<u32> {
-        if !self.index.contains_key(space) {
-            self.index.insert(space.to_owned(), HashMap::default());
+        if !self.spaces.contains_key(space) {
+            self.spaces.insert(space.to_owned(), Space::default());
         }
         let next = u32::try_from(self.identities.len())
             .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
-        let index = self.index.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
-        if let Some(key) = index.get(id) {
-            return Ok(*key);
+        let ids = self.spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
+        let (key, is_new) = ids.key(id, next);
+        if is_new {
+            self.identities.push((space.to_owned(), id.to_owned()));
         }
-        index.insert(id.to_owned(), next);
-        self.identities.push((space.to_owned(), id.to_owned()));
-        Ok(next)
+        Ok(key)
     }
 
     /// Fills `source_key` of ledger rows; null where the customer is.
@@ -59,13 +92,24 @@ impl Keys {
     /// `Internal`.
     pub fn assign(&mut self, batch: &RecordBatch, space: &str) -> Result<RecordBatch> {
         let customers = read::texts(batch, c::CUSTOMER_ID)?;
+        if !self.spaces.contains_key(space) {
+            self.spaces.insert(space.to_owned(), Space::default());
+        }
+        let Self { identities, spaces, .. } = self;
+        let ids = spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
         let mut keys = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            keys.push(if customers.is_null(row) {
-                None
-            } else {
-                Some(self.key(space, customers.value(row))?)
-            });
+        for id in customers {
+            let Some(id) = id else {
+                keys.push(None);
+                continue;
+            };
+            let next = u32::try_from(identities.len())
+                .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
+            let (key, is_new) = ids.key(id, next);
+            if is_new {
+                identities.push((space.to_owned(), id.to_owned()));
+            }
+            keys.push(Some(key));
         }
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         if let Some(first) = columns.first_mut() {

@@ -100,7 +100,8 @@ impl Mapping {
         let has = |name: &str| self.slot(name).is_some();
         let mut missing = Vec::new();
         let mut need = |name: &str, fills: bool| {
-            if !fills {
+            // A column whose header the config names was told already.
+            if !fills && !source.columns.contains_key(name) {
                 missing.push(format!("nothing fills the required column {name}{}", near(name, header)));
             }
         };
@@ -159,7 +160,7 @@ fn near(name: &str, header: &[String]) -> String {
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     match scored.first() {
-        Some((_, header)) => format!("; did you mean {header:?}?"),
+        Some((_, header)) => format!(" (did you mean {header:?}?)"),
         None => String::new(),
     }
 }

@@ -120,32 +120,46 @@ impl FileReader {
         }
     }
 
-    /// Parses the file side by side and hands its parts on in order.
+    /// Parses the file side by side and hands its parts on in order; while one batch of chunks is parsed, the one
+    /// before is consumed.
     ///
     /// # Errors
     /// Those of reading, of `parse` and of `consume`.
     pub fn for_each<P: Send>(
         mut self,
         parse: impl Fn(&Chunk) -> Result<P> + Sync,
-        mut consume: impl FnMut(P, usize) -> Result<()>,
+        mut consume: impl FnMut(P, usize) -> Result<()> + Send,
     ) -> Result<()> {
         let in_flight = rayon::current_num_threads() * 2;
+        let mut parsed: Vec<(Result<P>, usize)> = Vec::new();
         loop {
-            let mut chunks = Vec::with_capacity(in_flight);
-            while chunks.len() < in_flight {
-                match self.next_chunk()? {
-                    Some(chunk) => chunks.push(chunk),
-                    None => break,
-                }
-            }
-            if chunks.is_empty() {
+            let ready = std::mem::take(&mut parsed);
+            let had_any = !ready.is_empty();
+            let (next, consumed) = rayon::join(
+                || self.parse_next(in_flight, &parse),
+                || ready.into_iter().try_for_each(|(part, n_bytes)| consume(part?, n_bytes)),
+            );
+            consumed?;
+            parsed = next?;
+            if parsed.is_empty() && !had_any {
                 return Ok(());
             }
-            let parts: Vec<Result<P>> = chunks.par_iter().map(&parse).collect();
-            for (part, chunk) in parts.into_iter().zip(&chunks) {
-                consume(part?, chunk.bytes.len())?;
+        }
+    }
+
+    fn parse_next<P: Send>(
+        &mut self,
+        n_chunks: usize,
+        parse: &(impl Fn(&Chunk) -> Result<P> + Sync),
+    ) -> Result<Vec<(Result<P>, usize)>> {
+        let mut chunks = Vec::with_capacity(n_chunks);
+        while chunks.len() < n_chunks {
+            match self.next_chunk()? {
+                Some(chunk) => chunks.push(chunk),
+                None => break,
             }
         }
+        Ok(chunks.par_iter().map(|chunk| (parse(chunk), chunk.bytes.len())).collect())
     }
 }
 

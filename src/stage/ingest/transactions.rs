@@ -209,10 +209,7 @@ impl<'a> Parser<'a> {
         if cells.truth(self.slots.deleted).unwrap_or(false) {
             return Some(Typed::deletion());
         }
-        let occurred_ms = match cells.required(self.slots.occurred_at) {
-            Some(_) => cells.moment(self.slots.occurred_at),
-            None => None,
-        };
+        let occurred_ms = cells.required_moment(self.slots.occurred_at);
         cells.currency(self.slots.currency);
         let quantity_micro = cells.decimal6(self.slots.quantity);
         let amount = self.amount(cells, quantity_micro);
@@ -250,8 +247,7 @@ impl<'a> Parser<'a> {
     /// The amount as given, else quantity × unit price; a missing one is a fault of the column that should fill it.
     fn amount(&self, cells: &mut Cells<'_>, quantity_micro: Option<i64>) -> Option<i64> {
         if self.slots.amount.is_some() {
-            cells.required(self.slots.amount)?;
-            return cells.money(self.slots.amount);
+            return cells.required_money(self.slots.amount);
         }
         let n_faults = cells.faults.len();
         let has_quantity = cells.required(self.slots.quantity).is_some();

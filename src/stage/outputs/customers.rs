@@ -30,7 +30,7 @@ pub fn customers(
 ) -> Result<Checked<Customers>> {
     let make = Make { units: &context.units };
     let mut columns = who(features, register);
-    columns.extend(buying(&make, features)?);
+    columns.extend(buying(&make, features, context.config.summary.lines)?);
     columns.extend(rfm(scored));
     columns.extend(lifetime(features, f64::from(context.config.clv.unit_days)));
     columns.push(text_lists(segments, features.customer_id.len()));
@@ -58,7 +58,7 @@ fn days_since(features: &Features, day: fn((i32, i32)) -> i32) -> impl Iterator<
 }
 
 /// `first_day` … `trend`.
-fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
+fn buying(make: &Make<'_>, features: &Features, has_lines: bool) -> Result<Vec<ArrayRef>> {
     let total = || features.total.iter();
     let (mut net, mut margin) = (Vec::new(), Vec::new());
     for sums in total() {
@@ -80,7 +80,7 @@ fn buying(make: &Make<'_>, features: &Features) -> Result<Vec<ArrayRef>> {
         make.money(margin.into_iter()),
         ints(days_since(features, |(_, last)| last)),
         ints(days_since(features, |(first, _)| first)),
-        ints(features.mains.iter().map(|mains| Some(mains.n_lines_owned))),
+        ints(features.mains.iter().map(|mains| has_lines.then_some(mains.n_lines_owned))),
         main(summarise::LINE),
         main(summarise::UNIT),
         main(summarise::CHANNEL),
