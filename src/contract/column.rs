@@ -139,3 +139,17 @@ names! {
     OFFER = "offer",
     OWNER = "owner",
 }
+
+/// Text columns whose values hardly repeat, so that a dictionary of them would be built for nothing.
+pub const DISTINCT: &[&str] = &[
+    TRANSACTION_ID,
+    ORIGINAL_TRANSACTION_ID,
+    CUSTOMER_ID,
+    SOURCE_ID,
+    REASON,
+    PERSON,
+    CANONICAL,
+    RAW,
+    HASH,
+    MATCH_KEY,
+];

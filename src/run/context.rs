@@ -160,15 +160,15 @@ impl Context {
     ///
     /// # Errors
     /// `Io`; `Internal` when a batch is not of the table.
-    pub fn write(&self, table: &Table, inside_run: &str, batches: &[RecordBatch]) -> Result<TableEntry> {
+    pub fn write(
+        &self,
+        table: &'static Table,
+        inside_run: &str,
+        batches: &[RecordBatch],
+    ) -> Result<TableEntry> {
         let written = parquet::write(&self.work, inside_run, table, &self.units, batches)?;
-        Ok(TableEntry {
-            name: table.name.to_owned(),
-            path: inside_run.to_owned(),
-            rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-            hash: written.hash,
-            columns: table.columns.iter().map(|column| column.name.to_owned()).collect(),
-        })
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        Ok(TableEntry::new(table, inside_run, rows, written.hash))
     }
 
     /// Reads a table of the parent run; without rows when there is no parent, or it had no such file.

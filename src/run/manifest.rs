@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::Table;
+
 /// Version of the manifest's form.
 pub const FORMAT: u32 = 1;
 /// Its name in the run's folder.
@@ -231,6 +233,20 @@ pub struct WarningEntry {
     pub hint: Option<String>,
     /// How often.
     pub count: u64,
+}
+
+impl TableEntry {
+    /// The entry of a file of a table.
+    #[must_use]
+    pub fn new(table: &Table, path: &str, rows: u64, hash: String) -> Self {
+        Self {
+            name: table.name.to_owned(),
+            path: path.to_owned(),
+            rows,
+            hash,
+            columns: table.columns.iter().map(|column| column.name.to_owned()).collect(),
+        }
+    }
 }
 
 impl Manifest {

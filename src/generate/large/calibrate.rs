@@ -43,11 +43,12 @@ pub(super) fn gone_beta(orders_per_customer: f64) -> f64 {
     2.4_f64.max(orders_per_customer)
 }
 
-/// Mean purchases per century of open time at which customers have the wanted number of orders on average.
+/// Mean purchases per century of open time at which customers have the wanted number of orders on average; `None`
+/// where the period is too short for so many.
 ///
 /// A customer who buys at rate λ and is gone after each purchase with chance p has, T after the first purchase,
 /// `1 + (1 - p) (1 - exp(-λ p T)) / p` orders on average, which rises with λ.
-pub(super) fn mean_rate(trade: &Trade) -> i64 {
+pub(super) fn mean_rate(trade: &Trade) -> Option<i64> {
     let habits: Vec<Habit> = (0..N_TRIAL)
         .map(|number| Habit::new(trade, &mut Draw::new(trade.seed, Purpose::LargeTrial, number)))
         .collect();
@@ -61,7 +62,7 @@ pub(super) fn mean_rate(trade: &Trade) -> i64 {
         let middle = i64::midpoint(low, high);
         if enough(middle) { high = middle } else { low = middle + 1 }
     }
-    low
+    enough(low).then_some(low)
 }
 
 /// What customers are drawn from at a mean rate.
@@ -102,8 +103,11 @@ mod tests {
 
     #[test]
     fn more_orders_need_a_higher_rate() {
-        let rates: Vec<i64> = [1.1, 2.0, 5.0, 20.0, 200.0].map(|orders| mean_rate(&trade(orders))).to_vec();
+        let rates: Vec<i64> =
+            [1.1, 2.0, 5.0, 20.0, 200.0].map(|orders| mean_rate(&trade(orders)).unwrap()).to_vec();
         assert!(rates.is_sorted() && rates[0] > 1 && rates[4] < MAX_RATE, "{rates:?}");
+        // One day of trade.
+        assert_eq!(mean_rate(&Trade { first_day: 20_057, n_months: 1, ..trade(1_000.0) }), None);
     }
 
     #[test]

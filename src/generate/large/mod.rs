@@ -74,7 +74,7 @@ impl Trade {
     ///
     /// # Errors
     /// `CommandLine`, since that is where the numbers come from.
-    pub fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let refuse = |what: String| Err(Error::new(Code::CommandLine, what));
         if !(1..=MAX_CUSTOMERS).contains(&self.n_customers) {
             return refuse(format!("customers are at least 1 and at most {MAX_CUSTOMERS}"));

@@ -3,6 +3,7 @@
 use super::Trade;
 use super::calibrate::{self, GONE_ALPHA, LEVEL_SHAPE, RATE_SHAPE, Truth};
 use super::transactions::N_STORES;
+use crate::error::{Code, Error, Result};
 use crate::generate::catalogue::LINES;
 use crate::generate::draw::{Draw, Purpose};
 
@@ -113,10 +114,15 @@ impl Habit {
 }
 
 impl Process {
-    /// Finds the rates; takes a tenth of a second.
-    #[must_use]
-    pub fn new(trade: Trade) -> Self {
-        Self { trade, mean_rate: calibrate::mean_rate(&trade) }
+    /// Checks what was chosen and finds the rates; takes a tenth of a second.
+    ///
+    /// # Errors
+    /// `CommandLine`, since that is where the numbers come from.
+    pub fn new(trade: Trade) -> Result<Self> {
+        trade.check()?;
+        let mean_rate = calibrate::mean_rate(&trade)
+            .ok_or_else(|| Error::new(Code::CommandLine, "the months are too short for so many orders"))?;
+        Ok(Self { trade, mean_rate })
     }
 
     /// What customers are drawn from.
@@ -247,7 +253,7 @@ mod tests {
             first_day: 20_028,
             n_months: 6,
         };
-        let process = Process::new(trade);
+        let process = Process::new(trade).unwrap();
         let all = |window: usize, range: usize| {
             let mut shoppers: Vec<Shopper> = (1..=300).map(|number| process.shopper(number)).collect();
             let mut purchases = Vec::new();

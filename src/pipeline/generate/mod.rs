@@ -118,12 +118,11 @@ pub struct GeneratedTruth {
 /// `CommandLine` for numbers out of range and for files that exist, before anything is written; `Io`.
 pub fn generate(options: &Options) -> Result<Generated> {
     let started = Instant::now();
-    options.trade.check()?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.n_threads)
         .build()
         .map_err(|cause| Error::new(Code::Io, "cannot start the threads").caused_by(cause))?;
-    let process = Process::new(options.trade);
+    let process = Process::new(options.trade)?;
     let exports = pool.install(|| {
         let mut work = Work::new(process, options)?;
         match options.scope {
@@ -137,8 +136,7 @@ pub fn generate(options: &Options) -> Result<Generated> {
         }
         Ok(work.exports)
     })?;
-    let truth = process.truth();
-    let large::Truth { r, alpha, a, b, p, q } = truth;
+    let large::Truth { r, alpha, a, b, p, q } = process.truth();
     let seconds = started.elapsed().as_secs_f64();
     let n_rows = exports.iter().map(|export| export.n_rows).sum();
     Ok(Generated {

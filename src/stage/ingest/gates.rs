@@ -145,7 +145,11 @@ impl Gone {
     fn of(account: &Accounting, ledger: &Ledger, measured: &Measured<'_>) -> Result<Self> {
         let mut delivered: HashMap<u128, u64> = HashMap::new();
         let mut first_new_day: Option<i32> = None;
-        for batch in &ledger.redelivered {
+        // What was delivered again is looked for only where rows went with their files.
+        let looked_for = ledger.removed.iter().any(|batch| batch.num_rows() > 0);
+        let months = ledger.months.iter().filter(|(month, _)| looked_for && ledger.changed.contains(month));
+        for (_, parts) in months {
+            let batch = &super::ledger::read_month(measured.context, parts, &COLUMNS)?;
             let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
             for (row, content) in contents(batch, &account.source)? {
                 if files.value(row) >= measured.new_files {
@@ -177,6 +181,26 @@ impl Gone {
         Ok(gone)
     }
 }
+
+/// Columns that tell one row from another, and where it came from.
+const COLUMNS: [&str; 16] = [
+    c::CUSTOMER_ID,
+    c::TRANSACTION_ID,
+    c::ORIGINAL_TRANSACTION_ID,
+    c::KIND,
+    c::PRODUCT_ID,
+    c::PRODUCT_LINE,
+    c::UNIT_ID,
+    c::CHANNEL,
+    c::AMOUNT,
+    c::COST,
+    c::DISCOUNT,
+    c::QUANTITY,
+    c::OCCURRED_AT,
+    c::DAY,
+    c::SOURCE,
+    c::FILE_ID,
+];
 
 /// Content of each row of a source, without what depends on its delivery.
 fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {

@@ -18,6 +18,7 @@ use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::month_index;
 use crate::kernel::versions::{Verdict, Version, resolve};
+use crate::run::context::Context;
 
 /// Rows of one file of a keyed source.
 #[derive(Debug)]
@@ -74,9 +75,10 @@ pub(super) fn decide(
     aside: &RecordBatch,
     files: &[FileRecord],
     changes: &mut Changes,
-    units: &Units,
+    context: &Context,
 ) -> Result<Outcome> {
     let mut night = Night {
+        context,
         fresh,
         kept: row_keys::read(row_keys)?,
         origin: Vec::new(),
@@ -89,8 +91,8 @@ pub(super) fn decide(
     };
     night.gather(changes)?;
     let stays = night.judge(files, changes);
-    let aside = night.move_rows(aside, files, changes, units)?;
-    let row_keys = row_keys::write(&night.kept, &stays, units)?;
+    let aside = night.move_rows(aside, files, changes)?;
+    let row_keys = row_keys::write(&night.kept, &stays, &context.units)?;
     Ok(Outcome { row_keys, aside, given_up: night.given_up, counts: night.counts })
 }
 
@@ -103,6 +105,7 @@ struct FreshRow {
 
 /// Everything that is known while the keys are decided.
 struct Night<'a> {
+    context: &'a Context,
     fresh: &'a [KeyedBatch],
     kept: Vec<Kept>,
     /// For each version where it is fresh; `None` for old ones.
@@ -142,7 +145,7 @@ impl Night<'_> {
                 self.origin.push(Some(FreshRow { batch, row }));
             }
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(&keyed.batch, &always_new, changes, count)?;
+            add_rows(self.context, &keyed.batch, &always_new, changes, count)?;
         }
         for (source, conflicts, share) in conflicts(self.fresh)? {
             let count = self.counts.entry(source).or_default();
@@ -169,7 +172,7 @@ impl Night<'_> {
                 }
                 (Verdict::Removed, _) => {
                     if let Some(month) = version.month {
-                        changes.rows_gone.entry(month).or_default().insert(place);
+                        changes.gone.rows.entry(month).or_default().insert(place);
                     }
                     self.given_up.insert(place, won_by);
                 }
@@ -192,13 +195,13 @@ impl Night<'_> {
         aside: &RecordBatch,
         files: &[FileRecord],
         changes: &mut Changes,
-        units: &Units,
     ) -> Result<Vec<RecordBatch>> {
+        let units = &self.context.units;
         let mut after = Vec::new();
         for ((keyed, won), lost) in self.fresh.iter().zip(&mut self.won).zip(&self.lost) {
             won.sort_unstable();
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(&keyed.batch, won, changes, count)?;
+            add_rows(self.context, &keyed.batch, won, changes, count)?;
             count.superseded += lost.len() as u64;
             let (rows, by): (Vec<usize>, Vec<String>) = lost.iter().cloned().unzip();
             if !rows.is_empty() {
@@ -212,7 +215,7 @@ impl Night<'_> {
                     self.counts.entry(record.source.clone()).or_default().restored += 1;
                 }
             }
-            changes.add(&rows)?;
+            changes.arrivals.add(self.context, &rows)?;
         }
         Ok(after)
     }
@@ -240,14 +243,20 @@ fn conflicts(fresh: &[KeyedBatch]) -> Result<Vec<(String, u64, f64)>> {
     Ok(found)
 }
 
-fn add_rows(batch: &RecordBatch, rows: &[usize], changes: &mut Changes, count: &mut Counts) -> Result<()> {
+fn add_rows(
+    context: &Context,
+    batch: &RecordBatch,
+    rows: &[usize],
+    changes: &mut Changes,
+    count: &mut Counts,
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let taken = take(batch, rows)?;
     count.accepted += taken.num_rows() as u64;
     count.anonymous += read::u32s(&taken, c::SOURCE_KEY)?.null_count() as u64;
-    changes.add(&taken)
+    changes.arrivals.add(context, &taken)
 }
 
 fn take(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch> {
@@ -272,7 +281,7 @@ fn versions_of<'a>(kept: &'a [Kept], files: &[FileRecord], changes: &Changes) ->
                 line: kept.place.1,
                 deleted: kept.deleted,
                 old: kept.old,
-                stays: !changes.files_gone.contains(&kept.place.0),
+                stays: !changes.gone.files.contains(&kept.place.0),
             }
         })
         .collect()

@@ -1,6 +1,7 @@
 //! Dense keys of source identities: strings are looked up once, when they arrive.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -26,8 +27,35 @@ pub struct Keys {
 /// miss of the cache and no comparison of texts.
 #[derive(Debug, Default)]
 struct Space {
-    short: HashMap<u128, u32, Xxh3DefaultBuilder>,
+    short: HashMap<u128, u32, BuildHasherDefault<Fold>>,
     long: HashMap<String, u32, Xxh3DefaultBuilder>,
+}
+
+/// Hash of a packed id: two multiplications and a fold, which spread what ids differ in (mostly digits near their end)
+/// over all bits. Fixed, so that a night's work does not depend on a random seed; ids come from the company's own systems.
+#[derive(Debug, Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u128(u128::from(*byte));
+        }
+    }
+
+    fn write_u128(&mut self, packed: u128) {
+        const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+        const B: u64 = 0xD6E8_FEB8_6659_FD93;
+        let product = (packed ^ u128::from(self.0)).wrapping_mul(A);
+        // The low half of a product keeps what only low bits know; folding the halves mixes both.
+        let folded = ((product >> 64) ^ product) & u128::from(u64::MAX);
+        let mixed = u64::try_from(folded).unwrap_or_default().wrapping_mul(B);
+        self.0 = mixed ^ (mixed >> 32);
+    }
 }
 
 /// Length and bytes of an id of at most [`INLINE_BYTES`].

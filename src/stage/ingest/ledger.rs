@@ -16,47 +16,30 @@ use crate::kernel::calendar::{month_index, month_label};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
-use crate::store::parquet::{self, PART_ROWS};
+use crate::store::parquet::{self, PART_ROWS, ROW_GROUP_ROWS, TableWriter};
 
-/// Parts of one month above which half-empty ones are merged.
+/// Parts of one month under half full above which they are merged.
 const MAX_PARTS: usize = 8;
 
 /// A row's place among the deliveries.
 pub type RowPlace = (u32, u64);
 
 /// What a night does to the ledger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Changes {
-    /// Files whose rows go.
-    pub files_gone: BTreeSet<u32>,
-    /// Single rows that go, by month.
-    pub rows_gone: BTreeMap<i32, HashSet<RowPlace>>,
-    /// Rows that come, by month, in delivery order.
-    pub rows_new: BTreeMap<i32, Vec<RecordBatch>>,
+    /// What goes.
+    pub gone: Gone,
+    /// What comes.
+    pub arrivals: Arrivals,
 }
 
-impl Changes {
-    /// Adds rows to the months that they lie in, keeping their order.
-    ///
-    /// # Errors
-    /// `Internal` when the batch is no ledger batch.
-    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let days = read::days(batch, c::DAY)?;
-        let mut rows_by_month: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
-        for (row, &day) in (0_u32..).zip(days.values()) {
-            rows_by_month.entry(month_index(day)).or_default().push(row);
-        }
-        for (month, rows) in rows_by_month {
-            let part = if rows.len() == batch.num_rows() {
-                batch.clone()
-            } else {
-                take_record_batch(batch, &UInt32Array::from(rows))
-                    .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))?
-            };
-            self.rows_new.entry(month).or_default().push(part);
-        }
-        Ok(())
-    }
+/// What a night takes out of the ledger.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// Files whose rows go.
+    pub files: BTreeSet<u32>,
+    /// Single rows that go, by month.
+    pub rows: BTreeMap<i32, HashSet<RowPlace>>,
 }
 
 /// A part of the parent's ledger.
@@ -81,8 +64,6 @@ pub struct Ledger {
     pub entries: Vec<TableEntry>,
     /// Rows that went, as they stood.
     pub removed: Vec<RecordBatch>,
-    /// Rows that came, as long as rows went with their files: what was delivered again is told by them.
-    pub redelivered: Vec<RecordBatch>,
 }
 
 fn folder(month: i32) -> String {
@@ -113,46 +94,157 @@ fn month_of(label: &str) -> Option<i32> {
     crate::kernel::calendar::parse_day(format!("{label}-01").as_bytes()).map(month_index)
 }
 
-/// Carries the parent's ledger into the run and applies the changes.
+/// New rows on their way into parts. A row group is written as soon as it is full, so that no more than one row group a
+/// month is held; parts and row groups are cut by row number only.
+#[derive(Debug)]
+pub struct Arrivals {
+    /// First free part number of the months that the parent has.
+    next: BTreeMap<i32, u32>,
+    months: BTreeMap<i32, MonthArrivals>,
+}
+
+#[derive(Debug, Default)]
+struct MonthArrivals {
+    pending: Vec<RecordBatch>,
+    n_pending: usize,
+    open: Option<(u32, TableWriter)>,
+    next: u32,
+    written: Vec<(Part, TableEntry)>,
+}
+
+impl Arrivals {
+    /// Nothing has arrived yet.
+    #[must_use]
+    pub fn new(parent_tables: &[TableEntry]) -> Self {
+        let after = |parts: &Vec<Part>| parts.iter().map(|part| part.number + 1).max().unwrap_or(0);
+        let next = parts_of(parent_tables).iter().map(|(month, parts)| (*month, after(parts))).collect();
+        Self { next, months: BTreeMap::new() }
+    }
+
+    /// Adds rows to the months that they lie in, keeping their order.
+    ///
+    /// # Errors
+    /// `Io`; `Internal` when the batch is no ledger batch.
+    pub fn add(&mut self, context: &Context, batch: &RecordBatch) -> Result<()> {
+        let days = read::days(batch, c::DAY)?;
+        let mut rows_by_month: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
+        for same_month in (0_u32..).zip(days.values()).collect::<Vec<_>>().chunk_by(|a, b| a.1 == b.1) {
+            let Some((_, day)) = same_month.first() else { continue };
+            rows_by_month
+                .entry(month_index(**day))
+                .or_default()
+                .extend(same_month.iter().map(|(row, _)| *row));
+        }
+        for (month, rows) in rows_by_month {
+            let part = if rows.len() == batch.num_rows() {
+                batch.clone()
+            } else {
+                take_record_batch(batch, &UInt32Array::from(rows))
+                    .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))?
+            };
+            let next = self.next.get(&month).copied().unwrap_or(0);
+            let arrivals = self
+                .months
+                .entry(month)
+                .or_insert_with(|| MonthArrivals { next, ..MonthArrivals::default() });
+            arrivals.add(context, month, part)?;
+        }
+        Ok(())
+    }
+}
+
+impl MonthArrivals {
+    fn add(&mut self, context: &Context, month: i32, batch: RecordBatch) -> Result<()> {
+        self.n_pending += batch.num_rows();
+        self.pending.push(batch);
+        if self.n_pending < ROW_GROUP_ROWS {
+            return Ok(());
+        }
+        let mut groups = parquet::cut(&self.pending, ROW_GROUP_ROWS);
+        self.n_pending %= ROW_GROUP_ROWS;
+        self.pending = if self.n_pending > 0 { groups.pop().unwrap_or_default() } else { Vec::new() };
+        for group in groups {
+            self.write(context, month, &group)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, context: &Context, month: i32, group: &[RecordBatch]) -> Result<()> {
+        let (number, mut writer) = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let number = self.next;
+                self.next += 1;
+                let path = part_path(month, number);
+                (number, TableWriter::create(&context.work, &path, Transactions::TABLE, &context.units)?)
+            }
+        };
+        writer.row_group(group)?;
+        if writer.n_rows() < PART_ROWS as u64 {
+            self.open = Some((number, writer));
+            return Ok(());
+        }
+        self.close(month, number, writer)
+    }
+
+    fn close(&mut self, month: i32, number: u32, writer: TableWriter) -> Result<()> {
+        let rows = writer.n_rows();
+        let hash = writer.finish()?.hash;
+        let path = part_path(month, number);
+        let entry = TableEntry::new(Transactions::TABLE, &path, rows, hash);
+        self.written.push((Part { path, number, rows }, entry));
+        Ok(())
+    }
+
+    fn finish(mut self, context: &Context, month: i32) -> Result<Vec<(Part, TableEntry)>> {
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.write(context, month, &pending)?;
+        }
+        if let Some((number, writer)) = self.open.take() {
+            self.close(month, number, writer)?;
+        }
+        Ok(self.written)
+    }
+}
+
+fn part_path(month: i32, number: u32) -> String {
+    format!("{}/part-{number:05}.parquet", folder(month))
+}
+
+/// Carries the parent's ledger into the run without the rows that go, and closes what arrived.
 ///
 /// # Errors
 /// `Io`.
-pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: Changes) -> Result<Ledger> {
-    let mut ledger = Ledger { months: parts_of(parent_tables), ..Ledger::default() };
+pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Changes) -> Result<Ledger> {
+    let Changes { gone, arrivals } = changes;
+    let mut ledger = Ledger::default();
+    let mut carried = parts_of(parent_tables);
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
-    let months: BTreeSet<i32> = ledger.months.keys().chain(changes.rows_new.keys()).copied().collect();
+    let months: BTreeSet<i32> = carried.keys().chain(arrivals.months.keys()).copied().collect();
     for month in months {
         context.go_on()?;
-        let parts = ledger.months.remove(&month).unwrap_or_default();
-        let mut writer = MonthWriter {
-            context,
-            month,
-            known: &known,
-            parts: Vec::new(),
-            removed: Vec::new(),
-            changed: false,
-            next: 0,
-        };
-        for part in parts {
-            writer.carry(&part, &changes)?;
+        let mut writer =
+            MonthWriter { context, month, known: &known, parts: Vec::new(), removed: Vec::new() };
+        for part in carried.remove(&month).unwrap_or_default() {
+            writer.carry(&part, gone)?;
         }
-        if let Some(batches) = changes.rows_new.get(&month) {
-            writer.append(batches)?;
+        let mut changed = !writer.removed.is_empty();
+        if let Some(arrived) = arrivals.months.remove(&month) {
+            changed = true;
+            writer.parts.extend(arrived.finish(context, month)?);
         }
         writer.merge_small()?;
-        if writer.changed {
+        if changed {
             ledger.changed.insert(month);
         }
-        let parts: Vec<(Part, TableEntry)> = std::mem::take(&mut writer.parts);
+        let MonthWriter { parts, mut removed, .. } = writer;
         if !parts.is_empty() {
             ledger.months.insert(month, parts.iter().map(|(part, _)| part.clone()).collect());
         }
         ledger.entries.extend(parts.into_iter().map(|(_, entry)| entry));
-        ledger.removed.append(&mut writer.removed);
-    }
-    if !changes.files_gone.is_empty() {
-        ledger.redelivered = changes.rows_new.into_values().flatten().collect();
+        ledger.removed.append(&mut removed);
     }
     Ok(ledger)
 }
@@ -163,29 +255,24 @@ struct MonthWriter<'a> {
     known: &'a BTreeMap<&'a str, &'a TableEntry>,
     parts: Vec<(Part, TableEntry)>,
     removed: Vec<RecordBatch>,
-    changed: bool,
-    next: u32,
 }
 
 impl MonthWriter<'_> {
     /// Links a part, or rewrites it without the rows that go.
-    fn carry(&mut self, part: &Part, changes: &Changes) -> Result<()> {
+    fn carry(&mut self, part: &Part, gone: &Gone) -> Result<()> {
         let Some(parent) = self.context.parent() else { return Ok(()) };
-        self.next = self.next.max(part.number + 1);
-        let rows_gone = changes.rows_gone.get(&self.month);
-        if !changes.files_gone.is_empty() || rows_gone.is_some_and(|rows| !rows.is_empty()) {
+        let rows_gone = gone.rows.get(&self.month);
+        if !gone.files.is_empty() || rows_gone.is_some_and(|rows| !rows.is_empty()) {
             let batch =
                 parquet::read(&parent.join(&part.path), Transactions::TABLE, &self.context.units, None)?;
             let files = read::u32s(&batch, c::FILE_ID)?;
             let lines = read::u64s(&batch, c::LINE)?;
             let stays = |row: usize| {
                 let (file, line) = (files.value(row), lines.value(row));
-                !changes.files_gone.contains(&file)
-                    && !rows_gone.is_some_and(|rows| rows.contains(&(file, line)))
+                !gone.files.contains(&file) && !rows_gone.is_some_and(|rows| rows.contains(&(file, line)))
             };
             let mask: BooleanArray = (0..batch.num_rows()).map(|row| Some(stays(row))).collect();
             if mask.true_count() < batch.num_rows() {
-                self.changed = true;
                 let filter = |mask: &BooleanArray| {
                     filter_record_batch(&batch, mask)
                         .map_err(|cause| Error::internal("cannot filter a ledger part").caused_by(cause))
@@ -206,51 +293,22 @@ impl MonthWriter<'_> {
         Ok(())
     }
 
-    /// Writes new rows as parts of at most [`PART_ROWS`].
-    fn append(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let mut pending: Vec<RecordBatch> = Vec::new();
-        let mut n_pending = 0;
-        for batch in batches {
-            let mut batch = batch.clone();
-            while n_pending + batch.num_rows() > PART_ROWS {
-                let n = PART_ROWS - n_pending;
-                pending.push(batch.slice(0, n));
-                batch = batch.slice(n, batch.num_rows() - n);
-                self.write_next(&pending)?;
-                pending.clear();
-                n_pending = 0;
-            }
-            n_pending += batch.num_rows();
-            pending.push(batch);
-        }
-        if n_pending > 0 {
-            self.write_next(&pending)?;
-        }
-        self.changed |= !batches.is_empty();
-        Ok(())
-    }
-
-    fn write_next(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let number = self.next;
-        self.next += 1;
-        self.write(number, batches)
-    }
-
     fn write(&mut self, number: u32, batches: &[RecordBatch]) -> Result<()> {
-        let path = format!("{}/part-{number:05}.parquet", folder(self.month));
+        let path = part_path(self.month, number);
         let entry = self.context.write(Transactions::TABLE, &path, batches)?;
         self.parts.push((Part { path, number, rows: entry.rows }, entry));
         Ok(())
     }
 
-    /// Merges parts that are less than half full once the month has too many.
+    /// Merges parts that are less than half full once the month has too many of them.
     fn merge_small(&mut self) -> Result<()> {
         let small = |part: &Part| part.rows < PART_ROWS as u64 / 2;
-        if self.parts.len() <= MAX_PARTS || self.parts.iter().filter(|(part, _)| small(part)).count() < 2 {
+        if self.parts.iter().filter(|(part, _)| small(part)).count() <= MAX_PARTS {
             return Ok(());
         }
         let (merged, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.parts).into_iter().partition(|(part, _)| small(part));
+        let mut next = merged.iter().chain(&kept).map(|(part, _)| part.number + 1).max().unwrap_or(0);
         let mut batches = Vec::new();
         for (part, _) in &merged {
             let path = self.context.work.join(&part.path);
@@ -258,9 +316,10 @@ impl MonthWriter<'_> {
             files::remove(&path)?;
         }
         self.parts = kept;
-        let changed = self.changed;
-        self.append(&batches)?;
-        self.changed = changed;
+        for part in parquet::cut(&batches, PART_ROWS) {
+            self.write(next, &part)?;
+            next += 1;
+        }
         Ok(())
     }
 }

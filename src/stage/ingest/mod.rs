@@ -30,7 +30,7 @@ use self::contacts::ContactRow;
 use self::deliveries::FileRecord;
 use self::faults::Fault;
 use self::keyed::KeyedBatch;
-use self::ledger::{Changes, Ledger};
+use self::ledger::{Arrivals, Changes, Gone, Ledger};
 use crate::config::Source;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
@@ -104,7 +104,7 @@ pub fn run(
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
-        changes: Changes::default(),
+        changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(parent_tables) },
         keyed: Vec::new(),
         fresh_contacts: Vec::new(),
         accounting: context
@@ -128,7 +128,7 @@ pub fn run(
     entries.extend(night.keep_or_write(KeysTable::TABLE, parent_tables, night.keys.has_new(), &|| {
         night.keys.to_batch(&context.units)
     })?);
-    let quarantine = quarantine::open(context, &night.files, &night.changes.files_gone, &night.faults)?;
+    let quarantine = quarantine::open(context, &night.files, &night.changes.gone.files, &night.faults)?;
     night.tell_faults();
     let gates = gates::evaluate(&gates::Measured {
         context,

@@ -38,7 +38,7 @@ impl Night<'_> {
                     });
                 if same_name || (plan.reparsed && file.fingerprint != plan.fingerprint) {
                     file.active = false;
-                    self.changes.files_gone.insert(file.file_id);
+                    self.changes.gone.files.insert(file.file_id);
                 }
             }
             for delivery in plan.deliveries.iter().filter(|delivery| delivery.state == State::Known) {
@@ -115,7 +115,7 @@ impl Night<'_> {
                 if key.is_empty() {
                     account.accepted += batch.num_rows() as u64;
                     account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
-                    self.changes.add(&batch)?;
+                    self.changes.arrivals.add(context, &batch)?;
                 } else {
                     let source = source.name.clone();
                     self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });

@@ -25,11 +25,11 @@ impl Night<'_> {
         let context = self.context;
         let mut entries = Vec::new();
         let mut conflicts = BTreeMap::new();
-        let touched = !self.keyed.is_empty() || !self.changes.files_gone.is_empty();
+        let touched = !self.keyed.is_empty() || !self.changes.gone.files.is_empty();
         if !touched {
             entries.extend(self.keep_or_write(RowKeys::TABLE, parent_tables, false, &none)?);
             entries.extend(self.keep_or_write(Superseded::TABLE, parent_tables, false, &none)?);
-            let ledger = ledger::apply(context, parent_tables, std::mem::take(&mut self.changes))?;
+            let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
             self.close(&ledger)?;
             return Ok((ledger, entries, conflicts));
         }
@@ -39,7 +39,7 @@ impl Night<'_> {
             &context.read_parent(Superseded::TABLE)?,
             &self.files,
             &mut self.changes,
-            &context.units,
+            context,
         )?;
         for (source, counts) in &outcome.counts {
             let account = self.accounting.entry(source.clone()).or_default();
@@ -50,9 +50,7 @@ impl Night<'_> {
             account.restored += counts.restored;
             conflicts.insert(source.clone(), (counts.conflicts, counts.conflict_share));
         }
-        let files_gone = self.changes.files_gone.clone();
-        let ledger = ledger::apply(context, parent_tables, std::mem::take(&mut self.changes))?;
-        self.changes.files_gone = files_gone;
+        let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
         self.close(&ledger)?;
         let aside = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
         let has = |table: &str| parent_tables.iter().any(|entry| entry.name == table);
@@ -111,12 +109,12 @@ impl Night<'_> {
     ) -> Result<Vec<ContactRow>> {
         let known = contacts::from_batch(&self.context.read_parent(ContactRows::TABLE)?)?;
         let fresh = std::mem::take(&mut self.fresh_contacts);
-        let changed = !fresh.is_empty() || !self.changes.files_gone.is_empty();
+        let changed = !fresh.is_empty() || !self.changes.gone.files.is_empty();
         let settled = versions::settle_contacts(
             known,
             fresh,
             &self.files,
-            &self.changes.files_gone,
+            &self.changes.gone.files,
             &mut self.accounting,
         );
         for (source, n) in settled.conflicts {
