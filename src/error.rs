@@ -117,7 +117,10 @@ Both are a contract with whoever schedules the nights: a number that was ever pu
 |---|---|---|
 "
     .to_owned();
-    page.extend(EXITS.iter().map(|exit| format!("| {} | {} | {} |\n", exit.code, exit.meaning, exit.next)));
+    let row = |exit: &Exit| {
+        format!("| {} | {} | {} |\n", exit.code, exit.meaning, exit.next).replace("|  |", "| |")
+    };
+    page.extend(EXITS.iter().map(row));
     page.push_str(
         "\n## Error numbers\n\nAn error is printed with its number: `error[E3003]: …`.\n\n\
          | number | exit code | meaning |\n|---|---|---|\n",

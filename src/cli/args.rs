@@ -43,7 +43,7 @@ pub(super) enum Verb {
     ///
     /// Reads the config and the exports that are new or changed; writes one run into the lake. `current` moves to it
     /// only when every gate has passed. Time grows with the rows that arrived, the number of customers and, slowly, the
-    /// months of history. Memory holds the typed rows of the files that are read in one night.
+    /// months of history; memory with the customers, and with the rows that arrived only where their source has a `key`.
     Run(RunArguments),
     /// Check the config and the headers of all exports
     ///

@@ -88,11 +88,11 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((features.customer_id.len() as u64, n_scored), scored))
     })?;
     let members = session.stage(context, Stage::Segments, |session| {
-        let customers = outputs::customers::customers(context, &features, &scored, &register, &[])?;
+        let customers = outputs::customers::customers(context, &features, &scored, &register)?;
         let earlier = session.earlier(context, as_of)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
-        let customers = outputs::customers::customers(context, &features, &scored, &register, &names)?;
+        let customers = outputs::customers::with_segments(context, &customers, &names)?;
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
 use hmac::{Hmac, KeyInit, Mac};
+use rayon::prelude::*;
 use sha2::Sha256;
 
 use super::ingest::Keys;
@@ -213,7 +214,7 @@ pub fn tables(
     })
 }
 
-fn texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     values.for_each(|value| builder.append_option(value));
     Arc::new(builder.finish())
@@ -266,32 +267,58 @@ fn moment_ms(text: &str) -> Option<i64> {
     Some(i64::from(moment.day) * 86_400_000 + i64::from(moment.ms_of_day))
 }
 
+/// One row of `register/identities`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Identity<'a> {
+    customer_id: &'a str,
+    id_space: &'a str,
+    source_id: &'a str,
+    /// Identities of the ledger stand before the same ones of contacts, which are then left out.
+    is_contact: bool,
+    key: Option<u32>,
+    first_day: Option<i32>,
+    linked_by: &'static str,
+}
+
 fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]) -> Vec<ArrayRef> {
-    /// Customer, numbering, id in it.
-    type Identity = (String, String, String);
-    /// Key, first purchase day, how it was linked.
-    type Link = (Option<u32>, Option<i32>, &'static str);
-    let mut rows: BTreeMap<Identity, Link> = BTreeMap::new();
-    for (id, contact) in &register.contacts {
-        let (space, source_id, by) = match &contact.row.source_id {
-            Some(source_id) => (contact.row.id_space.clone(), source_id.clone(), c::CUSTOMER_ID),
-            None => ("contact_point".to_owned(), id.clone(), "hmac"),
+    let of_contacts = register.contacts.iter().map(|(id, contact)| {
+        let (id_space, source_id, linked_by) = match &contact.row.source_id {
+            Some(source_id) => (contact.row.id_space.as_str(), source_id.as_str(), c::CUSTOMER_ID),
+            None => ("contact_point", id.as_str(), "hmac"),
         };
-        rows.insert((id.clone(), space, source_id), (None, None, by));
-    }
-    for (key, ((space, source_id), id)) in
-        (0_u32..).zip(keys.identities().iter().zip(&register.customer_of_key))
-    {
-        let first = first_days.get(key as usize).copied().flatten();
-        rows.insert((id.clone(), space.clone(), source_id.clone()), (Some(key), first, c::CUSTOMER_ID));
-    }
+        Identity {
+            customer_id: id,
+            id_space,
+            source_id,
+            is_contact: true,
+            key: None,
+            first_day: None,
+            linked_by,
+        }
+    });
+    let of_ledger = (0_u32..).zip(keys.identities().iter().zip(&register.customer_of_key)).map(
+        |(key, ((id_space, source_id), id))| Identity {
+            customer_id: id,
+            id_space,
+            source_id,
+            is_contact: false,
+            key: Some(key),
+            first_day: first_days.get(key as usize).copied().flatten(),
+            linked_by: c::CUSTOMER_ID,
+        },
+    );
+    let mut rows: Vec<Identity<'_>> = of_contacts.chain(of_ledger).collect();
+    rows.par_sort_unstable();
+    rows.dedup_by(|a, b| {
+        (a.customer_id, a.id_space, a.source_id) == (b.customer_id, b.id_space, b.source_id)
+    });
     vec![
-        texts(rows.keys().map(|(id, ..)| Some(id.clone()))),
-        texts(rows.keys().map(|(_, space, _)| Some(space.clone()))),
-        texts(rows.keys().map(|(.., id)| Some(id.clone()))),
-        Arc::new(rows.values().map(|(key, ..)| *key).collect::<UInt32Array>()),
-        Arc::new(rows.values().map(|(_, first, _)| *first).collect::<Date32Array>()),
-        texts(rows.values().map(|(.., by)| Some((*by).to_owned()))),
+        texts(rows.iter().map(|row| Some(row.customer_id))),
+        texts(rows.iter().map(|row| Some(row.id_space))),
+        texts(rows.iter().map(|row| Some(row.source_id))),
+        Arc::new(rows.iter().map(|row| row.key).collect::<UInt32Array>()),
+        Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
+        texts(rows.iter().map(|row| Some(row.linked_by))),
     ]
 }
 

@@ -33,21 +33,9 @@ pub const UNIT: usize = 2;
 pub const DIMENSIONS: [(&str, &str); 3] =
     [("channel", c::CHANNEL), ("line", c::PRODUCT_LINE), ("unit", c::UNIT_ID)];
 
-/// Ledger columns that a summary needs.
-const COLUMNS: [&str; 12] = [
-    c::SOURCE_KEY,
-    c::TRANSACTION_ID,
-    c::OCCURRED_AT,
-    c::DAY,
-    c::KIND,
-    c::AMOUNT,
-    c::COST,
-    c::QUANTITY,
-    c::PRODUCT_LINE,
-    c::UNIT_ID,
-    c::CHANNEL,
-    c::SOURCE,
-];
+/// Ledger columns that every summary needs.
+const COLUMNS: [&str; 8] =
+    [c::SOURCE_KEY, c::TRANSACTION_ID, c::DAY, c::KIND, c::AMOUNT, c::COST, c::QUANTITY, c::SOURCE];
 
 /// Summaries of a month with the texts of their values.
 #[derive(Clone, Debug, Default)]
@@ -162,7 +150,10 @@ fn recount(context: &Context, month: i32, parts: &[Part]) -> Result<(u64, Vec<Ta
 /// # Errors
 /// `Io`.
 pub fn read_columns(context: &Context, parts: &[Part]) -> Result<RecordBatch> {
-    read_month(context, parts, &COLUMNS)
+    let counted =
+        DIMENSIONS.iter().zip(counted(context.config.summary)).filter(|(_, is_counted)| *is_counted);
+    let columns: Vec<&str> = COLUMNS.into_iter().chain(counted.map(|((_, column), _)| *column)).collect();
+    read_month(context, parts, &columns)
 }
 
 /// Both summaries of a month, or of a piece of one, as tables.
@@ -254,9 +245,12 @@ impl<'a> MonthRows<'a> {
         let quantities = read::decimals(batch, c::QUANTITY)?;
         let mut columns = Vec::with_capacity(DIMENSIONS.len());
         for ((_, name), is_counted) in DIMENSIONS.into_iter().zip(counted) {
-            let values = read::texts(batch, name)?;
-            let text = |row: usize| if is_counted { read::text_at(values, row) } else { None };
-            columns.push(rows.iter().map(|&row| text(row)).collect());
+            columns.push(if is_counted {
+                let values = read::texts(batch, name)?;
+                rows.iter().map(|&row| read::text_at(values, row)).collect()
+            } else {
+                Vec::new()
+            });
         }
         let (values, texts) = numbered(&columns);
         Ok(Self {

@@ -106,8 +106,10 @@ pub struct SourcePlan {
     pub fingerprint: String,
     /// Its files, by path.
     pub deliveries: Vec<Delivery>,
-    /// Known files whose rows go without their name being read again (their parsing changed and was let pass not).
+    /// The source is parsed differently now: what it delivered is read again.
     pub reparsed: bool,
+    /// The source is parsed differently now, and the caller lets what it delivered stay as it was parsed: why.
+    pub kept_as_parsed: Option<String>,
 }
 
 /// SHA-256 of everything that changes a parsed value.
@@ -157,19 +159,28 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
         let own: Vec<&FileRecord> =
             known.iter().filter(|file| file.source == source.name && file.active).collect();
         let reparsed = own.iter().any(|file| file.fingerprint != fingerprint);
-        let accepted = reparsed && context.accepted("fingerprint", Some(&source.name)).is_some();
-        if reparsed && !accepted {
+        let accepted = context.accepted("fingerprint", Some(&source.name)).filter(|_| reparsed);
+        if reparsed && accepted.is_none() {
             gone(source, &own, &found)?;
         }
-        let keep_as_parsed = accepted.then_some(());
         let mut deliveries = Vec::with_capacity(found.len());
         for file in found {
-            let seen = Seen { own: &own, fingerprint: &fingerprint, keep_as_parsed, earlier: &deliveries };
+            let seen = Seen {
+                own: &own,
+                fingerprint: &fingerprint,
+                keep_as_parsed: accepted.is_some(),
+                earlier: &deliveries,
+            };
             let delivery = classify(source, file, &seen, rehash, context.clock)?;
             deliveries.push(delivery);
         }
-        let reparsed = reparsed && !accepted;
-        plans.push(SourcePlan { source: index, fingerprint, deliveries, reparsed });
+        plans.push(SourcePlan {
+            source: index,
+            fingerprint,
+            deliveries,
+            reparsed: reparsed && accepted.is_none(),
+            kept_as_parsed: accepted.map(str::to_owned),
+        });
     }
     Ok(plans)
 }
@@ -204,7 +215,7 @@ fn gone(source: &Source, own: &[&FileRecord], found: &[export::Found]) -> Result
 struct Seen<'a> {
     own: &'a [&'a FileRecord],
     fingerprint: &'a str,
-    keep_as_parsed: Option<()>,
+    keep_as_parsed: bool,
     earlier: &'a [Delivery],
 }
 
@@ -216,8 +227,7 @@ fn classify(
     clock: Clock,
 ) -> Result<Delivery> {
     let path = found.path.to_string_lossy().into_owned();
-    let parsed_alike =
-        |file: &FileRecord| seen.keep_as_parsed.is_some() || file.fingerprint == seen.fingerprint;
+    let parsed_alike = |file: &FileRecord| seen.keep_as_parsed || file.fingerprint == seen.fingerprint;
     let by_name = seen.own.iter().rev().find(|file| file.path == path);
     if let Some(file) = by_name
         && !rehash

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use arrow_array::{Array, RecordBatch};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::deliveries::FileRecord;
+use super::deliveries::{FileRecord, SourcePlan};
 use super::ledger::Ledger;
 use crate::config::SourceKind;
 use crate::contract::{column as c, read};
@@ -91,6 +91,24 @@ fn gate(
         accepted_by_reason: accepted,
         what,
     }
+}
+
+/// The gate of a source that is parsed differently now and whose rows the caller lets stay as they were parsed.
+pub(super) fn fingerprint(context: &Context, plan: &SourcePlan) -> Option<Gate> {
+    let reason = plan.kept_as_parsed.clone()?;
+    let source = context.config.sources.get(plan.source)?;
+    Some(Gate {
+        name: "fingerprint".to_owned(),
+        source: Some(source.name.clone()),
+        value: None,
+        warn: None,
+        stop: None,
+        action: "stop".to_owned(),
+        verdict: "accepted".to_owned(),
+        accepted_by_reason: Some(reason),
+        what: "what the source delivered stays as it was parsed, though the config parses it differently now"
+            .to_owned(),
+    })
 }
 
 fn quarantined_share(context: &Context, account: &Accounting, limit: f64) -> Gate {

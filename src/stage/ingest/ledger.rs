@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
@@ -12,7 +12,7 @@ use crate::contract::column as c;
 use crate::contract::tables::Transactions;
 use crate::contract::{Contract, read};
 use crate::error::{Error, Result};
-use crate::kernel::calendar::{month_index, month_label};
+use crate::kernel::calendar::{month_index, month_label, month_start};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
@@ -127,21 +127,7 @@ impl Arrivals {
     /// `Io`; `Internal` when the batch is no ledger batch.
     pub fn add(&mut self, context: &Context, batch: &RecordBatch) -> Result<()> {
         let days = read::days(batch, c::DAY)?;
-        let mut rows_by_month: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
-        for same_month in (0_u32..).zip(days.values()).collect::<Vec<_>>().chunk_by(|a, b| a.1 == b.1) {
-            let Some((_, day)) = same_month.first() else { continue };
-            rows_by_month
-                .entry(month_index(**day))
-                .or_default()
-                .extend(same_month.iter().map(|(row, _)| *row));
-        }
-        for (month, rows) in rows_by_month {
-            let part = if rows.len() == batch.num_rows() {
-                batch.clone()
-            } else {
-                take_record_batch(batch, &UInt32Array::from(rows))
-                    .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))?
-            };
+        for (month, part) in by_month(batch, days.values())? {
             let next = self.next.get(&month).copied().unwrap_or(0);
             let arrivals = self
                 .months
@@ -151,6 +137,37 @@ impl Arrivals {
         }
         Ok(())
     }
+}
+
+/// The rows of each month, in their order. Exports mostly come in order of time, so that a month is one run of rows and
+/// nothing has to be copied.
+fn by_month(batch: &RecordBatch, days: &[i32]) -> Result<Vec<(i32, RecordBatch)>> {
+    let mut runs: Vec<(i32, usize, usize)> = Vec::new();
+    let (mut first, mut next) = (0, 0);
+    for (row, &day) in days.iter().enumerate() {
+        if !(first..next).contains(&day) {
+            let month = month_index(day);
+            (first, next) = (month_start(month), month_start(month + 1));
+            runs.push((month, row, row));
+        }
+        if let Some(run) = runs.last_mut() {
+            run.2 = row + 1;
+        }
+    }
+    runs.sort_unstable();
+    let mut parts = Vec::new();
+    for same_month in runs.chunk_by(|a, b| a.0 == b.0) {
+        let part = match same_month {
+            [(_, from, to)] => batch.slice(*from, to - from),
+            _ => {
+                let rows = same_month.iter().flat_map(|(_, from, to)| *from as u64..*to as u64);
+                take_record_batch(batch, &UInt64Array::from_iter_values(rows))
+                    .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))?
+            }
+        };
+        parts.extend(same_month.first().map(|(month, ..)| (*month, part)));
+    }
+    Ok(parts)
 }
 
 impl MonthArrivals {

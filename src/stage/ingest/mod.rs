@@ -130,7 +130,7 @@ pub fn run(
     })?);
     let quarantine = quarantine::open(context, &night.files, &night.changes.gone.files, &night.faults)?;
     night.tell_faults();
-    let gates = gates::evaluate(&gates::Measured {
+    let mut gates = gates::evaluate(&gates::Measured {
         context,
         accounting: &night.accounting,
         ledger: &ledger,
@@ -138,6 +138,7 @@ pub fn run(
         files: &night.files,
         conflicts: &conflicts,
     })?;
+    gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
     let accounting = context
         .config
         .sources

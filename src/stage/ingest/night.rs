@@ -36,6 +36,10 @@ impl Night<'_> {
                         delivery.state == State::Replaced
                             && delivery.found.path.to_string_lossy() == file.path
                     });
+                if plan.kept_as_parsed.is_some() {
+                    // Accepted once: from now on the file counts as parsed by the config of today.
+                    file.fingerprint.clone_from(&plan.fingerprint);
+                }
                 if same_name || (plan.reparsed && file.fingerprint != plan.fingerprint) {
                     file.active = false;
                     self.changes.gone.files.insert(file.file_id);

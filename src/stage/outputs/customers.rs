@@ -17,7 +17,7 @@ use crate::stage::register::Register;
 use crate::stage::segments::Membership;
 use crate::stage::summarise;
 
-/// The customers table; `segments` are the names for each row, none yet before the segments stage.
+/// The customers table without segments, which are found by looking at it.
 ///
 /// # Errors
 /// `SumOutOfRange`, `ContractBroken`.
@@ -26,14 +26,28 @@ pub fn customers(
     features: &Features,
     scored: &Scored,
     register: &Register,
-    segments: &[Vec<&str>],
 ) -> Result<Checked<Customers>> {
     let make = Make { units: &context.units };
     let mut columns = who(features, register);
     columns.extend(buying(&make, features, context.config.summary.lines)?);
     columns.extend(rfm(scored));
     columns.extend(lifetime(features, f64::from(context.config.clv.unit_days)));
-    columns.push(text_lists(segments, features.customer_id.len()));
+    columns.push(text_lists(&[], features.customer_id.len()));
+    Checked::from_columns(&context.units, columns)
+}
+
+/// The same with the names of each row's segments.
+///
+/// # Errors
+/// `ContractBroken`.
+pub fn with_segments(
+    context: &Context,
+    customers: &Checked<Customers>,
+    segments: &[Vec<&str>],
+) -> Result<Checked<Customers>> {
+    let mut columns = customers.batch().columns().to_vec();
+    columns.pop();
+    columns.push(text_lists(segments, customers.n_rows()));
     Checked::from_columns(&context.units, columns)
 }
 
