@@ -75,7 +75,7 @@ pub(super) enum Verb {
     ///
     /// Transactions by month, contacts, interactions by month. Customers buy, spend and leave as the value models
     /// assume, with parameters that are printed. Writes millions of rows a second; memory grows with the customers, by
-    /// some 100 MB a million, and not with their orders. The same options give the same bytes. No file that exists is
+    /// some 50 MB a million, and not with their orders. The same options give the same bytes. No file that exists is
     /// touched.
     Generate(GenerateArguments),
     /// Write a commented config and sample exports into a folder

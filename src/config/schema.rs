@@ -253,7 +253,7 @@ pub const KEYS: &[Key] = &[
         "For columns with a fixed set of values: contract value = the texts that mean it in the export.",
     )
     .or("{}"),
-    key("quality.max_quarantined_share", Kind::Share, "Quarantined records, as a share of a source's read ones.")
+    key("quality.max_quarantined_share", Kind::Share, "Quarantined records, as a share of a source's read ones. Where fewer than 1,000 are read, more than 20 or all of them trip the gate.")
         .or("0.01"),
     key("quality.max_quarantined_rows", whole(0, i64::MAX), "Quarantined records by count; 0 = no limit.").or("0"),
     key(

@@ -31,7 +31,7 @@ pub fn markdown() -> String {
     let (published, kept): (Vec<usize>, Vec<usize>) =
         (0..tables::ALL.len()).partition(|&place| name_at(place).starts_with(PUBLISHED));
     for (title, places) in [("For readers", published), ("Kept between runs", kept)] {
-        page += &format!("\n## {title}\n");
+        page.extend(["\n## ", title, "\n"]);
         page.extend(places.into_iter().map(section));
     }
     page

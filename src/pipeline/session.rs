@@ -1,5 +1,7 @@
 //! Around the stages: lock, lake, manifest, log, gates, publication, retention.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -8,7 +10,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 
 use super::Options;
-use super::identity::{check_identity, identity};
+use super::identity::check_identity;
 use super::opening::{
     EVENTS, Known, Log, asked, clock, counted_otherwise, first_manifest, heal, history, host, instant,
     peak_memory_bytes, rules_of,
@@ -20,13 +22,12 @@ use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::Context;
 use crate::run::event::{Event, Listeners, Stage, Summary};
-use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry, WarningEntry};
+use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry};
 use crate::stage::ingest::ledger::Ledger;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::segments::Earlier;
 use crate::stage::{features, outputs};
-use crate::store::lake::{self, Holder, Lake, RunId};
-use crate::store::retention::{self, Kept};
+use crate::store::lake::{Holder, Lake, RunId};
 use crate::store::{files, parquet};
 
 /// One night from lock to publication.
@@ -335,124 +336,5 @@ impl Session {
     /// Writes the manifest as it stands into the run's folder.
     pub(super) fn write_manifest(&self, context: &Context) -> Result<()> {
         files::replace(&context.work.join(manifest::FILE), self.manifest.to_json().as_bytes())
-    }
-
-    /// Gives the run its name and moves `current`.
-    ///
-    /// Until `current` names it the manifest says `running`: a crash in between leaves a run that nobody takes for
-    /// published. A crash right after the rename leaves a whole run that the next night marks ([`heal`]).
-    fn publish(&mut self, context: &Context) -> Result<()> {
-        context.go_on()?;
-        self.manifest.tables.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        self.enter_warnings(context);
-        self.write_manifest(context)?;
-        let id = self.id.clone().ok_or_else(|| Error::internal("a run without a name"))?;
-        let directory = self.lake.name_work(&id)?;
-        self.summary.directory = Some(directory.display().to_string());
-        if self.looks_back {
-            self.manifest.status = Status::LookBack;
-            return Ok(());
-        }
-        if self.lake.identity()?.is_none() {
-            self.lake.write_identity(&identity(&context.config))?;
-        }
-        self.lake.publish(&id)?;
-        self.manifest.status = Status::Published;
-        self.summary.current = Some(self.lake.root().join("current").display().to_string());
-        Ok(())
-    }
-
-    /// Closes the manifest, removes old runs, tells how it ended.
-    fn end(mut self, context: &Context, result: Result<()>) -> u8 {
-        let mut error = result.err();
-        self.manifest.status = match &error {
-            None => self.manifest.status,
-            Some(error) => match error.code {
-                Code::GateFailed => Status::GateFailed,
-                Code::Interrupted | Code::Terminated => Status::Interrupted,
-                _ => Status::Failed,
-            },
-        };
-        self.enter_warnings(context);
-        self.manifest.ended_at =
-            clock(&context.config.project.timezone).ok().map(|clock| instant(clock.now_ms));
-        self.manifest.exit_code = Some(error.as_ref().map_or(0, |error| error.code.exit_code()));
-        self.manifest.error = error.as_ref().map(ToString::to_string);
-        let closed = if self.skipped { files::remove_directory(&context.work) } else { self.close() };
-        let closed = closed.and_then(|()| self.retain(context));
-        if let (Err(failed), None) = (closed, &error) {
-            self.manifest.exit_code = Some(failed.code.exit_code());
-            error = Some(failed);
-        }
-        self.fill_summary(context, error.as_ref());
-        let exit_code = self.summary.exit_code;
-        context.tell(&Event::RunFinished { summary: Box::new(self.summary) });
-        exit_code
-    }
-
-    /// Writes the last manifest where the run lies, naming the folder of a run that failed.
-    fn close(&mut self) -> Result<()> {
-        let work = self.lake.work();
-        let directory = if let Some(directory) = &self.summary.directory {
-            directory.into()
-        } else {
-            let id = match self.id.clone() {
-                Some(id) => id,
-                None => self.lake.next_id(lake::UNDATED)?,
-            };
-            self.manifest.run_id = Some(id.to_string());
-            files::replace(&work.join(manifest::FILE), self.manifest.to_json().as_bytes())?;
-            let directory = self.lake.name_work(&id)?;
-            self.summary.directory = Some(directory.display().to_string());
-            directory
-        };
-        files::replace(&directory.join(manifest::FILE), self.manifest.to_json().as_bytes())
-    }
-
-    fn retain(&self, context: &Context) -> Result<()> {
-        let current = self.lake.current()?;
-        let kept: Vec<Kept> = history(&self.lake)?
-            .into_iter()
-            .map(|known| Kept {
-                current: current.as_ref() == Some(&known.id),
-                arrival: known.manifest.arrival,
-                as_of: known.manifest.as_of.as_deref().and_then(|day| parse_day(day.as_bytes())),
-                published: known.manifest.status == Status::Published,
-                id: known.id,
-            })
-            .collect();
-        for id in retention::plan(&kept, context.config.project.keep_runs) {
-            self.lake.remove(&id)?;
-        }
-        Ok(())
-    }
-
-    fn enter_warnings(&mut self, context: &Context) {
-        self.manifest.warnings = context
-            .warnings()
-            .into_iter()
-            .map(|(_, warning)| WarningEntry {
-                code: warning.code.to_owned(),
-                what: warning.what,
-                hint: warning.hint,
-                count: warning.count,
-            })
-            .collect();
-    }
-
-    fn fill_summary(&mut self, context: &Context, error: Option<&Error>) {
-        let status = serde_json::to_value(self.manifest.status).ok();
-        let summary = &mut self.summary;
-        summary.status = status.and_then(|status| status.as_str().map(str::to_owned)).unwrap_or_default();
-        summary.exit_code = self.manifest.exit_code.unwrap_or(1);
-        summary.run_id.clone_from(&self.manifest.run_id);
-        summary.as_of.clone_from(&self.manifest.as_of);
-        summary.seconds = self.started.elapsed().as_secs_f64();
-        summary.accounting.clone_from(&self.manifest.accounting);
-        summary.lists.clone_from(&self.manifest.lists);
-        let passed = |verdict: &str| matches!(verdict, "passed" | "not_checked");
-        summary.gates = self.manifest.gates.iter().filter(|gate| !passed(&gate.verdict)).cloned().collect();
-        summary.n_warnings = context.warnings().len() as u64;
-        summary.error = error.map(ToString::to_string);
     }
 }

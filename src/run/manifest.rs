@@ -64,7 +64,7 @@ pub struct Manifest {
     pub accounting: Vec<Accounting>,
     /// Transactions dated after `as_of`: in the ledger, not in this run's tables.
     pub n_after_as_of: Option<u64>,
-    /// Every file of the run but this one and the event log.
+    /// Every Parquet file of the run; lists stand under `lists`.
     pub tables: Vec<TableEntry>,
     /// Fitted models.
     pub models: Vec<Value>,

@@ -100,10 +100,10 @@ impl Cells for CsvCells {
 
     fn moment(&mut self, day: i32, second: u32) {
         self.push_day(day);
-        let [a, b] = pair(i32::try_from(second / 3_600).unwrap_or(0));
-        let [c, d] = pair(i32::try_from(second / 60 % 60).unwrap_or(0));
-        let [e, f] = pair(i32::try_from(second % 60).unwrap_or(0));
-        self.bytes.extend_from_slice(&[b' ', a, b, b':', c, d, b':', e, f]);
+        for (sign, part) in [(b' ', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)] {
+            let [tens, ones] = pair(i32::try_from(part).unwrap_or(0));
+            self.bytes.extend_from_slice(&[sign, tens, ones]);
+        }
         self.end_cell();
     }
 
@@ -180,14 +180,14 @@ mod tests {
             cells.text("a, \"b\"");
             cells.end_row();
         }
-        let mut plain = String::new();
+        let mut plain: Vec<String> = Vec::new();
         for day in [-1, 0, 20_028, 20_028, 29_000] {
-            plain += &format!("{},{},\n", calendar::date_text(day), calendar::time_text(day, 86_399));
+            plain.push(format!("{},{},\n", calendar::date_text(day), calendar::time_text(day, 86_399)));
         }
         for value in [0, 5, -5, 100, -12_345, i64::MAX, i64::MIN] {
-            plain += &format!("{},{value},,\"a, \"\"b\"\"\"\n", csv::money_text(value));
+            plain.push(format!("{},{value},,\"a, \"\"b\"\"\"\n", csv::money_text(value)));
         }
-        assert_eq!(String::from_utf8(cells.into_bytes()).unwrap(), plain);
+        assert_eq!(String::from_utf8(cells.into_bytes()).unwrap(), plain.concat());
     }
 
     #[test]

@@ -63,15 +63,12 @@ impl Sheet for TransactionSheet {
             cells.money(amount);
             cells.money(amount * cost_per_mille(line) / 1_000);
             cells.text(LINES[line].name);
-            match store {
-                Some(number) => {
-                    cells.text(StoreId::new(number).text());
-                    cells.text("store");
-                }
-                None => {
-                    cells.text("");
-                    cells.text("web");
-                }
+            if let Some(number) = store {
+                cells.text(StoreId::new(number).text());
+                cells.text("store");
+            } else {
+                cells.text("");
+                cells.text("web");
             }
             cells.end_row();
         }

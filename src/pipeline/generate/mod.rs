@@ -179,7 +179,7 @@ impl<'a> Work<'a> {
         let mut output = None;
         for month in 0..trade.n_months {
             if interactions {
-                self.interactions(InteractionSheet::new(*trade, Month::new(trade, month)))?;
+                self.interactions(&InteractionSheet::new(*trade, Month::new(trade, month)))?;
             }
             let mut open = output.take().map_or_else(|| create(month), Ok)?;
             for before in windows(trade, month) {
@@ -194,7 +194,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn interactions(&mut self, sheet: InteractionSheet) -> Result<()> {
+    fn interactions(&mut self, sheet: &InteractionSheet) -> Result<()> {
         let path = path(self.options, INTERACTIONS, &sheet.label());
         let process = &self.process;
         let mut happened = gather(&mut self.shoppers, |part, first, found| {
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
         });
         happened.par_sort_unstable_by_key(Interaction::order);
         let mut output = Output::create(&path, sheet.table(), self.options.form)?;
-        output.write(&sheet, &happened)?;
+        output.write(sheet, &happened)?;
         self.finish(INTERACTIONS, output)
     }
 
@@ -301,7 +301,11 @@ fn windows(trade: &Trade, month: u32) -> Vec<i32> {
     let customers = f64::from(trade.n_customers);
     let per_day = customers * trade.orders_per_customer / f64::from(trade.n_days());
     let wanted = WINDOW.max(customers / 4.0) / f64::from(trade.lines_per_order);
-    #[expect(clippy::cast_possible_truncation, reason = "the value is cut to a range that fits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is cut to a range that fits"
+    )]
     let n_days = (wanted / per_day).clamp(1.0, 31.0) as usize;
     let inner = (start..end).step_by(n_days).skip(1);
     inner.chain([end]).collect()

@@ -4,16 +4,17 @@
 //! once per campaign, in the first of the campaign's segments that has it.
 
 pub mod list;
+mod listed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arrow_array::RecordBatch;
+pub use self::listed::{Listed, listings};
 
 use super::expression::{Expression, Site, Wanted};
 use super::register::{Contact, Register};
 use super::segments::Membership;
 use crate::config::{Campaign, Channel, Config};
-use crate::contract::tables::{Customers, Listings};
+use crate::contract::tables::Customers;
 use crate::contract::{Checked, Contract, column as c, read};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
@@ -136,38 +137,6 @@ pub const fn channel_name(channel: Channel) -> &'static str {
         Channel::Post => "post",
         Channel::Push => "push",
         Channel::Ads => "ads",
-    }
-}
-
-/// Listings of written lists: campaign → customer → days.
-#[derive(Debug, Default)]
-pub struct Listed {
-    days: HashMap<String, HashMap<String, Vec<i32>>>,
-}
-
-impl Listed {
-    /// Reads `register/listings`.
-    ///
-    /// # Errors
-    /// `Internal` when the batch is no such table.
-    pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
-        let (campaigns, ids) = (read::texts(batch, c::CAMPAIGN)?, read::texts(batch, c::CUSTOMER_ID)?);
-        let days = read::days(batch, c::AS_OF)?;
-        let mut listed = Self::default();
-        for row in 0..batch.num_rows() {
-            let of_campaign = listed.days.entry(campaigns.value(row).to_owned()).or_default();
-            of_campaign.entry(ids.value(row).to_owned()).or_default().push(days.value(row));
-        }
-        Ok(listed)
-    }
-
-    /// The nearest other day within `repeat_days` (0: any) on which a customer was listed. A list of the same day does
-    /// not count, so that the same day again gives the same list; one of a later day does, since a run that was taken
-    /// back may have been acted upon.
-    fn blocks(&self, campaign: &str, customer_id: &str, as_of: i32, repeat_days: u32) -> Option<i32> {
-        let days = self.days.get(campaign)?.get(customer_id)?;
-        let near = |day: &&i32| **day != as_of && (repeat_days == 0 || as_of.abs_diff(**day) < repeat_days);
-        days.iter().filter(near).min_by_key(|day| as_of.abs_diff(**day)).copied()
     }
 }
 
@@ -341,60 +310,6 @@ fn choose_channel(campaign: &Campaign, contact: Option<&Contact>, consents: &BTr
         },
         None => Verdict::Refused { why: Refusal::NoContactPoint, channel: None, rule, blocking: None },
     }
-}
-
-/// Listings after the run: all that were there, and those of today that were not.
-///
-/// # Errors
-/// `Internal`.
-pub fn listings(
-    context: &Context,
-    before: &RecordBatch,
-    considered: &[Considered],
-    inputs: &Inputs<'_>,
-) -> Result<Checked<Listings>> {
-    use std::sync::Arc;
-
-    use arrow_array::builder::{Date32Builder, StringBuilder};
-
-    let mut rows: BTreeMap<(String, String, i32), (String, i32)> = BTreeMap::new();
-    let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
-    let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
-    let sends = read::days(before, c::SEND_ON)?;
-    for row in 0..before.num_rows() {
-        let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
-        rows.insert(key, (channels.value(row).to_owned(), sends.value(row)));
-    }
-    let ids = read::texts(inputs.customers.batch(), c::CUSTOMER_ID)?;
-    for one in considered {
-        for candidate in &one.candidates {
-            if let Verdict::Accepted(channel) = candidate.verdict {
-                let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                rows.entry(key).or_insert_with(|| (channel_name(channel).to_owned(), inputs.as_of));
-            }
-        }
-    }
-    let (mut campaign, mut customer, mut channel) =
-        (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
-    let (mut as_of, mut send_on) = (Date32Builder::new(), Date32Builder::new());
-    for ((name, id, day), (by, send)) in rows {
-        campaign.append_value(name);
-        customer.append_value(id);
-        as_of.append_value(day);
-        channel.append_value(by);
-        send_on.append_value(send);
-    }
-    debug_assert_eq!(Listings::TABLE.columns.len(), 5);
-    Checked::from_columns(
-        &context.units,
-        vec![
-            Arc::new(campaign.finish()),
-            Arc::new(customer.finish()),
-            Arc::new(as_of.finish()),
-            Arc::new(channel.finish()),
-            Arc::new(send_on.finish()),
-        ],
-    )
 }
 
 impl Considered {

@@ -1,0 +1,341 @@
+//! Sums under construction: pieces of months, added column by column.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow_array::{Date32Array, RecordBatch};
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::{
+    CohortCell, Features, HALF, HALF_BEFORE, Mains, PieceSummary, RFM, Sums, Windows, YEAR, too_large,
+};
+use crate::contract::column as c;
+use crate::contract::read;
+use crate::error::Result;
+use crate::kernel::accumulate::add;
+use crate::kernel::calendar::month_index;
+use crate::stage::register::Register;
+use crate::stage::summarise;
+
+/// Net revenue and orders of one value.
+type ValueSums = (i64, i64);
+
+/// Marks a customer without a purchase so far.
+const NEVER: i32 = i32::MIN;
+
+/// Sums under construction, by slot: one for each customer that a key or a contact names, ascending by id.
+pub(super) struct Gathered<'a> {
+    slot_of_key: Vec<u32>,
+    ids: Vec<&'a String>,
+    total: Vec<Sums>,
+    window: Option<Vec<Sums>>,
+    /// Net revenue of year, half and the half before.
+    nets: [Vec<i64>; 3],
+    /// Purchase days of the piece at hand, so that keys of one customer count a day once.
+    seen_days: Vec<u32>,
+    values: Values,
+    cohorts: CohortSums,
+    first_day_of_key: Vec<Option<i32>>,
+}
+
+/// Net revenue and orders by slot, dimension and value.
+#[derive(Default)]
+struct Values {
+    numbers: HashMap<String, u32, Xxh3DefaultBuilder>,
+    sums: HashMap<(u32, u32, u32), ValueSums, Xxh3DefaultBuilder>,
+}
+
+/// Cohort of each slot and sums by cohort and age.
+struct CohortSums {
+    /// Month of the first purchase, or [`NEVER`].
+    cohort: Vec<i32>,
+    /// Last month in which the slot was counted as active.
+    counted: Vec<i32>,
+    cells: BTreeMap<(i32, i32), CohortCell>,
+    /// Net revenue of slots before their first purchase: it belongs to age 0 if that comes in the same month.
+    pending: Vec<(u32, i32, i64)>,
+}
+
+/// Summary columns that features add up.
+struct Columns<'a> {
+    keys: &'a [u32],
+    active_days: &'a [u32],
+    n_orders: &'a [i64],
+    n_rows: &'a [i64],
+    n_cost_missing: &'a [i64],
+    revenue: &'a [i128],
+    refunds: &'a [i128],
+    cost: &'a [i128],
+    first_day: &'a Date32Array,
+    last_day: &'a Date32Array,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        Ok(Self {
+            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
+            active_days: read::u32s(batch, c::ACTIVE_DAYS)?.values(),
+            n_orders: read::ints(batch, c::N_ORDERS)?.values(),
+            n_rows: read::ints(batch, c::N_ROWS)?.values(),
+            n_cost_missing: read::ints(batch, c::N_COST_MISSING)?.values(),
+            revenue: read::decimals(batch, c::REVENUE)?.values(),
+            refunds: read::decimals(batch, c::REFUNDS)?.values(),
+            cost: read::decimals(batch, c::COST)?.values(),
+            first_day: read::days(batch, c::FIRST_DAY)?,
+            last_day: read::days(batch, c::LAST_DAY)?,
+        })
+    }
+
+    /// One row's sums.
+    fn row(&self, row: usize) -> Option<(u32, u32, Sums)> {
+        let count = |value: i64| u32::try_from(value).ok();
+        let sums = Sums {
+            n_orders: count(*self.n_orders.get(row)?)?,
+            n_active_days: 0,
+            n_rows: count(*self.n_rows.get(row)?)?,
+            n_cost_missing: count(*self.n_cost_missing.get(row)?)?,
+            revenue: i64::try_from(*self.revenue.get(row)?).ok()?,
+            refunds: i64::try_from(*self.refunds.get(row)?).ok()?,
+            cost: i64::try_from(*self.cost.get(row)?).ok()?,
+            days: read::at(self.first_day, row).zip(read::at(self.last_day, row)),
+        };
+        Some((*self.keys.get(row)?, *self.active_days.get(row)?, sums))
+    }
+}
+
+impl<'a> Gathered<'a> {
+    pub(super) fn new(register: &'a Register, has_window: bool) -> Self {
+        // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first
+        // eight bytes stand in front: most comparisons end there, without touching the text.
+        let prefix = |id: &str| {
+            let mut bytes = [0; 8];
+            bytes.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
+            u64::from_be_bytes(bytes)
+        };
+        let keyed = (0_u32..).zip(&register.customer_of_key).map(|(key, id)| (id, Some(key)));
+        let named = register.contacts.keys().map(|id| (id, None));
+        let mut order: Vec<(u64, &String, Option<u32>)> =
+            keyed.chain(named).map(|(id, key)| (prefix(id), id, key)).collect();
+        order.par_sort_unstable();
+        let mut ids: Vec<&String> = Vec::with_capacity(order.len());
+        let mut slot_of_key = vec![0; register.customer_of_key.len()];
+        for (_, id, key) in order {
+            if ids.last() != Some(&id) {
+                ids.push(id);
+            }
+            let slot = u32::try_from(ids.len() - 1).unwrap_or(u32::MAX);
+            if let Some(of_key) = key.and_then(|key| slot_of_key.get_mut(key as usize)) {
+                *of_key = slot;
+            }
+        }
+        let (n, n_keys) = (ids.len(), slot_of_key.len());
+        Self {
+            slot_of_key,
+            ids,
+            total: vec![Sums::default(); n],
+            window: has_window.then(|| vec![Sums::default(); n]),
+            nets: std::array::from_fn(|_| vec![0; n]),
+            seen_days: vec![0; n],
+            values: Values::default(),
+            cohorts: CohortSums {
+                cohort: vec![NEVER; n],
+                counted: vec![NEVER; n],
+                cells: BTreeMap::new(),
+                pending: Vec::new(),
+            },
+            first_day_of_key: vec![None; n_keys],
+        }
+    }
+
+    /// Adds one piece of a month; months come ascending.
+    pub(super) fn add(&mut self, windows: &Windows, month: i32, piece: &PieceSummary) -> Result<()> {
+        let covered: Vec<bool> =
+            (0..windows.ranges.len()).map(|window| windows.covers(window, piece.days)).collect();
+        let covers = |window: usize| covered.get(window) == Some(&true);
+        let columns = Columns::of(&piece.tables.by_key)?;
+        self.seen_days.fill(0);
+        for row in 0..columns.keys.len() {
+            let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
+            let Some(&slot) = self.slot_of_key.get(key as usize) else { continue };
+            if let (Some(first), Some((day, _))) = (self.first_day_of_key.get_mut(key as usize), sums.days) {
+                *first = Some(first.map_or(day, |known| known.min(day)));
+            }
+            let at = slot as usize;
+            if let Some(seen) = self.seen_days.get_mut(at) {
+                sums.n_active_days = (bits & !*seen).count_ones();
+                *seen |= bits;
+            }
+            if let Some(total) = self.total.get_mut(at) {
+                total.include(&sums)?;
+            }
+            if let Some(window) = self.window.as_mut().filter(|_| covers(RFM)).and_then(|w| w.get_mut(at)) {
+                window.include(&sums)?;
+            }
+            let net = sums.net()?;
+            for (nets, window) in self.nets.iter_mut().zip([YEAR, HALF, HALF_BEFORE]) {
+                if let Some(sum) = nets.get_mut(at).filter(|_| covers(window)) {
+                    *sum = add(*sum, net).map_err(|_| too_large())?;
+                }
+            }
+            self.cohorts.add(slot, month, bits != 0, net)?;
+        }
+        self.values.add(&piece.tables.by_value, &self.slot_of_key)
+    }
+
+    pub(super) fn finish(
+        mut self,
+        as_of: i32,
+        register: &Register,
+        after_as_of: BTreeMap<String, u64>,
+    ) -> Result<Features> {
+        fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
+            kept.iter().filter_map(|&slot| values.get(slot).copied()).collect()
+        }
+        // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
+        let stays = |slot: &usize| {
+            let has_rows = self.total.get(*slot).is_some_and(|sums| sums.n_rows > 0);
+            has_rows || self.ids.get(*slot).is_some_and(|id| register.contacts.contains_key(*id))
+        };
+        let kept: Vec<usize> = (0..self.ids.len()).filter(stays).collect();
+        let cohort_sizes = self.cohorts.finish(as_of)?;
+        Ok(Features {
+            as_of,
+            total: pick(&self.total, &kept),
+            net_year: pick(&self.nets[0], &kept),
+            net_half: pick(&self.nets[1], &kept),
+            net_half_before: pick(&self.nets[2], &kept),
+            window: self.window.as_ref().map(|window| pick(window, &kept)),
+            mains: self.values.mains(self.ids.len(), &kept),
+            customer_id: kept.iter().filter_map(|&slot| self.ids.get(slot).map(|id| (*id).clone())).collect(),
+            cohorts: self.cohorts.cells,
+            cohort_sizes,
+            first_day_of_key: self.first_day_of_key,
+            after_as_of,
+        })
+    }
+}
+
+impl Sums {
+    /// Adds a part whose days are not yet counted.
+    fn include(&mut self, part: &Self) -> Result<()> {
+        let count = |a: u32, b: u32| a.checked_add(b).ok_or_else(too_large);
+        let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
+        self.n_orders = count(self.n_orders, part.n_orders)?;
+        self.n_active_days = count(self.n_active_days, part.n_active_days)?;
+        self.n_rows = count(self.n_rows, part.n_rows)?;
+        self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
+        self.revenue = sum(self.revenue, part.revenue)?;
+        self.refunds = sum(self.refunds, part.refunds)?;
+        self.cost = sum(self.cost, part.cost)?;
+        self.days = join(self.days, part.days);
+        Ok(())
+    }
+}
+
+impl Values {
+    fn add(&mut self, batch: &RecordBatch, slot_of_key: &[u32]) -> Result<()> {
+        let keys = read::u32s(batch, c::SOURCE_KEY)?;
+        let (dimensions, values) = (read::texts(batch, c::DIMENSION)?, read::texts(batch, c::VALUE)?);
+        let orders = read::ints(batch, c::N_ORDERS)?;
+        let (revenue, refunds) = (read::decimals(batch, c::REVENUE)?, read::decimals(batch, c::REFUNDS)?);
+        for row in 0..batch.num_rows() {
+            let Some(&slot) = slot_of_key.get(keys.value(row) as usize) else { continue };
+            let dimension = summarise::dimension(dimensions.value(row));
+            let value = self.number(values.value(row));
+            let net = i64::try_from(revenue.value(row) + refunds.value(row)).map_err(|_| too_large())?;
+            let sums = self.sums.entry((slot, dimension, value)).or_default();
+            sums.0 = add(sums.0, net).map_err(|_| too_large())?;
+            sums.1 = add(sums.1, orders.value(row)).map_err(|_| too_large())?;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(text.to_owned(), number);
+        number
+    }
+
+    fn mains(&self, n_slots: usize, kept: &[usize]) -> Vec<Mains> {
+        let mut texts: Vec<(&str, u32)> =
+            self.numbers.iter().map(|(text, number)| (text.as_str(), *number)).collect();
+        texts.sort_unstable_by_key(|(_, number)| *number);
+        let text = |number: u32| texts.get(number as usize).map_or("", |(text, _)| text);
+        let mut by_slot: Vec<Mains> = vec![Mains::default(); n_slots];
+        let mut best: Vec<[Option<(i64, u32)>; 3]> = vec![[None; 3]; n_slots];
+        let mut found: Vec<(&(u32, u32, u32), &ValueSums)> = self.sums.iter().collect();
+        found.par_sort_unstable();
+        for ((slot, dimension, value), (net, n_orders)) in found {
+            let (slot, dimension) = (*slot as usize, *dimension as usize);
+            if let Some(mains) =
+                by_slot.get_mut(slot).filter(|_| dimension == summarise::LINE && *n_orders > 0)
+            {
+                mains.n_lines_owned += 1;
+            }
+            let Some(known) = best.get_mut(slot).and_then(|best| best.get_mut(dimension)) else { continue };
+            // Largest net revenue, ties by name.
+            let wins = known.is_none_or(|(most, other)| (*net, text(other)) > (most, text(*value)));
+            if wins {
+                *known = Some((*net, *value));
+            }
+        }
+        for (mains, best) in by_slot.iter_mut().zip(best) {
+            mains.values = best.map(|best| best.map(|(_, value)| text(value).to_owned()));
+        }
+        kept.iter().filter_map(|&slot| by_slot.get(slot).cloned()).collect()
+    }
+}
+
+impl CohortSums {
+    fn add(&mut self, slot: u32, month: i32, is_active: bool, net: i64) -> Result<()> {
+        let at = slot as usize;
+        let (Some(cohort), Some(counted)) = (self.cohort.get_mut(at), self.counted.get_mut(at)) else {
+            return Ok(());
+        };
+        if *cohort == NEVER {
+            if !is_active {
+                self.pending.push((slot, month, net));
+                return Ok(());
+            }
+            *cohort = month;
+        }
+        let cell = self.cells.entry((*cohort, month - *cohort)).or_default();
+        cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+        // Pieces of one month count a customer once.
+        if is_active && *counted != month {
+            *counted = month;
+            cell.n_active += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds what was pending and the cells in which nothing happened; gives the customers of each cohort.
+    fn finish(&mut self, as_of: i32) -> Result<BTreeMap<i32, i64>> {
+        for (slot, month, net) in std::mem::take(&mut self.pending) {
+            if self.cohort.get(slot as usize) == Some(&month) {
+                let cell = self.cells.entry((month, 0)).or_default();
+                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+            }
+        }
+        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
+        for cohort in self.cohort.iter().filter(|cohort| **cohort != NEVER) {
+            *sizes.entry(*cohort).or_default() += 1;
+        }
+        for &cohort in sizes.keys() {
+            for age in 0..=month_index(as_of) - cohort {
+                self.cells.entry((cohort, age)).or_default();
+            }
+        }
+        Ok(sizes)
+    }
+}
+
+fn join(a: Option<(i32, i32)>, b: Option<(i32, i32)>) -> Option<(i32, i32)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
+}
