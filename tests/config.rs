@@ -1,5 +1,11 @@
 //! The config: layers, faults, secrets, defaults, the generated pages, and the configs that come with the program.
 
+#![expect(clippy::panic, clippy::expect_used, reason = "in a test a failure to load is a failure")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read and rewrite the generated pages and take a switch"
+)]
+
 use std::path::{Path, PathBuf};
 
 use clienting::config::{

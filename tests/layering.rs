@@ -91,13 +91,16 @@ fn modules_name_only_those_above_them() {
         for (line, path) in source.paths() {
             let [module, rest @ ..] = path.as_slice() else { continue };
             if rank(&modules, module) > rank(&modules, &own) {
-                faults.push(format!("{}:{line}: {own} stands above {module}", source.path));
+                faults.push(format!("{}:{line}: {own} names {module}, which stands below it", source.path));
             }
             let stage = source.module.get(1).filter(|_| own == "stage" && module == "stage");
             if let (Some(stage), Some(named)) = (stage, rest.first())
                 && rank(&stages, named) > rank(&stages, stage)
             {
-                faults.push(format!("{}:{line}: stage {stage} stands above {named}", source.path));
+                faults.push(format!(
+                    "{}:{line}: stage {stage} names {named}, which stands below it",
+                    source.path
+                ));
             }
         }
     }

@@ -222,8 +222,8 @@ fn numbered(columns: &[Vec<Option<&str>>]) -> (Vec<Vec<u32>>, Vec<String>) {
     for (number, text) in (0_u32..).zip(&texts) {
         found.insert(text, number);
     }
-    let number = |text: &Option<&str>| text.and_then(|text| found.get(text)).copied().unwrap_or(NO_VALUE);
-    let numbers = columns.iter().map(|column| column.iter().map(number).collect()).collect();
+    let number = |text: Option<&str>| text.and_then(|text| found.get(text)).copied().unwrap_or(NO_VALUE);
+    let numbers = columns.iter().map(|column| column.iter().map(|text| number(*text)).collect()).collect();
     (numbers, texts.into_iter().map(str::to_owned).collect())
 }
 
@@ -282,9 +282,6 @@ impl<'a> MonthRows<'a> {
         let kept: Vec<usize> = (0..self.day.len())
             .filter(|&row| self.day.get(row).is_some_and(|day| (first..=last).contains(day)))
             .collect();
-        fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
-            kept.iter().filter_map(|&row| values.get(row).copied()).collect()
-        }
         Self {
             key: pick(&self.key, &kept),
             day: pick(&self.day, &kept),
@@ -321,6 +318,10 @@ impl<'a> MonthRows<'a> {
         })?;
         Ok(MonthSummary { summary, values: self.texts.clone() })
     }
+}
+
+fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
+    kept.iter().filter_map(|&row| values.get(row).copied()).collect()
 }
 
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {
