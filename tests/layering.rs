@@ -32,6 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["config/", "stage/ingest/", "pipeline/"]),
     ("memchr", &["kernel/", "stage/ingest/"]),
     ("parquet", &["store/parquet.rs"]),
+    ("once_cell", &[]),
     // Frames are made from the customer columns that an expression names: the ledger never becomes one.
     ("polars", &["stage/expression.rs"]),
     ("rand_distr", &["generate/"]),

@@ -36,7 +36,8 @@ pub(super) fn after_features(
         n_after += account.after_as_of;
     }
     session.manifest.n_after_as_of = Some(n_after);
-    if n_after > 0 {
+    // A look back leaves later rows out on purpose.
+    if n_after > 0 && !session.looks_back() {
         let what = "transactions are dated after as_of: they are kept and take no part in this run";
         context.warn(
             Warning::new("rows_after_as_of", what)

@@ -124,8 +124,10 @@ pub fn run(
     }
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
     let contacts = winners.into_iter().map(|(id, row)| (id, contact(row, &mut refused))).collect();
-    for (reason, n) in refused {
-        let what = format!("e-mail addresses were refused ({reason}) and are not used; their customers stay");
+    if !refused.is_empty() {
+        let reasons: Vec<String> = refused.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
+        let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
+        let n = refused.values().sum();
         context.warn(Warning::new("email_refused", what).times(n).hint("register/contact_points names them"));
     }
     Ok(Register {

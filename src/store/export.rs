@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 
@@ -108,6 +109,12 @@ pub fn open(path: &Path) -> Result<Bytes> {
 }
 
 impl Bytes {
+    /// Whether what is read differs from what was delivered.
+    #[must_use]
+    pub const fn is_compressed(&self) -> bool {
+        self.compressed_bytes.is_some()
+    }
+
     /// Appends up to `n` bytes to `buffer` and tells whether the file ended.
     ///
     /// # Errors
@@ -135,5 +142,28 @@ impl Bytes {
                 .hint("deliver it uncompressed if that is right"));
         }
         Ok(n_new < n)
+    }
+}
+
+/// SHA-256 of content that passes by.
+#[derive(Debug, Default)]
+pub struct ContentHasher(Sha256);
+
+impl ContentHasher {
+    /// Nothing has passed yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash, as `sha256sum` prints it.
+    #[must_use]
+    pub fn finish(self) -> String {
+        super::files::hex(&self.0.finalize())
     }
 }

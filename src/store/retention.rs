@@ -19,9 +19,9 @@ pub struct Kept {
 
 /// The runs to remove, oldest first.
 ///
-/// Of the published runs the newest `keep_runs` stay. Of the others (look-backs, failed gates, failures) those stay
-/// that are among the newest `keep_runs` of their kind and newer than the oldest published run that stays: a scheduler
-/// that retries a failing night all day must not push the good runs out. Whatever the numbers: the current run stays;
+/// Of the published runs the newest `keep_runs` stay. Of the others (look-backs, failed gates, failures) the newest
+/// `keep_runs` stay too, counted apart: a scheduler that retries a failing night all day must not push the good runs
+/// out. Once the published ones are that many, others older than all of them go. Whatever the numbers: the current run stays;
 /// so do the newest published run, whose listings the next night takes, and the newest published run of an earlier day
 /// than the current one, which moves are compared with.
 #[must_use]
@@ -30,7 +30,8 @@ pub fn plan(runs: &[Kept], keep_runs: usize) -> Vec<RunId> {
     newest_first.sort_unstable_by_key(|run| std::cmp::Reverse(run.arrival));
     let published: Vec<&Kept> = newest_first.iter().copied().filter(|run| run.published).collect();
     let kept_published = published.get(..keep_runs.min(published.len())).unwrap_or_default();
-    let oldest = kept_published.last().map_or(0, |run| run.arrival);
+    let is_full = kept_published.len() == keep_runs;
+    let oldest = kept_published.last().filter(|_| is_full).map_or(0, |run| run.arrival);
     let current_day = runs.iter().find(|run| run.current).and_then(|run| run.as_of);
     let compared = published.iter().find(|run| run.as_of < current_day && run.as_of.is_some());
 
@@ -82,6 +83,14 @@ mod tests {
         runs.extend((3..20).map(|n| run(3, n, false, false)));
         let removed = numbers(&plan(&runs, 3));
         assert_eq!(removed, (3..17).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn a_failed_gate_is_kept_for_inspection_until_newer_nights_fill_the_lake() {
+        let mut runs = vec![run(1, 1, false, false), run(1, 2, true, true)];
+        assert!(plan(&runs, 3).is_empty());
+        runs.extend((3..=4).map(|n| run(2, n, true, false)));
+        assert_eq!(numbers(&plan(&runs, 3)), [1]);
     }
 
     #[test]

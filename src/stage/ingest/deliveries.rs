@@ -1,5 +1,6 @@
 //! Which files there are, which of them are known, and what each will do to the state.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -91,7 +92,7 @@ pub struct Delivery {
     pub state: State,
     /// Why, in words.
     pub why: String,
-    /// SHA-256; `None` while it is waiting.
+    /// SHA-256; `None` while it is waiting, and for a file that is hashed while it is read.
     pub hash: Option<String>,
     /// The known file that it is, or that it replaces.
     pub known: Option<u32>,
@@ -163,6 +164,10 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
         if reparsed && accepted.is_none() {
             gone(source, &own, &found)?;
         }
+        let mut sizes: HashMap<u64, u32> = HashMap::new();
+        for file in &found {
+            *sizes.entry(file.bytes).or_default() += 1;
+        }
         let mut deliveries = Vec::with_capacity(found.len());
         for file in found {
             let seen = Seen {
@@ -170,6 +175,7 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
                 fingerprint: &fingerprint,
                 keep_as_parsed: accepted.is_some(),
                 earlier: &deliveries,
+                shares_size: sizes.get(&file.bytes).is_some_and(|n| *n > 1),
             };
             let delivery = classify(source, file, &seen, rehash, context.clock)?;
             deliveries.push(delivery);
@@ -217,6 +223,8 @@ struct Seen<'a> {
     fingerprint: &'a str,
     keep_as_parsed: bool,
     earlier: &'a [Delivery],
+    /// Whether another file of the source has the same size.
+    shares_size: bool,
 }
 
 fn classify(
@@ -246,12 +254,14 @@ fn classify(
     if let Some(why) = still_arriving(source, &found, clock) {
         return Ok(Delivery { found, state: State::Waiting, why, hash: None, known: None });
     }
-    let hash = export::hash(&found.path)?;
-    let alike = |file: &&&FileRecord| file.hash == hash && parsed_alike(file);
+    // Equal content has equal size: a file whose size no other has is hashed while it is read, not before.
+    let may_be_known = seen.shares_size || seen.own.iter().any(|file| file.bytes == found.bytes);
+    let hash = if may_be_known { Some(export::hash(&found.path)?) } else { None };
+    let alike = |file: &&&FileRecord| Some(&file.hash) == hash.as_ref() && parsed_alike(file);
     let earlier = seen
         .earlier
         .iter()
-        .find(|delivery| delivery.state != State::Waiting && delivery.hash.as_ref() == Some(&hash));
+        .find(|delivery| delivery.state != State::Waiting && hash.is_some() && delivery.hash == hash);
     let (state, why, known) = if let Some(file) = by_name.filter(|file| alike(file)) {
         (State::Known, "content unchanged".to_owned(), Some(file.file_id))
     } else if let Some(file) = seen.own.iter().find(alike) {
@@ -271,7 +281,7 @@ fn classify(
     } else {
         (State::New, "not seen before".to_owned(), None)
     };
-    Ok(Delivery { found, state, why, hash: Some(hash), known })
+    Ok(Delivery { found, state, why, hash, known })
 }
 
 fn still_arriving(source: &Source, found: &export::Found, clock: Clock) -> Option<String> {

@@ -114,7 +114,7 @@ impl Mapping {
             }
             SourceKind::Contacts => {
                 let identities = [c::CUSTOMER_ID, c::EMAIL, c::PHONE, c::CARD_ID];
-                need(c::CUSTOMER_ID, identities.iter().any(|name| has(name)));
+                need(&identities.join(" or "), identities.iter().any(|name| has(name)));
             }
         }
         for name in source.key.iter().flatten() {
@@ -169,8 +169,7 @@ fn broken(source: &Source, path: &Path, breaches: &[String]) -> Error {
     let place = Place { file: Some(path.to_owned()), line: Some(1), column: None };
     let what = format!("the header of source {} breaks the contract: {}", source.name, breaches.join("; "));
     let hint = format!(
-        "name the headers in [source.columns] of source {}, or a constant in [source.defaults]; `clienting check` \
-         shows what it found",
+        "name the headers in [source.columns] of source {}, or a constant in [source.defaults]",
         source.name
     );
     Error { place, ..Error::new(Code::HeaderBroken, what).hint(hint) }

@@ -13,6 +13,7 @@ mod keys;
 mod night;
 mod settle;
 mod row_keys;
+mod rows;
 pub mod ledger;
 pub mod mapping;
 mod quarantine;

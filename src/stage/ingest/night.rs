@@ -16,6 +16,7 @@ use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::Input;
+use crate::store::export;
 
 impl Night<'_> {
     /// Known files whose rows go: replaced ones, and all of a source that is parsed differently now.
@@ -84,11 +85,15 @@ impl Night<'_> {
                 n_quarantined: 0,
                 header: head.header.clone(),
             });
-            match source.kind {
+            let hash = match source.kind {
                 SourceKind::Transactions => {
-                    self.read_transactions(source, reader, &head.mapping, &settings, next)?;
+                    self.read_transactions(source, reader, &head.mapping, &settings, next)?
                 }
                 SourceKind::Contacts => self.read_contacts(source, reader, &head.mapping, &settings, next)?,
+            };
+            if delivery.hash.is_none() {
+                let hash = hash.map_or_else(|| export::hash(&delivery.found.path), Ok)?;
+                self.files.last_mut().into_iter().for_each(|file| file.hash.clone_from(&hash));
             }
         }
         Ok(())
@@ -101,7 +106,7 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let context = self.context;
         let key = source.key.as_deref().unwrap_or_default();
         let dialect = reader::dialect(source);
@@ -137,7 +142,7 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let context = self.context;
         let parser = contacts::Parser {
             mapping,
@@ -220,7 +225,7 @@ impl Night<'_> {
                     source: source.name.clone(),
                     path,
                     bytes: delivery.found.bytes,
-                    hash: delivery.hash.clone(),
+                    hash: delivery.hash.clone().or_else(|| record.map(|record| record.hash.clone())),
                     fingerprint: plan.fingerprint.clone(),
                     rows: record.map(|record| record.n_read),
                     state: delivery.state.name().to_owned(),

@@ -8,7 +8,7 @@ use super::mapping::Mapping;
 use crate::config::Source;
 use crate::error::{Code, Error, Result};
 use crate::kernel::csv::{Dialect, Field, Reader, whole_records};
-use crate::store::export;
+use crate::store::export::{self, ContentHasher};
 
 /// Bytes of a chunk; fixed, so that nothing depends on threads or memory.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -43,6 +43,7 @@ pub struct FileReader {
     ended: bool,
     next_line: u64,
     n_fields: usize,
+    hasher: ContentHasher,
 }
 
 /// The dialect of a source.
@@ -62,8 +63,10 @@ impl FileReader {
         let mut carry = Vec::new();
         let mut ended = bytes.read_more(&mut carry, CHUNK_BYTES)?;
         refuse_utf16(&carry, path)?;
+        let mut hasher = ContentHasher::new();
         if carry.starts_with(&BYTE_ORDER_MARK) {
             carry.drain(..BYTE_ORDER_MARK.len());
+            hasher.update(&BYTE_ORDER_MARK);
         }
         let dialect = dialect(source);
         while !ended && whole_records(&carry, dialect, None, false) == 0 && carry.len() < MAX_CHUNK_BYTES {
@@ -83,13 +86,14 @@ impl FileReader {
             (false, _) => source.names.clone(),
         };
         let (consumed, next_line) = (reader.consumed_bytes(), reader.line());
-        let mut file =
-            Self { bytes, dialect, carry: Vec::new(), ended, next_line: 1, n_fields: header.len() };
+        let mut first_line = 1;
         if source.header {
+            hasher.update(carry.get(..consumed).unwrap_or_default());
             carry.drain(..consumed);
-            file.next_line = next_line;
+            first_line = next_line;
         }
-        file.carry = carry;
+        let n_fields = header.len();
+        let file = Self { bytes, dialect, carry, ended, next_line: first_line, n_fields, hasher };
         let mapping = Mapping::resolve(source, &header, path)?;
         Ok((file, FileHead { header, mapping }))
     }
@@ -120,8 +124,9 @@ impl FileReader {
         }
     }
 
-    /// Parses the file side by side and hands its parts on in order; while one batch of chunks is parsed, the one
-    /// before is consumed.
+    /// Parses the file side by side and hands its parts on in order; while one batch of chunks is parsed and hashed,
+    /// the one before is consumed. Gives the SHA-256 of the content; `None` for a compressed file, whose bytes as
+    /// delivered are not what was parsed.
     ///
     /// # Errors
     /// Those of reading, of `parse` and of `consume`.
@@ -129,7 +134,7 @@ impl FileReader {
         mut self,
         parse: impl Fn(&Chunk) -> Result<P> + Sync,
         mut consume: impl FnMut(P, usize) -> Result<()> + Send,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let in_flight = rayon::current_num_threads() * 2;
         let mut parsed: Vec<(Result<P>, usize)> = Vec::new();
         loop {
@@ -142,7 +147,7 @@ impl FileReader {
             consumed?;
             parsed = next?;
             if parsed.is_empty() && !had_any {
-                return Ok(());
+                return Ok((!self.bytes.is_compressed()).then(|| self.hasher.finish()));
             }
         }
     }
@@ -159,7 +164,12 @@ impl FileReader {
                 None => break,
             }
         }
-        Ok(chunks.par_iter().map(|chunk| (parse(chunk), chunk.bytes.len())).collect())
+        let hasher = &mut self.hasher;
+        let (parsed, ()) = rayon::join(
+            || chunks.par_iter().map(|chunk| (parse(chunk), chunk.bytes.len())).collect(),
+            || chunks.iter().for_each(|chunk| hasher.update(&chunk.bytes)),
+        );
+        Ok(parsed)
     }
 }
 

@@ -1,21 +1,15 @@
 //! Records of a transactions export, typed into the columns of the ledger.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{
-    Date32Builder, Decimal128Builder, StringBuilder, TimestampMillisecondBuilder, UInt32Builder,
-    UInt64Builder,
-};
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::RecordBatch;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::cells::{Cells, Settings, day_of};
+use super::cells::{Cells, Settings};
 use super::faults::{Fault, Reason};
 use super::mapping::{Mapping, Slot};
 use super::reader::Chunk;
+use super::rows::{Rows, Typed};
 use crate::contract::column as c;
-use crate::contract::tables::Transactions;
-use crate::contract::{Contract, Units, exports};
+use crate::contract::{Units, exports};
 use crate::error::Result;
 use crate::kernel::csv::{Dialect, Field, Reader};
 use crate::kernel::number::product_minor;
@@ -85,17 +79,6 @@ pub(super) struct Parsed {
     pub n_quarantined: u64,
     /// Rows that take away a row and have no key to say which.
     pub n_keyless_deletions: u64,
-}
-
-/// The values of one row, text still borrowed.
-struct Typed {
-    kind: &'static str,
-    occurred_ms: i64,
-    amount: i64,
-    cost: Option<i64>,
-    discount: Option<i64>,
-    quantity: Option<i64>,
-    deleted: bool,
 }
 
 impl Typed {
@@ -200,7 +183,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        let batch = rows.finish(self)?;
+        let batch = rows.finish(self.source, self.file_id)?;
         Ok(Parsed { batch, keys, faults, n_records, n_quarantined, n_keyless_deletions })
     }
 
@@ -291,103 +274,5 @@ impl<'a> Parser<'a> {
             hasher.update(cells.text(Some(slot))?.as_bytes());
         }
         Some(hasher.digest128())
-    }
-}
-
-/// Ledger columns under construction.
-struct Rows {
-    n_rows: usize,
-    texts: [StringBuilder; 7],
-    occurred_at: TimestampMillisecondBuilder,
-    day: Date32Builder,
-    kind: StringBuilder,
-    amount: Decimal128Builder,
-    cost: Decimal128Builder,
-    discount: Decimal128Builder,
-    quantity: Decimal128Builder,
-    line: UInt64Builder,
-    version: StringBuilder,
-    units: Units,
-}
-
-impl Rows {
-    fn new(units: &Units) -> Self {
-        Self {
-            n_rows: 0,
-            texts: std::array::from_fn(|_| StringBuilder::new()),
-            occurred_at: TimestampMillisecondBuilder::new(),
-            day: Date32Builder::new(),
-            kind: StringBuilder::new(),
-            amount: Decimal128Builder::new(),
-            cost: Decimal128Builder::new(),
-            discount: Decimal128Builder::new(),
-            quantity: Decimal128Builder::new(),
-            line: UInt64Builder::new(),
-            version: StringBuilder::new(),
-            units: units.clone(),
-        }
-    }
-
-    fn push(
-        &mut self,
-        typed: &Typed,
-        texts: &[Option<std::borrow::Cow<'_, str>>; 7],
-        version: Option<&str>,
-        line: u64,
-    ) {
-        self.n_rows += 1;
-        for (builder, text) in self.texts.iter_mut().zip(texts) {
-            builder.append_option(text.as_deref());
-        }
-        self.occurred_at.append_value(typed.occurred_ms);
-        self.day.append_value(day_of(typed.occurred_ms));
-        self.kind.append_value(typed.kind);
-        self.amount.append_value(i128::from(typed.amount));
-        self.cost.append_option(typed.cost.map(i128::from));
-        self.discount.append_option(typed.discount.map(i128::from));
-        self.quantity.append_option(typed.quantity.map(i128::from));
-        self.line.append_value(line);
-        self.version.append_option(version);
-    }
-
-    fn finish(mut self, parser: &Parser<'_>) -> Result<RecordBatch> {
-        let table = Transactions::TABLE;
-        let decimal = |mut builder: Decimal128Builder, name: &str| -> ArrayRef {
-            let kind = table.column(name).map(|column| column.kind.arrow(&self.units));
-            let array = builder.finish();
-            match kind {
-                Some(kind) => Arc::new(array.with_data_type(kind)),
-                None => Arc::new(array),
-            }
-        };
-        let mut source = StringBuilder::new();
-        let mut file_id = UInt32Builder::new();
-        for _ in 0..self.n_rows {
-            source.append_value(parser.source);
-            file_id.append_value(parser.file_id);
-        }
-        let [customer, transaction, original, product, line, unit, channel] = &mut self.texts;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::new_null(self.n_rows)),
-            Arc::new(customer.finish()),
-            Arc::new(transaction.finish()),
-            Arc::new(original.finish()),
-            Arc::new(self.occurred_at.finish()),
-            Arc::new(self.day.finish()),
-            Arc::new(self.kind.finish()),
-            decimal(self.amount, c::AMOUNT),
-            decimal(self.cost, c::COST),
-            decimal(self.discount, c::DISCOUNT),
-            decimal(self.quantity, c::QUANTITY),
-            Arc::new(product.finish()),
-            Arc::new(line.finish()),
-            Arc::new(unit.finish()),
-            Arc::new(channel.finish()),
-            Arc::new(source.finish()),
-            Arc::new(file_id.finish()),
-            Arc::new(self.line.finish()),
-            Arc::new(self.version.finish()),
-        ];
-        table.batch(parser.units, columns)
     }
 }
