@@ -134,6 +134,19 @@ pub enum Redelivery {
     Add,
 }
 
+/// How the text of an export is encoded, unless a byte-order mark says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8.
+    Utf8,
+    /// windows-1252.
+    Windows1252,
+    /// ISO 8859-15.
+    Iso8859_15,
+    /// UTF-16 in either order of bytes.
+    Utf16,
+}
+
 /// How a date column is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DateFormat {
@@ -162,6 +175,8 @@ pub struct Source {
     pub names: Vec<String>,
     /// Whether outer white space of every field is dropped.
     pub trim: bool,
+    /// How the text of its files is encoded.
+    pub encoding: Encoding,
     /// Texts that mean "no value".
     pub null_values: Vec<String>,
     /// `'.'` or `','`.

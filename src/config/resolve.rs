@@ -142,6 +142,12 @@ impl Resolver<'_> {
             header: truth(source, "source[].header"),
             names: texts(source, "source[].names"),
             trim: truth(source, "source[].trim"),
+            encoding: match text(source, "source[].encoding").as_str() {
+                "windows-1252" => Encoding::Windows1252,
+                "iso-8859-15" => Encoding::Iso8859_15,
+                "utf-16" => Encoding::Utf16,
+                _ => Encoding::Utf8,
+            },
             null_values: texts(source, "source[].null_values"),
             decimal_separator: if text(source, "source[].decimal_separator") == "," { ',' } else { '.' },
             date_format: match text(source, "source[].date_format").as_str() {

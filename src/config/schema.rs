@@ -179,7 +179,7 @@ pub const KEYS: &[Key] = &[
         .secret(),
     key("source[].name", Kind::Name, "Unique name; stands in every message about the source.").required(),
     key("source[].kind", Kind::Choice(&["transactions", "contacts"]), "What the export holds.").required(),
-    key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz is read through.")
+    key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz and .zst are read through.")
         .required(),
     key("source[].format", Kind::Choice(&["auto", "csv"]), "How the files are written; auto = by extension.")
         .or(r#""auto""#),
@@ -188,7 +188,12 @@ pub const KEYS: &[Key] = &[
     key("source[].header", Kind::Bool, "Whether the first record names the columns.").or("true"),
     key("source[].names", Kind::Texts, "Names of the columns where there is no header; [] = c1, c2 and so on.").or("[]"),
     key("source[].trim", Kind::Bool, "Whether outer white space of every field is dropped.").or("true"),
-    key("source[].encoding", Kind::Choice(&["utf-8"]), "Encoding of the files.").or(r#""utf-8""#),
+    key(
+        "source[].encoding",
+        Kind::Choice(&["utf-8", "windows-1252", "iso-8859-15", "utf-16"]),
+        "Encoding of the files; a byte-order mark decides by itself.",
+    )
+    .or(r#""utf-8""#),
     key("source[].null_values", Kind::Texts, "Texts that mean \"no value\".").or(r#"[""]"#),
     key("source[].decimal_separator", Kind::Choice(&[".", ","]), "What parts a number's decimals.").or(r#"".""#),
     key(

@@ -38,23 +38,37 @@ pub struct Overflow;
 /// Value number of a row that has no value of a dimension.
 pub const NO_VALUE: u32 = u32::MAX;
 
-/// Columns of ledger rows of one month, all of one length; rows of anonymous sales are left out by the caller.
+/// One ledger row of a month. Rows are looked at in the order of their keys, which is not that of the ledger, so that
+/// what belongs to a row lies together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Key of the customer's identity.
+    pub key: u32,
+    /// Business day.
+    pub day: i32,
+    /// Minor units.
+    pub amount: i64,
+    /// Minor units; `None` = not known.
+    pub cost: Option<i64>,
+    /// Thousandths; `None` = not known.
+    pub quantity: Option<i64>,
+    /// Whether the row is a refund.
+    pub refund: bool,
+}
+
+/// Ledger rows of one month; rows of anonymous sales are left out by the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// Key of the customer's identity.
-    pub key: &'a [u32],
-    /// Business day.
-    pub day: &'a [i32],
-    /// Whether the row is a refund.
-    pub refund: &'a [bool],
-    /// Minor units.
-    pub amount: &'a [i64],
-    /// Minor units; `None` = not known.
-    pub cost: &'a [Option<i64>],
-    /// Thousandths; `None` = not known.
-    pub quantity: &'a [Option<i64>],
-    /// For each dimension the number of each row's value, or [`NO_VALUE`].
+    /// The rows.
+    pub rows: &'a [Row],
+    /// For each dimension the number of each row's value, or [`NO_VALUE`]; empty: not counted by it.
     pub values: &'a [Vec<u32>],
+}
+
+impl Rows<'_> {
+    fn day(&self, row: usize) -> i32 {
+        self.rows.get(row).map_or(0, |row| row.day)
+    }
 }
 
 /// One key, dimension and value.
@@ -92,7 +106,7 @@ pub fn summarise<'a>(
 ) -> Result<Summary, Overflow> {
     // Key above, row number below: one sort of plain integers, and rows of a key stay in their order.
     let mut sorted: Vec<u64> =
-        (0_u64..).zip(rows.key).map(|(row, key)| u64::from(*key) << u32::BITS | row).collect();
+        (0_u64..).zip(rows.rows).map(|(number, row)| u64::from(row.key) << u32::BITS | number).collect();
     sorted.sort_unstable();
     let mut summary = Summary::default();
     let mut group: Vec<usize> = Vec::new();
@@ -105,10 +119,13 @@ pub fn summarise<'a>(
         // The lower half is a row number, which fits.
         group.extend(same_key.iter().filter_map(|packed| usize::try_from(packed & u64::from(u32::MAX)).ok()));
         if group.len() > 1 {
-            group.sort_by_key(|&row| rows.day.get(row));
+            group.sort_by_key(|&row| rows.day(row));
         }
         summary.by_key.push((key, measure(rows, &group, &order)?));
         for (dimension, values) in (0_u32..).zip(rows.values) {
+            if values.is_empty() {
+                continue;
+            }
             let value = |row: usize| values.get(row).copied().unwrap_or(NO_VALUE);
             of_value.clear();
             of_value.extend(group.iter().copied().filter(|&row| value(row) != NO_VALUE));
@@ -130,8 +147,7 @@ fn measure<'a>(
     order: &impl Fn(usize) -> (u64, Option<&'a str>),
 ) -> Result<Measures, Overflow> {
     let mut measures = Measures::default();
-    let day = |row: usize| rows.day.get(row).copied().unwrap_or_default();
-    for same_day in group.chunk_by(|&a, &b| day(a) == day(b)) {
+    for same_day in group.chunk_by(|&a, &b| rows.day(a) == rows.day(b)) {
         add_day(&mut measures, rows, same_day, order)?;
     }
     Ok(measures)
@@ -146,24 +162,22 @@ fn add_day<'a>(
 ) -> Result<(), Overflow> {
     let mut net: i64 = 0;
     let mut n_sales: i64 = 0;
-    for &row in same_day {
-        let amount = rows.amount.get(row).copied().unwrap_or_default();
-        let cost = rows.cost.get(row).copied().flatten();
+    for row in same_day.iter().filter_map(|&row| rows.rows.get(row)) {
         measures.n_rows = add(measures.n_rows, 1)?;
-        net = add(net, amount)?;
-        measures.cost = add(measures.cost, cost.unwrap_or(0))?;
-        measures.quantity = add(measures.quantity, rows.quantity.get(row).copied().flatten().unwrap_or(0))?;
-        if rows.refund.get(row) == Some(&true) {
-            measures.refunds = add(measures.refunds, amount)?;
+        net = add(net, row.amount)?;
+        measures.cost = add(measures.cost, row.cost.unwrap_or(0))?;
+        measures.quantity = add(measures.quantity, row.quantity.unwrap_or(0))?;
+        if row.refund {
+            measures.refunds = add(measures.refunds, row.amount)?;
         } else {
             n_sales += 1;
-            measures.revenue = add(measures.revenue, amount)?;
-            measures.n_cost_missing = add(measures.n_cost_missing, i64::from(cost.is_none()))?;
+            measures.revenue = add(measures.revenue, row.amount)?;
+            measures.n_cost_missing = add(measures.n_cost_missing, i64::from(row.cost.is_none()))?;
         }
     }
     let n_orders = if n_sales > 1 { distinct_orders(rows, same_day, order)? } else { n_sales };
     measures.n_orders = add(measures.n_orders, n_orders)?;
-    if let (true, Some(day)) = (n_sales > 0, same_day.first().and_then(|&row| rows.day.get(row).copied())) {
+    if let (true, Some(day)) = (n_sales > 0, same_day.first().map(|&row| rows.day(row))) {
         measures.active_days |= 1 << (day_of_month(day) - 1);
         measures.days = match measures.days {
             None => {
@@ -182,7 +196,7 @@ fn distinct_orders<'a>(
     same_day: &[usize],
     order: &impl Fn(usize) -> (u64, Option<&'a str>),
 ) -> Result<i64, Overflow> {
-    let sales = same_day.iter().filter(|&&row| rows.refund.get(row) == Some(&false));
+    let sales = same_day.iter().filter(|&&row| rows.rows.get(row).is_some_and(|row| !row.refund));
     let mut named: Vec<(u64, &str)> = Vec::with_capacity(same_day.len());
     let mut n_unnamed: i64 = 0;
     for &row in sales {
@@ -212,15 +226,16 @@ mod tests {
     fn orders_days_and_refunds_as_defined() {
         // Key 7 buys order A in two lines on day 0, a line without id, refunds on day 1 and buys A again on day 2.
         let orders = [(0, Some("A")), (0, Some("A")), (0, Some("A")), (0, Some("A")), (0, None), (0, None)];
-        let rows = Rows {
-            key: &[7, 7, 7, 7, 7, 3],
-            day: &[0, 2, 0, 1, 0, 5],
-            refund: &[false, false, false, true, false, true],
-            amount: &[100, 40, 50, -30, 0, -10],
-            cost: &[Some(60), None, Some(20), None, Some(0), None],
-            quantity: &[Some(1000), Some(500), None, Some(-1000), None, None],
-            values: &[vec![1, 0, 1, NO_VALUE, 0, NO_VALUE]],
-        };
+        let row = |key, day, refund, amount, cost, quantity| Row { key, day, amount, cost, quantity, refund };
+        let rows = [
+            row(7, 0, false, 100, Some(60), Some(1000)),
+            row(7, 2, false, 40, None, Some(500)),
+            row(7, 0, false, 50, Some(20), None),
+            row(7, 1, true, -30, None, Some(-1000)),
+            row(7, 0, false, 0, Some(0), None),
+            row(3, 5, true, -10, None, None),
+        ];
+        let rows = Rows { rows: &rows, values: &[vec![1, 0, 1, NO_VALUE, 0, NO_VALUE], Vec::new()] };
         let summary = summarise(&rows, |row| orders[row]).unwrap();
         assert_eq!(summary.by_key[0], (3, Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
         let expected = Measures {
@@ -247,15 +262,8 @@ mod tests {
 
     #[test]
     fn a_sum_that_does_not_fit_is_an_error() {
-        let rows = Rows {
-            key: &[1, 1],
-            day: &[0, 0],
-            refund: &[false, false],
-            amount: &[i64::MAX, 1],
-            cost: &[None, None],
-            quantity: &[None, None],
-            values: &[],
-        };
+        let row = |amount| Row { key: 1, day: 0, amount, cost: None, quantity: None, refund: false };
+        let rows = Rows { rows: &[row(i64::MAX), row(1)], values: &[] };
         assert_eq!(summarise(&rows, |_| (0, None)), Err(Overflow));
     }
 }

@@ -47,6 +47,18 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Nothing bought.
+    pub const NONE: Self = Self {
+        n_orders: 0,
+        n_active_days: 0,
+        n_rows: 0,
+        n_cost_missing: 0,
+        revenue: 0,
+        refunds: 0,
+        cost: 0,
+        days: None,
+    };
+
     /// Revenue and refunds.
     ///
     /// # Errors
@@ -194,16 +206,28 @@ pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) 
     let months: Vec<(i32, &[Part])> =
         ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
     let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
-    // As many months at a time as there are threads: read side by side, added in order.
-    for side_by_side in months.chunks(rayon::current_num_threads().max(1)) {
+    // As many months at a time as there are threads: read side by side, and added in order while the next are read.
+    let n_side_by_side = rayon::current_num_threads().max(1);
+    let load_all = |side_by_side: &[(i32, &[Part])]| -> Vec<Result<(i32, Vec<PieceSummary>)>> {
+        let load = |(month, parts): &(i32, &[Part])| {
+            load(context, &windows, *month, parts).map(|pieces| (*month, pieces))
+        };
+        side_by_side.par_iter().map(load).collect()
+    };
+    let mut loaded: Vec<Result<(i32, Vec<PieceSummary>)>> = Vec::new();
+    for side_by_side in months.chunks(n_side_by_side).chain([[].as_slice()]) {
         context.go_on()?;
-        let loaded: Vec<Result<Vec<PieceSummary>>> =
-            side_by_side.par_iter().map(|(month, parts)| load(context, &windows, *month, parts)).collect();
-        for ((month, _), pieces) in side_by_side.iter().zip(loaded) {
-            for piece in pieces? {
-                gathered.add(&windows, *month, &piece)?;
-            }
-        }
+        let (next, added) = rayon::join(
+            || load_all(side_by_side),
+            || {
+                std::mem::take(&mut loaded).into_iter().try_for_each(|month| {
+                    let (month, pieces) = month?;
+                    pieces.iter().try_for_each(|piece| gathered.add(&windows, month, piece))
+                })
+            },
+        );
+        added?;
+        loaded = next;
     }
     let after_as_of = after(context, ledger, as_of)?;
     gathered.finish(as_of, register, after_as_of)

@@ -16,7 +16,7 @@ use crate::config::Summary as Counted;
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
 use crate::contract::{Checked, Contract, Table, Units, column as c, read};
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{self, ByValue, Measures, NO_VALUE, Summary};
+use crate::kernel::accumulate::{self, ByValue, Measures, NO_VALUE, Row, Summary};
 use crate::kernel::calendar::month_label;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -62,14 +62,9 @@ pub struct Summaries {
 /// Typed ledger columns of one month, anonymous rows left out.
 #[derive(Debug)]
 pub struct MonthRows<'a> {
-    key: Vec<u32>,
-    day: Vec<i32>,
-    refund: Vec<bool>,
-    amount: Vec<i64>,
-    cost: Vec<Option<i64>>,
-    quantity: Vec<Option<i64>>,
+    rows: Vec<Row>,
     /// Row of the batch.
-    row: Vec<usize>,
+    places: Vec<usize>,
     transactions: &'a StringArray,
     sources: &'a StringArray,
     /// Value numbers by dimension.
@@ -254,13 +249,18 @@ impl<'a> MonthRows<'a> {
         }
         let (values, texts) = numbered(&columns);
         Ok(Self {
-            key: rows.iter().map(|&row| keys.value(row)).collect(),
-            day: rows.iter().map(|&row| days.value(row)).collect(),
-            refund: rows.iter().map(|&row| kinds.value(row) == REFUND).collect(),
-            amount: rows.iter().map(|&row| minor(amounts.value(row))).collect(),
-            cost: rows.iter().map(|&row| read::at(costs, row).map(minor)).collect(),
-            quantity: rows.iter().map(|&row| read::at(quantities, row).map(minor)).collect(),
-            row: rows,
+            rows: rows
+                .iter()
+                .map(|&row| Row {
+                    key: keys.value(row),
+                    day: days.value(row),
+                    amount: minor(amounts.value(row)),
+                    cost: read::at(costs, row).map(minor),
+                    quantity: read::at(quantities, row).map(minor),
+                    refund: kinds.value(row) == REFUND,
+                })
+                .collect(),
+            places: rows,
             transactions: read::texts(batch, c::TRANSACTION_ID)?,
             sources: read::texts(batch, c::SOURCE)?,
             values,
@@ -273,45 +273,30 @@ impl<'a> MonthRows<'a> {
     /// # Errors
     /// `SumOutOfRange`.
     pub fn summarise(&self, first: i32, last: i32) -> Result<MonthSummary> {
-        let all = self.day.iter().all(|day| (first..=last).contains(day));
-        if all { self.count() } else { self.within(first, last).count() }
-    }
-
-    /// The rows of some days.
-    fn within(&self, first: i32, last: i32) -> Self {
-        let kept: Vec<usize> = (0..self.day.len())
-            .filter(|&row| self.day.get(row).is_some_and(|day| (first..=last).contains(day)))
-            .collect();
-        Self {
-            key: pick(&self.key, &kept),
-            day: pick(&self.day, &kept),
-            refund: pick(&self.refund, &kept),
-            amount: pick(&self.amount, &kept),
-            cost: pick(&self.cost, &kept),
-            quantity: pick(&self.quantity, &kept),
-            row: pick(&self.row, &kept),
+        let within = |row: &Row| (first..=last).contains(&row.day);
+        if self.rows.iter().all(within) {
+            return self.count();
+        }
+        let kept: Vec<usize> =
+            (0..self.rows.len()).filter(|&row| self.rows.get(row).is_some_and(within)).collect();
+        let part = Self {
+            rows: pick(&self.rows, &kept),
+            places: pick(&self.places, &kept),
             transactions: self.transactions,
             sources: self.sources,
             values: self.values.iter().map(|values| pick(values, &kept)).collect(),
             texts: self.texts.clone(),
-        }
+        };
+        part.count()
     }
 
     fn count(&self) -> Result<MonthSummary> {
-        let rows = accumulate::Rows {
-            key: &self.key,
-            day: &self.day,
-            refund: &self.refund,
-            amount: &self.amount,
-            cost: &self.cost,
-            quantity: &self.quantity,
-            values: &self.values,
-        };
+        let rows = accumulate::Rows { rows: &self.rows, values: &self.values };
         let order = |row: usize| {
-            let row = self.row.get(row).copied().unwrap_or_default();
+            let place = self.places.get(row).copied().unwrap_or_default();
             // Any number that parts sources serves, so long as it depends on the name only.
-            let source = xxhash_rust::xxh3::xxh3_64(self.sources.value(row).as_bytes());
-            (source, read::text_at(self.transactions, row))
+            let source = xxhash_rust::xxh3::xxh3_64(self.sources.value(place).as_bytes());
+            (source, read::text_at(self.transactions, place))
         };
         let summary = accumulate::summarise(&rows, order).map_err(|_| {
             Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits")

@@ -8,6 +8,8 @@ use std::time::UNIX_EPOCH;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
+use super::encoding::Utf8Stream;
+use crate::config::Encoding;
 use crate::error::{Code, Error, Result};
 
 /// A file that a source's pattern matches.
@@ -78,12 +80,40 @@ pub fn hash(path: &Path) -> Result<String> {
     super::files::hash(path).map_err(|error| Error { code: Code::InputUnreadable, ..error })
 }
 
-/// Reads an export's content, decompressed by its extension (`.gz`).
+/// How a file is compressed, by its extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    None,
+    Gzip,
+    Zstandard,
+}
+
+impl Compression {
+    fn of(path: &Path) -> Self {
+        let has = |wanted| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
+        match () {
+            () if has("gz") => Self::Gzip,
+            () if has("zst") => Self::Zstandard,
+            () => Self::None,
+        }
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::None => "see to the disk or the permission",
+            Self::Gzip => "deliver the file again: it is truncated or not gzip",
+            Self::Zstandard => "deliver the file again: it is truncated or not Zstandard",
+        }
+    }
+}
+
+/// Reads an export's content as UTF-8, decompressed by its extension (`.gz`, `.zst`).
 pub struct Bytes {
     path: PathBuf,
-    reader: Box<dyn Read + Send>,
-    compressed_bytes: Option<u64>,
-    n_read: u64,
+    stream: Utf8Stream<Box<dyn Read + Send>>,
+    compression: Compression,
+    /// Size of the file as delivered.
+    n_delivered: u64,
 }
 
 impl std::fmt::Debug for Bytes {
@@ -92,56 +122,55 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
-/// Opens an export.
+/// Opens an export whose text is in this encoding, unless a byte-order mark says otherwise.
 ///
 /// # Errors
 /// `InputUnreadable`.
-pub fn open(path: &Path) -> Result<Bytes> {
+pub fn open(path: &Path, encoding: Encoding) -> Result<Bytes> {
     let file = File::open(path).map_err(|cause| unreadable(path, cause))?;
-    let size = file.metadata().map_err(|cause| unreadable(path, cause))?.len();
-    let compressed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-    let reader: Box<dyn Read + Send> = if compressed {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file)))
-    } else {
-        Box::new(file)
+    let n_delivered = file.metadata().map_err(|cause| unreadable(path, cause))?.len();
+    let compression = Compression::of(path);
+    let broken = |cause| unreadable(path, cause).hint(compression.hint());
+    let buffered = |file| BufReader::with_capacity(1 << 18, file);
+    let reader: Box<dyn Read + Send> = match compression {
+        Compression::None => Box::new(file),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(buffered(file))),
+        Compression::Zstandard => {
+            Box::new(zstd::Decoder::with_buffer(buffered(file)).map_err(broken)?)
+        }
     };
-    Ok(Bytes { path: path.to_owned(), reader, compressed_bytes: compressed.then_some(size), n_read: 0 })
+    let stream = Utf8Stream::new(reader, encoding).map_err(broken)?;
+    Ok(Bytes { path: path.to_owned(), stream, compression, n_delivered })
 }
 
 impl Bytes {
     /// Whether what is read differs from what was delivered.
     #[must_use]
-    pub const fn is_compressed(&self) -> bool {
-        self.compressed_bytes.is_some()
+    pub fn is_transformed(&self) -> bool {
+        self.compression != Compression::None || self.stream.is_decoding()
     }
 
     /// Appends up to `n` bytes to `buffer` and tells whether the file ended.
     ///
     /// # Errors
-    /// `InputUnreadable` for a failed read, a truncated or broken gzip, or one that inflates beyond all reason.
+    /// `InputUnreadable` for a failed read, or a compressed file that is truncated, broken or inflates beyond all
+    /// reason.
     pub fn read_more(&mut self, buffer: &mut Vec<u8>, n: usize) -> Result<bool> {
         let before = buffer.len();
-        let result = (&mut self.reader).take(n as u64).read_to_end(buffer);
-        let n_new = result.map_err(|cause| {
-            let hint = if self.compressed_bytes.is_some() {
-                "deliver the file again: it is truncated or not gzip"
-            } else {
-                "see to the disk or the permission"
-            };
-            unreadable(&self.path, cause).hint(hint)
-        })?;
-        debug_assert_eq!(n_new, buffer.len() - before);
-        self.n_read += n_new as u64;
-        if let Some(compressed) = self.compressed_bytes
-            && self.n_read > INFLATION_FLOOR
-            && self.n_read > compressed.saturating_mul(MAX_INFLATION)
+        self.stream
+            .append(buffer, n)
+            .map_err(|cause| unreadable(&self.path, cause).hint(self.compression.hint()))?;
+        let n_read = self.stream.n_read();
+        if self.compression != Compression::None
+            && n_read > INFLATION_FLOOR
+            && n_read > self.n_delivered.saturating_mul(MAX_INFLATION)
         {
             let what = "the export inflates to over 1000 times its size";
             return Err(Error::new(Code::InputUnreadable, what)
                 .at(&self.path)
                 .hint("deliver it uncompressed if that is right"));
         }
-        Ok(n_new < n)
+        Ok(buffer.len() - before < n)
     }
 }
 

@@ -4,4 +4,5 @@ pub mod files;
 pub mod lake;
 pub mod parquet;
 pub mod retention;
+mod encoding;
 pub mod export;

@@ -23,19 +23,39 @@ type ValueSums = (i64, i64);
 /// Marks a customer without a purchase so far.
 const NEVER: i32 = i32::MIN;
 
-/// Sums under construction, by slot: one for each customer that a key or a contact names, ascending by id.
+/// Sums under construction. A customer's slot is its smallest key, so that a month, whose rows stand by key, is added from
+/// front to back; customers without a key come after all keys.
 pub(super) struct Gathered<'a> {
     slot_of_key: Vec<u32>,
-    ids: Vec<&'a String>,
-    total: Vec<Sums>,
+    /// Every customer that a key or a contact names, by id, with its slot.
+    ids: Vec<(&'a String, u32)>,
+    slots: Vec<Slot>,
     window: Option<Vec<Sums>>,
-    /// Net revenue of year, half and the half before.
-    nets: [Vec<i64>; 3],
-    /// Purchase days of the piece at hand, so that keys of one customer count a day once.
-    seen_days: Vec<u32>,
+    n_pieces: u32,
     values: Values,
     cohorts: CohortSums,
     first_day_of_key: Vec<Option<i32>>,
+}
+
+/// What is added up for one customer.
+#[derive(Clone, Copy)]
+struct Slot {
+    total: Sums,
+    /// Net revenue of year, half and the half before.
+    nets: [i64; 3],
+    /// Piece that `seen_days` speaks of.
+    piece: u32,
+    /// Purchase days of that piece, so that keys of one customer count a day once.
+    seen_days: u32,
+    /// Month of the first purchase, or [`NEVER`].
+    cohort: i32,
+    /// Last month in which the customer was counted as active.
+    counted: i32,
+}
+
+impl Slot {
+    const EMPTY: Self =
+        Self { total: Sums::NONE, nets: [0; 3], piece: 0, seen_days: 0, cohort: NEVER, counted: NEVER };
 }
 
 /// Net revenue and orders by slot, dimension and value.
@@ -45,13 +65,13 @@ struct Values {
     sums: HashMap<(u32, u32, u32), ValueSums, Xxh3DefaultBuilder>,
 }
 
-/// Cohort of each slot and sums by cohort and age.
+/// Sums by cohort and age.
+#[derive(Default)]
 struct CohortSums {
-    /// Month of the first purchase, or [`NEVER`].
-    cohort: Vec<i32>,
-    /// Last month in which the slot was counted as active.
-    counted: Vec<i32>,
-    cells: BTreeMap<(i32, i32), CohortCell>,
+    /// The first month that was added.
+    base: Option<i32>,
+    /// By cohort less `base`, then by age.
+    cells: Vec<Vec<CohortCell>>,
     /// Net revenue of slots before their first purchase: it belongs to age 0 if that comes in the same month.
     pending: Vec<(u32, i32, i64)>,
 }
@@ -117,32 +137,29 @@ impl<'a> Gathered<'a> {
         let mut order: Vec<(u64, &String, Option<u32>)> =
             keyed.chain(named).map(|(id, key)| (prefix(id), id, key)).collect();
         order.par_sort_unstable();
-        let mut ids: Vec<&String> = Vec::with_capacity(order.len());
-        let mut slot_of_key = vec![0; register.customer_of_key.len()];
-        for (_, id, key) in order {
-            if ids.last() != Some(&id) {
-                ids.push(id);
+        let n_keys = register.customer_of_key.len();
+        let mut slot_of_key = vec![0; n_keys];
+        let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
+        let mut n_slots = u32::try_from(n_keys).unwrap_or(u32::MAX);
+        for same_id in order.chunk_by(|a, b| a.1 == b.1) {
+            // Nobody's key sorts first, so the last rows of a group are keys, if it has any.
+            let smallest = same_id.iter().filter_map(|(.., key)| *key).min();
+            let slot = smallest.unwrap_or(n_slots);
+            n_slots += u32::from(smallest.is_none());
+            for key in same_id.iter().filter_map(|(.., key)| *key) {
+                slot_of_key.get_mut(key as usize).into_iter().for_each(|of_key| *of_key = slot);
             }
-            let slot = u32::try_from(ids.len() - 1).unwrap_or(u32::MAX);
-            if let Some(of_key) = key.and_then(|key| slot_of_key.get_mut(key as usize)) {
-                *of_key = slot;
-            }
+            ids.extend(same_id.first().map(|(_, id, _)| (*id, slot)));
         }
-        let (n, n_keys) = (ids.len(), slot_of_key.len());
+        let n = n_slots as usize;
         Self {
             slot_of_key,
             ids,
-            total: vec![Sums::default(); n],
-            window: has_window.then(|| vec![Sums::default(); n]),
-            nets: std::array::from_fn(|_| vec![0; n]),
-            seen_days: vec![0; n],
+            slots: vec![Slot::EMPTY; n],
+            window: has_window.then(|| vec![Sums::NONE; n]),
+            n_pieces: 0,
             values: Values::default(),
-            cohorts: CohortSums {
-                cohort: vec![NEVER; n],
-                counted: vec![NEVER; n],
-                cells: BTreeMap::new(),
-                pending: Vec::new(),
-            },
+            cohorts: CohortSums::default(),
             first_day_of_key: vec![None; n_keys],
         }
     }
@@ -152,32 +169,32 @@ impl<'a> Gathered<'a> {
         let covered: Vec<bool> =
             (0..windows.ranges.len()).map(|window| windows.covers(window, piece.days)).collect();
         let covers = |window: usize| covered.get(window) == Some(&true);
+        let in_nets = [YEAR, HALF, HALF_BEFORE].map(covers);
+        let in_window = covers(RFM);
         let columns = Columns::of(&piece.tables.by_key)?;
-        self.seen_days.fill(0);
+        self.n_pieces += 1;
         for row in 0..columns.keys.len() {
             let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
-            let Some(&slot) = self.slot_of_key.get(key as usize) else { continue };
+            let Some(&number) = self.slot_of_key.get(key as usize) else { continue };
+            let Some(slot) = self.slots.get_mut(number as usize) else { continue };
             if let (Some(first), Some((day, _))) = (self.first_day_of_key.get_mut(key as usize), sums.days) {
                 *first = Some(first.map_or(day, |known| known.min(day)));
             }
-            let at = slot as usize;
-            if let Some(seen) = self.seen_days.get_mut(at) {
-                sums.n_active_days = (bits & !*seen).count_ones();
-                *seen |= bits;
+            if slot.piece != self.n_pieces {
+                slot.piece = self.n_pieces;
+                slot.seen_days = 0;
             }
-            if let Some(total) = self.total.get_mut(at) {
-                total.include(&sums)?;
-            }
-            if let Some(window) = self.window.as_mut().filter(|_| covers(RFM)).and_then(|w| w.get_mut(at)) {
-                window.include(&sums)?;
-            }
+            sums.n_active_days = (bits & !slot.seen_days).count_ones();
+            slot.seen_days |= bits;
+            slot.total.include(&sums)?;
             let net = sums.net()?;
-            for (nets, window) in self.nets.iter_mut().zip([YEAR, HALF, HALF_BEFORE]) {
-                if let Some(sum) = nets.get_mut(at).filter(|_| covers(window)) {
-                    *sum = add(*sum, net).map_err(|_| too_large())?;
-                }
+            for (sum, _) in slot.nets.iter_mut().zip(in_nets).filter(|(_, covered)| *covered) {
+                *sum = add(*sum, net).map_err(|_| too_large())?;
             }
-            self.cohorts.add(slot, month, bits != 0, net)?;
+            self.cohorts.add(number, slot, month, bits != 0, net)?;
+            if let Some(window) = self.window.as_mut().filter(|_| in_window) {
+                window.get_mut(number as usize).map_or(Ok(()), |window| window.include(&sums))?;
+            }
         }
         self.values.add(&piece.tables.by_value, &self.slot_of_key)
     }
@@ -188,26 +205,33 @@ impl<'a> Gathered<'a> {
         register: &Register,
         after_as_of: BTreeMap<String, u64>,
     ) -> Result<Features> {
-        fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
-            kept.iter().filter_map(|&slot| values.get(slot).copied()).collect()
-        }
+        let cohort_sizes = self.cohorts.finish(as_of, &self.slots)?;
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
-        let stays = |slot: &usize| {
-            let has_rows = self.total.get(*slot).is_some_and(|sums| sums.n_rows > 0);
-            has_rows || self.ids.get(*slot).is_some_and(|id| register.contacts.contains_key(*id))
+        let kept: Vec<(&String, usize, &Slot)> = self
+            .ids
+            .iter()
+            .filter_map(|(id, number)| {
+                let slot = self.slots.get(*number as usize)?;
+                let stays = slot.total.n_rows > 0 || register.contacts.contains_key(*id);
+                stays.then_some((*id, *number as usize, slot))
+            })
+            .collect();
+        let nets = |window: usize| -> Vec<i64> {
+            kept.iter().map(|(.., slot)| slot.nets.get(window).copied().unwrap_or_default()).collect()
         };
-        let kept: Vec<usize> = (0..self.ids.len()).filter(stays).collect();
-        let cohort_sizes = self.cohorts.finish(as_of)?;
+        let numbers: Vec<usize> = kept.iter().map(|(_, number, _)| *number).collect();
+        let in_window =
+            |window: &Vec<Sums>| numbers.iter().filter_map(|number| window.get(*number).copied()).collect();
         Ok(Features {
             as_of,
-            total: pick(&self.total, &kept),
-            net_year: pick(&self.nets[0], &kept),
-            net_half: pick(&self.nets[1], &kept),
-            net_half_before: pick(&self.nets[2], &kept),
-            window: self.window.as_ref().map(|window| pick(window, &kept)),
-            mains: self.values.mains(self.ids.len(), &kept),
-            customer_id: kept.iter().filter_map(|&slot| self.ids.get(slot).map(|id| (*id).clone())).collect(),
-            cohorts: self.cohorts.cells,
+            total: kept.iter().map(|(.., slot)| slot.total).collect(),
+            net_year: nets(0),
+            net_half: nets(1),
+            net_half_before: nets(2),
+            window: self.window.as_ref().map(in_window),
+            mains: self.values.mains(self.slots.len(), &numbers),
+            customer_id: kept.iter().map(|(id, ..)| (*id).clone()).collect(),
+            cohorts: self.cohorts.table(),
             cohort_sizes,
             first_day_of_key: self.first_day_of_key,
             after_as_of,
@@ -290,46 +314,66 @@ impl Values {
 }
 
 impl CohortSums {
-    fn add(&mut self, slot: u32, month: i32, is_active: bool, net: i64) -> Result<()> {
-        let at = slot as usize;
-        let (Some(cohort), Some(counted)) = (self.cohort.get_mut(at), self.counted.get_mut(at)) else {
-            return Ok(());
-        };
-        if *cohort == NEVER {
+    /// The cell of a cohort and age; months are added ascending, so that none lies before the first.
+    fn cell(&mut self, cohort: i32, age: i32) -> Option<&mut CohortCell> {
+        let base = *self.base.get_or_insert(cohort);
+        let (cohort, age) = (usize::try_from(cohort - base).ok()?, usize::try_from(age).ok()?);
+        if self.cells.len() <= cohort {
+            self.cells.resize_with(cohort + 1, Vec::new);
+        }
+        let ages = self.cells.get_mut(cohort)?;
+        if ages.len() <= age {
+            ages.resize(age + 1, CohortCell::default());
+        }
+        ages.get_mut(age)
+    }
+
+    fn add(&mut self, number: u32, slot: &mut Slot, month: i32, is_active: bool, net: i64) -> Result<()> {
+        if slot.cohort == NEVER {
             if !is_active {
-                self.pending.push((slot, month, net));
+                self.pending.push((number, month, net));
                 return Ok(());
             }
-            *cohort = month;
+            slot.cohort = month;
         }
-        let cell = self.cells.entry((*cohort, month - *cohort)).or_default();
+        let cohort = slot.cohort;
+        let Some(cell) = self.cell(cohort, month - cohort) else { return Ok(()) };
         cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
         // Pieces of one month count a customer once.
-        if is_active && *counted != month {
-            *counted = month;
+        if is_active && slot.counted != month {
+            slot.counted = month;
             cell.n_active += 1;
         }
         Ok(())
     }
 
     /// Adds what was pending and the cells in which nothing happened; gives the customers of each cohort.
-    fn finish(&mut self, as_of: i32) -> Result<BTreeMap<i32, i64>> {
-        for (slot, month, net) in std::mem::take(&mut self.pending) {
-            if self.cohort.get(slot as usize) == Some(&month) {
-                let cell = self.cells.entry((month, 0)).or_default();
+    fn finish(&mut self, as_of: i32, slots: &[Slot]) -> Result<BTreeMap<i32, i64>> {
+        for (number, month, net) in std::mem::take(&mut self.pending) {
+            if slots.get(number as usize).is_none_or(|slot| slot.cohort != month) {
+                continue;
+            }
+            if let Some(cell) = self.cell(month, 0) {
                 cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
             }
         }
         let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
-        for cohort in self.cohort.iter().filter(|cohort| **cohort != NEVER) {
-            *sizes.entry(*cohort).or_default() += 1;
+        for slot in slots.iter().filter(|slot| slot.cohort != NEVER) {
+            *sizes.entry(slot.cohort).or_default() += 1;
         }
         for &cohort in sizes.keys() {
-            for age in 0..=month_index(as_of) - cohort {
-                self.cells.entry((cohort, age)).or_default();
-            }
+            self.cell(cohort, month_index(as_of) - cohort);
         }
         Ok(sizes)
+    }
+
+    /// Every cell by cohort and age; cohorts of nobody have none.
+    fn table(&self) -> BTreeMap<(i32, i32), CohortCell> {
+        let base = self.base.unwrap_or_default();
+        let cohorts = (base..).zip(&self.cells);
+        cohorts
+            .flat_map(|(cohort, ages)| (0..).zip(ages).map(move |(age, cell)| ((cohort, age), *cell)))
+            .collect()
     }
 }
 

@@ -129,6 +129,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         "header": source.header,
         "names": source.names,
         "trim": source.trim,
+        "encoding": format!("{:?}", source.encoding),
         "null_values": source.null_values,
         "decimal_separator": source.decimal_separator.to_string(),
         "date_format": date_format,

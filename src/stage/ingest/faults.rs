@@ -64,7 +64,7 @@ impl Reason {
             Self::OutOfRange => "the export",
             Self::BadDate => "date_format",
             Self::BadEnum => "[source.map]",
-            Self::BadEncoding => "encoding: deliver UTF-8",
+            Self::BadEncoding => "encoding",
             Self::TooFewFields | Self::TooManyFields => "delimiter, quote",
             Self::UnclosedQuote => "quote",
             Self::WrongCurrency => "project.currency",

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// Longest id, in bytes, that is looked up without touching its text.
 const INLINE_BYTES: usize = 15;
 
+/// Ids that are looked up together.
+const BLOCK_ROWS: usize = 64;
+
 /// All keys: position = key.
 #[derive(Debug, Default)]
 pub struct Keys {
@@ -68,10 +71,16 @@ fn inline(id: &str) -> Option<u128> {
 }
 
 impl Space {
+    /// The key of a short id and whether it is new; a new one gets `next`.
+    fn short_key(&mut self, packed: u128, next: u32) -> (u32, bool) {
+        let key = *self.short.entry(packed).or_insert(next);
+        (key, key == next)
+    }
+
     /// The key of an id and whether it is new; a new one gets `next`.
     fn key(&mut self, id: &str, next: u32) -> (u32, bool) {
         let key = match inline(id) {
-            Some(packed) => *self.short.entry(packed).or_insert(next),
+            Some(packed) => self.short_key(packed, next).0,
             None => match self.long.get(id) {
                 Some(key) => *key,
                 None => *self.long.entry(id.to_owned()).or_insert(next),
@@ -125,19 +134,31 @@ impl Keys {
         }
         let Self { identities, spaces, .. } = self;
         let ids = spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
-        let mut keys = Vec::with_capacity(batch.num_rows());
-        for id in customers {
-            let Some(id) = id else {
-                keys.push(None);
-                continue;
-            };
-            let next = u32::try_from(identities.len())
-                .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
-            let (key, is_new) = ids.key(id, next);
-            if is_new {
-                identities.push((space.to_owned(), id.to_owned()));
+        let mut keys: Vec<Option<u32>> = Vec::with_capacity(batch.num_rows());
+        let rows: Vec<Option<&str>> = customers.iter().collect();
+        for block in rows.chunks(BLOCK_ROWS) {
+            // Lookups of known ids depend on nothing before them, so that the processor waits for many at once.
+            let packed: Vec<Option<u128>> = block.iter().map(|id| id.and_then(inline)).collect();
+            let known: Vec<Option<u32>> = packed
+                .iter()
+                .map(|packed| packed.and_then(|packed| ids.short.get(&packed).copied()))
+                .collect();
+            for ((id, packed), known) in block.iter().zip(packed).zip(known) {
+                let Some(id) = id.filter(|_| known.is_none()) else {
+                    keys.push(known);
+                    continue;
+                };
+                let next = u32::try_from(identities.len())
+                    .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
+                let (key, is_new) = match packed {
+                    Some(packed) => ids.short_key(packed, next),
+                    None => ids.key(id, next),
+                };
+                if is_new {
+                    identities.push((space.to_owned(), id.to_owned()));
+                }
+                keys.push(Some(key));
             }
-            keys.push(Some(key));
         }
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         if let Some(first) = columns.first_mut() {

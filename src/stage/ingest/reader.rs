@@ -56,13 +56,11 @@ impl FileReader {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// `InputUnreadable` for a file that cannot be read, is empty where a header is due, or is UTF-16;
-    /// `HeaderBroken` for a header that breaks the contract.
+    /// `InputUnreadable` for a file that cannot be read or is empty where a header is due; `HeaderBroken` for a header that breaks the contract.
     pub fn open(source: &Source, path: &Path) -> Result<(Self, FileHead)> {
-        let mut bytes = export::open(path)?;
+        let mut bytes = export::open(path, source.encoding)?;
         let mut carry = Vec::new();
         let mut ended = bytes.read_more(&mut carry, CHUNK_BYTES)?;
-        refuse_utf16(&carry, path)?;
         let mut hasher = ContentHasher::new();
         if carry.starts_with(&BYTE_ORDER_MARK) {
             carry.drain(..BYTE_ORDER_MARK.len());
@@ -125,8 +123,8 @@ impl FileReader {
     }
 
     /// Parses the file side by side and hands its parts on in order; while one batch of chunks is parsed and hashed,
-    /// the one before is consumed. Gives the SHA-256 of the content; `None` for a compressed file, whose bytes as
-    /// delivered are not what was parsed.
+    /// the one before is consumed. Gives the SHA-256 of the content; `None` for a file that was decompressed or
+    /// decoded, whose bytes as delivered are not what was parsed.
     ///
     /// # Errors
     /// Those of reading, of `parse` and of `consume`.
@@ -147,7 +145,7 @@ impl FileReader {
             consumed?;
             parsed = next?;
             if parsed.is_empty() && !had_any {
-                return Ok((!self.bytes.is_compressed()).then(|| self.hasher.finish()));
+                return Ok((!self.bytes.is_transformed()).then(|| self.hasher.finish()));
             }
         }
     }
@@ -181,21 +179,9 @@ fn names_of(fields: &[Field<'_>], source: &Source, path: &Path) -> Result<Vec<St
         let name = crate::kernel::text::normalise(bytes, true).map_err(|_| {
             Error::new(Code::HeaderBroken, "the header is not UTF-8")
                 .at(path)
-                .hint("deliver the export in UTF-8")
+                .hint("deliver the export in UTF-8, or name its `encoding`")
         })?;
         names.push(name.into_owned());
     }
     Ok(names)
-}
-
-fn refuse_utf16(head: &[u8], path: &Path) -> Result<()> {
-    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
-        return Err(Error::new(
-            Code::InputUnreadable,
-            "the export is UTF-16, which this version does not read",
-        )
-        .at(path)
-        .hint("deliver it in UTF-8"));
-    }
-    Ok(())
 }
