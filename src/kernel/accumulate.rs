@@ -52,6 +52,8 @@ pub struct Row {
     pub cost: Option<i64>,
     /// Thousandths; `None` = not known.
     pub quantity: Option<i64>,
+    /// Its place in the ledger's month, which `order` is asked by.
+    pub place: u32,
     /// Whether the row is a refund.
     pub refund: bool,
 }
@@ -61,14 +63,8 @@ pub struct Row {
 pub struct Rows<'a> {
     /// The rows.
     pub rows: &'a [Row],
-    /// For each dimension the number of each row's value, or [`NO_VALUE`]; empty: not counted by it.
+    /// For each dimension the number of the value at each place, or [`NO_VALUE`]; empty: not counted by it.
     pub values: &'a [Vec<u32>],
-}
-
-impl Rows<'_> {
-    fn day(&self, row: usize) -> i32 {
-        self.rows.get(row).map_or(0, |row| row.day)
-    }
 }
 
 /// One key, dimension and value.
@@ -93,47 +89,57 @@ pub struct Summary {
     pub by_value: Vec<ByValue>,
 }
 
+/// Rows of a bucket: few enough that sorting them stays in the nearest cache.
+const BUCKET_ROWS: usize = 512;
+
+/// Rows parted by ranges of keys, buckets ascending; inside a bucket in no order.
+///
+/// Sorting a month at once would look at rows all over memory; parting them first takes two passes from front to back.
+fn parted(rows: &[Row]) -> Vec<Vec<Row>> {
+    let greatest = rows.iter().map(|row| row.key).max().unwrap_or(0) as usize;
+    let n_buckets = (rows.len() / BUCKET_ROWS).max(1);
+    let width = greatest / n_buckets + 1;
+    let mut sizes = vec![0_usize; n_buckets];
+    let bucket = |row: &Row| row.key as usize / width;
+    for row in rows {
+        sizes.get_mut(bucket(row)).into_iter().for_each(|size| *size += 1);
+    }
+    let mut buckets: Vec<Vec<Row>> = sizes.into_iter().map(Vec::with_capacity).collect();
+    for row in rows {
+        buckets.get_mut(bucket(row)).into_iter().for_each(|bucket| bucket.push(*row));
+    }
+    buckets
+}
+
 /// Summarises rows of one month.
 ///
-/// `order` gives source and transaction of a row; it is asked only where one key has several rows on one day, since a
-/// lone row is an order of its own whatever its transaction. Without a transaction a row is one always.
+/// `order` gives source and transaction of the row at a place; it is asked only where one key has several sales on one
+/// day, since a lone sale is an order of its own whatever its transaction. Without a transaction a row is one always.
 ///
 /// # Errors
 /// [`Overflow`] when a sum does not fit 64 bits.
 pub fn summarise<'a>(
     rows: &Rows<'_>,
-    order: impl Fn(usize) -> (u64, Option<&'a str>),
+    order: impl Fn(u32) -> (u64, Option<&'a str>),
 ) -> Result<Summary, Overflow> {
-    // Key above, row number below: one sort of plain integers, and rows of a key stay in their order.
-    let mut sorted: Vec<u64> =
-        (0_u64..).zip(rows.rows).map(|(number, row)| u64::from(row.key) << u32::BITS | number).collect();
-    sorted.sort_unstable();
     let mut summary = Summary::default();
-    let mut group: Vec<usize> = Vec::new();
-    let mut of_value: Vec<usize> = Vec::new();
-    for same_key in sorted.chunk_by(|a, b| a >> u32::BITS == b >> u32::BITS) {
-        let Some(key) = same_key.first().and_then(|first| u32::try_from(first >> u32::BITS).ok()) else {
-            continue;
-        };
-        group.clear();
-        // The lower half is a row number, which fits.
-        group.extend(same_key.iter().filter_map(|packed| usize::try_from(packed & u64::from(u32::MAX)).ok()));
-        if group.len() > 1 {
-            group.sort_by_key(|&row| rows.day(row));
-        }
-        summary.by_key.push((key, measure(rows, &group, &order)?));
-        for (dimension, values) in (0_u32..).zip(rows.values) {
-            if values.is_empty() {
-                continue;
-            }
-            let value = |row: usize| values.get(row).copied().unwrap_or(NO_VALUE);
-            of_value.clear();
-            of_value.extend(group.iter().copied().filter(|&row| value(row) != NO_VALUE));
-            of_value.sort_by_key(|&row| value(row));
-            for same_value in of_value.chunk_by(|&a, &b| value(a) == value(b)) {
-                let measures = measure(rows, same_value, &order)?;
-                let value = same_value.first().map_or(NO_VALUE, |&row| value(row));
-                summary.by_value.push(ByValue { key, dimension, value, measures });
+    let mut of_value: Vec<Row> = Vec::new();
+    for mut bucket in parted(rows.rows) {
+        // The place makes the order total, though no sum depends on it.
+        bucket.sort_unstable_by_key(|row| (row.key, row.day, row.place));
+        for same_key in bucket.chunk_by(|a, b| a.key == b.key) {
+            let Some(key) = same_key.first().map(|row| row.key) else { continue };
+            summary.by_key.push((key, measure(same_key, &order)?));
+            for (dimension, values) in (0_u32..).zip(rows.values).filter(|(_, values)| !values.is_empty()) {
+                let value = |row: &Row| values.get(row.place as usize).copied().unwrap_or(NO_VALUE);
+                of_value.clear();
+                of_value.extend(same_key.iter().filter(|row| value(row) != NO_VALUE));
+                of_value.sort_by_key(value);
+                for same_value in of_value.chunk_by(|a, b| value(a) == value(b)) {
+                    let measures = measure(same_value, &order)?;
+                    let value = same_value.first().map_or(NO_VALUE, value);
+                    summary.by_value.push(ByValue { key, dimension, value, measures });
+                }
             }
         }
     }
@@ -141,14 +147,10 @@ pub fn summarise<'a>(
 }
 
 /// Measures of rows of one key (and value), days ascending.
-fn measure<'a>(
-    rows: &Rows<'_>,
-    group: &[usize],
-    order: &impl Fn(usize) -> (u64, Option<&'a str>),
-) -> Result<Measures, Overflow> {
+fn measure<'a>(rows: &[Row], order: &impl Fn(u32) -> (u64, Option<&'a str>)) -> Result<Measures, Overflow> {
     let mut measures = Measures::default();
-    for same_day in group.chunk_by(|&a, &b| rows.day(a) == rows.day(b)) {
-        add_day(&mut measures, rows, same_day, order)?;
+    for same_day in rows.chunk_by(|a, b| a.day == b.day) {
+        add_day(&mut measures, same_day, order)?;
     }
     Ok(measures)
 }
@@ -156,13 +158,12 @@ fn measure<'a>(
 /// Adds the rows of one key, value and day; days come ascending.
 fn add_day<'a>(
     measures: &mut Measures,
-    rows: &Rows<'_>,
-    same_day: &[usize],
-    order: &impl Fn(usize) -> (u64, Option<&'a str>),
+    same_day: &[Row],
+    order: &impl Fn(u32) -> (u64, Option<&'a str>),
 ) -> Result<(), Overflow> {
     let mut net: i64 = 0;
     let mut n_sales: i64 = 0;
-    for row in same_day.iter().filter_map(|&row| rows.rows.get(row)) {
+    for row in same_day {
         measures.n_rows = add(measures.n_rows, 1)?;
         net = add(net, row.amount)?;
         measures.cost = add(measures.cost, row.cost.unwrap_or(0))?;
@@ -175,9 +176,9 @@ fn add_day<'a>(
             measures.n_cost_missing = add(measures.n_cost_missing, i64::from(row.cost.is_none()))?;
         }
     }
-    let n_orders = if n_sales > 1 { distinct_orders(rows, same_day, order)? } else { n_sales };
+    let n_orders = if n_sales > 1 { distinct_orders(same_day, order)? } else { n_sales };
     measures.n_orders = add(measures.n_orders, n_orders)?;
-    if let (true, Some(day)) = (n_sales > 0, same_day.first().map(|&row| rows.day(row))) {
+    if let (true, Some(day)) = (n_sales > 0, same_day.first().map(|row| row.day)) {
         measures.active_days |= 1 << (day_of_month(day) - 1);
         measures.days = match measures.days {
             None => {
@@ -192,15 +193,13 @@ fn add_day<'a>(
 
 /// Distinct (source, transaction) among the sales of one day; a sale without transaction counts one.
 fn distinct_orders<'a>(
-    rows: &Rows<'_>,
-    same_day: &[usize],
-    order: &impl Fn(usize) -> (u64, Option<&'a str>),
+    same_day: &[Row],
+    order: &impl Fn(u32) -> (u64, Option<&'a str>),
 ) -> Result<i64, Overflow> {
-    let sales = same_day.iter().filter(|&&row| rows.rows.get(row).is_some_and(|row| !row.refund));
     let mut named: Vec<(u64, &str)> = Vec::with_capacity(same_day.len());
     let mut n_unnamed: i64 = 0;
-    for &row in sales {
-        match order(row) {
+    for row in same_day.iter().filter(|row| !row.refund) {
+        match order(row.place) {
             (source, Some(transaction)) => named.push((source, transaction)),
             (_, None) => n_unnamed += 1,
         }
@@ -226,17 +225,25 @@ mod tests {
     fn orders_days_and_refunds_as_defined() {
         // Key 7 buys order A in two lines on day 0, a line without id, refunds on day 1 and buys A again on day 2.
         let orders = [(0, Some("A")), (0, Some("A")), (0, Some("A")), (0, Some("A")), (0, None), (0, None)];
-        let row = |key, day, refund, amount, cost, quantity| Row { key, day, amount, cost, quantity, refund };
+        let row = |place, key, day, refund, amount, cost, quantity| Row {
+            key,
+            day,
+            amount,
+            cost,
+            quantity,
+            place,
+            refund,
+        };
         let rows = [
-            row(7, 0, false, 100, Some(60), Some(1000)),
-            row(7, 2, false, 40, None, Some(500)),
-            row(7, 0, false, 50, Some(20), None),
-            row(7, 1, true, -30, None, Some(-1000)),
-            row(7, 0, false, 0, Some(0), None),
-            row(3, 5, true, -10, None, None),
+            row(0, 7, 0, false, 100, Some(60), Some(1000)),
+            row(1, 7, 2, false, 40, None, Some(500)),
+            row(2, 7, 0, false, 50, Some(20), None),
+            row(3, 7, 1, true, -30, None, Some(-1000)),
+            row(4, 7, 0, false, 0, Some(0), None),
+            row(5, 3, 5, true, -10, None, None),
         ];
         let rows = Rows { rows: &rows, values: &[vec![1, 0, 1, NO_VALUE, 0, NO_VALUE], Vec::new()] };
-        let summary = summarise(&rows, |row| orders[row]).unwrap();
+        let summary = summarise(&rows, |place| orders[place as usize]).unwrap();
         assert_eq!(summary.by_key[0], (3, Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
         let expected = Measures {
             active_days: 0b101,
@@ -262,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_sum_that_does_not_fit_is_an_error() {
-        let row = |amount| Row { key: 1, day: 0, amount, cost: None, quantity: None, refund: false };
+        let row =
+            |amount| Row { key: 1, day: 0, amount, cost: None, quantity: None, place: 0, refund: false };
         let rows = Rows { rows: &[row(i64::MAX), row(1)], values: &[] };
         assert_eq!(summarise(&rows, |_| (0, None)), Err(Overflow));
     }

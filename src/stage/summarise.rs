@@ -63,8 +63,6 @@ pub struct Summaries {
 #[derive(Debug)]
 pub struct MonthRows<'a> {
     rows: Vec<Row>,
-    /// Row of the batch.
-    places: Vec<usize>,
     transactions: &'a StringArray,
     sources: &'a StringArray,
     /// Value numbers by dimension.
@@ -238,14 +236,9 @@ impl<'a> MonthRows<'a> {
         let (days, kinds) = (read::days(batch, c::DAY)?, read::texts(batch, c::KIND)?);
         let (amounts, costs) = (read::decimals(batch, c::AMOUNT)?, read::decimals(batch, c::COST)?);
         let quantities = read::decimals(batch, c::QUANTITY)?;
-        let mut columns = Vec::with_capacity(DIMENSIONS.len());
+        let mut columns: Vec<Vec<Option<&str>>> = Vec::with_capacity(DIMENSIONS.len());
         for ((_, name), is_counted) in DIMENSIONS.into_iter().zip(counted) {
-            columns.push(if is_counted {
-                let values = read::texts(batch, name)?;
-                rows.iter().map(|&row| read::text_at(values, row)).collect()
-            } else {
-                Vec::new()
-            });
+            columns.push(if is_counted { read::texts(batch, name)?.iter().collect() } else { Vec::new() });
         }
         let (values, texts) = numbered(&columns);
         Ok(Self {
@@ -257,10 +250,10 @@ impl<'a> MonthRows<'a> {
                     amount: minor(amounts.value(row)),
                     cost: read::at(costs, row).map(minor),
                     quantity: read::at(quantities, row).map(minor),
+                    place: u32::try_from(row).unwrap_or(u32::MAX),
                     refund: kinds.value(row) == REFUND,
                 })
                 .collect(),
-            places: rows,
             transactions: read::texts(batch, c::TRANSACTION_ID)?,
             sources: read::texts(batch, c::SOURCE)?,
             values,
@@ -277,23 +270,14 @@ impl<'a> MonthRows<'a> {
         if self.rows.iter().all(within) {
             return self.count();
         }
-        let kept: Vec<usize> =
-            (0..self.rows.len()).filter(|&row| self.rows.get(row).is_some_and(within)).collect();
-        let part = Self {
-            rows: pick(&self.rows, &kept),
-            places: pick(&self.places, &kept),
-            transactions: self.transactions,
-            sources: self.sources,
-            values: self.values.iter().map(|values| pick(values, &kept)).collect(),
-            texts: self.texts.clone(),
-        };
-        part.count()
+        let rows = self.rows.iter().copied().filter(within).collect();
+        Self { rows, values: self.values.clone(), texts: self.texts.clone(), ..*self }.count()
     }
 
     fn count(&self) -> Result<MonthSummary> {
         let rows = accumulate::Rows { rows: &self.rows, values: &self.values };
-        let order = |row: usize| {
-            let place = self.places.get(row).copied().unwrap_or_default();
+        let order = |place: u32| {
+            let place = place as usize;
             // Any number that parts sources serves, so long as it depends on the name only.
             let source = xxhash_rust::xxh3::xxh3_64(self.sources.value(place).as_bytes());
             (source, read::text_at(self.transactions, place))
@@ -303,10 +287,6 @@ impl<'a> MonthRows<'a> {
         })?;
         Ok(MonthSummary { summary, values: self.texts.clone() })
     }
-}
-
-fn pick<T: Copy>(values: &[T], kept: &[usize]) -> Vec<T> {
-    kept.iter().filter_map(|&row| values.get(row).copied()).collect()
 }
 
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {

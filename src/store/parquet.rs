@@ -43,7 +43,14 @@ fn properties(table: &Table) -> Result<WriterProperties> {
         // pack well as differences.
         let path = ColumnPath::from(of_table.name);
         builder = match of_table.kind {
-            ColumnType::UInt64 | ColumnType::TimestampMs | ColumnType::Date | ColumnType::Money => builder
+            ColumnType::UInt32 if of_table.name == column::ACTIVE_DAYS => builder,
+            ColumnType::UInt32
+            | ColumnType::UInt64
+            | ColumnType::Int
+            | ColumnType::TimestampMs
+            | ColumnType::Date
+            | ColumnType::Money
+            | ColumnType::Quantity => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
             ColumnType::Text if column::DISTINCT.contains(&of_table.name) => {
@@ -255,6 +262,10 @@ pub fn read(path: &Path, table: &Table, units: &Units, columns: Option<&[&str]>)
     let batches = reader
         .collect::<std::result::Result<Vec<RecordBatch>, _>>()
         .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
+    // Most tables are one batch, and need not be copied.
+    if let [batch] = batches.as_slice() {
+        return Ok(batch.clone());
+    }
     concat_batches(&schema, &batches)
         .map_err(|cause| Error::internal("batches of one file differ").caused_by(cause))
 }

@@ -21,15 +21,16 @@ const BLOCK_ROWS: usize = 64;
 /// All keys: position = key.
 #[derive(Debug, Default)]
 pub struct Keys {
-    identities: Vec<(String, String)>,
+    identities: Vec<(Arc<str>, String)>,
     spaces: HashMap<String, Space>,
     n_known: usize,
 }
 
 /// The ids of one numbering. Short ids, which nearly all are, are their own key in the map, so that a lookup costs one
 /// miss of the cache and no comparison of texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Space {
+    name: Arc<str>,
     short: HashMap<u128, u32, BuildHasherDefault<Fold>>,
     long: HashMap<String, u32, Xxh3DefaultBuilder>,
 }
@@ -71,6 +72,10 @@ fn inline(id: &str) -> Option<u128> {
 }
 
 impl Space {
+    fn named(name: &str) -> Self {
+        Self { name: name.into(), short: HashMap::default(), long: HashMap::default() }
+    }
+
     /// The key of a short id and whether it is new; a new one gets `next`.
     fn short_key(&mut self, packed: u128, next: u32) -> (u32, bool) {
         let key = *self.short.entry(packed).or_insert(next);
@@ -111,14 +116,14 @@ impl Keys {
     /// `Internal` past 2³² identities.
     pub fn key(&mut self, space: &str, id: &str) -> Result<u32> {
         if !self.spaces.contains_key(space) {
-            self.spaces.insert(space.to_owned(), Space::default());
+            self.spaces.insert(space.to_owned(), Space::named(space));
         }
         let next = u32::try_from(self.identities.len())
             .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
         let ids = self.spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
         let (key, is_new) = ids.key(id, next);
         if is_new {
-            self.identities.push((space.to_owned(), id.to_owned()));
+            self.identities.push((Arc::clone(&ids.name), id.to_owned()));
         }
         Ok(key)
     }
@@ -130,7 +135,7 @@ impl Keys {
     pub fn assign(&mut self, batch: &RecordBatch, space: &str) -> Result<RecordBatch> {
         let customers = read::texts(batch, c::CUSTOMER_ID)?;
         if !self.spaces.contains_key(space) {
-            self.spaces.insert(space.to_owned(), Space::default());
+            self.spaces.insert(space.to_owned(), Space::named(space));
         }
         let Self { identities, spaces, .. } = self;
         let ids = spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
@@ -155,7 +160,7 @@ impl Keys {
                     None => ids.key(id, next),
                 };
                 if is_new {
-                    identities.push((space.to_owned(), id.to_owned()));
+                    identities.push((Arc::clone(&ids.name), id.to_owned()));
                 }
                 keys.push(Some(key));
             }
@@ -170,7 +175,7 @@ impl Keys {
 
     /// Identities in key order: `(id_space, source_id)`.
     #[must_use]
-    pub fn identities(&self) -> &[(String, String)] {
+    pub fn identities(&self) -> &[(Arc<str>, String)] {
         &self.identities
     }
 

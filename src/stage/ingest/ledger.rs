@@ -139,8 +139,8 @@ impl Arrivals {
     }
 }
 
-/// The rows of each month, in their order. Exports mostly come in order of time, so that a month is one run of rows and
-/// nothing has to be copied.
+/// The rows of each month, in their order. Exports mostly come in order of time, so that most batches lie in one month and
+/// are not copied.
 fn by_month(batch: &RecordBatch, days: &[i32]) -> Result<Vec<(i32, RecordBatch)>> {
     let mut runs: Vec<(i32, usize, usize)> = Vec::new();
     let (mut first, mut next) = (0, 0);
@@ -157,17 +157,18 @@ fn by_month(batch: &RecordBatch, days: &[i32]) -> Result<Vec<(i32, RecordBatch)>
     runs.sort_unstable();
     let mut parts = Vec::new();
     for same_month in runs.chunk_by(|a, b| a.0 == b.0) {
-        let part = match same_month {
-            [(_, from, to)] => batch.slice(*from, to - from),
-            _ => {
-                let rows = same_month.iter().flat_map(|(_, from, to)| *from as u64..*to as u64);
-                take_record_batch(batch, &UInt64Array::from_iter_values(rows))
-                    .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))?
-            }
-        };
+        let n_rows: usize = same_month.iter().map(|(_, from, to)| to - from).sum();
+        let rows = same_month.iter().flat_map(|(_, from, to)| *from as u64..*to as u64);
+        let part = if n_rows == batch.num_rows() { batch.clone() } else { copied(batch, rows)? };
         parts.extend(same_month.first().map(|(month, ..)| (*month, part)));
     }
     Ok(parts)
+}
+
+/// Rows of a batch as a batch of their own: a slice would hold on to all of it for as long as its month waits for more.
+fn copied(batch: &RecordBatch, rows: impl Iterator<Item = u64>) -> Result<RecordBatch> {
+    take_record_batch(batch, &UInt64Array::from_iter_values(rows))
+        .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))
 }
 
 impl MonthArrivals {
@@ -179,7 +180,11 @@ impl MonthArrivals {
         }
         let mut groups = parquet::cut(&self.pending, ROW_GROUP_ROWS);
         self.n_pending %= ROW_GROUP_ROWS;
-        self.pending = if self.n_pending > 0 { groups.pop().unwrap_or_default() } else { Vec::new() };
+        let rest = if self.n_pending > 0 { groups.pop().unwrap_or_default() } else { Vec::new() };
+        self.pending = Vec::with_capacity(rest.len());
+        for batch in rest {
+            self.pending.push(copied(&batch, 0..batch.num_rows() as u64)?);
+        }
         for group in groups {
             self.write(context, month, &group)?;
         }
@@ -350,6 +355,9 @@ pub fn read_month(context: &Context, parts: &[Part], columns: &[&str]) -> Result
     for part in parts {
         let path = context.work.join(&part.path);
         batches.push(parquet::read(&path, Transactions::TABLE, &context.units, Some(columns))?);
+    }
+    if let [batch] = batches.as_slice() {
+        return Ok(batch.clone());
     }
     let Some(first) = batches.first() else { return Ok(Transactions::TABLE.empty(&context.units)) };
     concat_batches(&first.schema(), &batches)

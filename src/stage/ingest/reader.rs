@@ -56,7 +56,8 @@ impl FileReader {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// `InputUnreadable` for a file that cannot be read or is empty where a header is due; `HeaderBroken` for a header that breaks the contract.
+    /// `InputUnreadable` for a file that cannot be read or is empty where a header is due; `HeaderBroken` for a header
+    /// that breaks the contract.
     pub fn open(source: &Source, path: &Path) -> Result<(Self, FileHead)> {
         let mut bytes = export::open(path, source.encoding)?;
         let mut carry = Vec::new();
@@ -181,6 +182,11 @@ fn names_of(fields: &[Field<'_>], source: &Source, path: &Path) -> Result<Vec<St
                 .at(path)
                 .hint("deliver the export in UTF-8, or name its `encoding`")
         })?;
+        // Else the whole file would be one header, and its rows silently none.
+        if !field.quoted && name.trim().contains('\r') {
+            let what = "the lines of the export end with CR alone";
+            return Err(Error::new(Code::HeaderBroken, what).at(path).hint("deliver it with LF or CR LF"));
+        }
         names.push(name.into_owned());
     }
     Ok(names)

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Date32Builder, Decimal128Builder, StringBuilder, TimestampMillisecondBuilder, UInt64Builder,
+    ArrayBuilder as _, Date32Builder, Decimal128Builder, StringBuilder, TimestampMillisecondBuilder,
+    UInt64Builder,
 };
-use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, StringArray, UInt32Array};
 use arrow_buffer::OffsetBuffer;
 
 use super::cells::day_of;
@@ -36,17 +37,17 @@ pub(super) struct Typed {
 /// Ledger columns under construction.
 pub(super) struct Rows {
     n_rows: usize,
-    texts: [StringBuilder; 7],
+    texts: [Texts; 7],
     occurred_at: TimestampMillisecondBuilder,
     day: Date32Builder,
     kinds: Vec<&'static str>,
     n_refunds: usize,
     amount: Decimal128Builder,
-    cost: Decimal128Builder,
-    discount: Decimal128Builder,
-    quantity: Decimal128Builder,
+    cost: Decimals,
+    discount: Decimals,
+    quantity: Decimals,
     line: UInt64Builder,
-    version: StringBuilder,
+    version: Texts,
     units: Units,
 }
 
@@ -55,17 +56,17 @@ impl Rows {
     pub(super) fn new(units: &Units) -> Self {
         Self {
             n_rows: 0,
-            texts: std::array::from_fn(|_| StringBuilder::new()),
+            texts: std::array::from_fn(|_| Texts::default()),
             occurred_at: TimestampMillisecondBuilder::new(),
             day: Date32Builder::new(),
             kinds: Vec::new(),
             n_refunds: 0,
             amount: Decimal128Builder::new(),
-            cost: Decimal128Builder::new(),
-            discount: Decimal128Builder::new(),
-            quantity: Decimal128Builder::new(),
+            cost: Decimals::default(),
+            discount: Decimals::default(),
+            quantity: Decimals::default(),
             line: UInt64Builder::new(),
-            version: StringBuilder::new(),
+            version: Texts::default(),
             units: units.clone(),
         }
     }
@@ -80,18 +81,18 @@ impl Rows {
     ) {
         self.n_rows += 1;
         for (builder, text) in self.texts.iter_mut().zip(texts) {
-            builder.append_option(text.as_deref());
+            builder.push(text.as_deref());
         }
         self.occurred_at.append_value(typed.occurred_ms);
         self.day.append_value(day_of(typed.occurred_ms));
         self.kinds.push(typed.kind);
         self.n_refunds += usize::from(typed.kind == REFUND);
         self.amount.append_value(i128::from(typed.amount));
-        self.cost.append_option(typed.cost.map(i128::from));
-        self.discount.append_option(typed.discount.map(i128::from));
-        self.quantity.append_option(typed.quantity.map(i128::from));
+        self.cost.push(typed.cost);
+        self.discount.push(typed.discount);
+        self.quantity.push(typed.quantity);
         self.line.append_value(line);
-        self.version.append_option(version);
+        self.version.push(version);
     }
 
     /// The batch, all of one source and file.
@@ -100,13 +101,9 @@ impl Rows {
     /// `Internal`.
     pub(super) fn finish(mut self, source: &str, file_id: u32) -> Result<RecordBatch> {
         let table = Transactions::TABLE;
-        let decimal = |mut builder: Decimal128Builder, name: &str| -> ArrayRef {
+        let typed = |array: Decimal128Array, name: &str| -> ArrayRef {
             let kind = table.column(name).map(|column| column.kind.arrow(&self.units));
-            let array = builder.finish();
-            match kind {
-                Some(kind) => Arc::new(array.with_data_type(kind)),
-                None => Arc::new(array),
-            }
+            Arc::new(kind.map_or_else(|| array.clone(), |kind| array.clone().with_data_type(kind)))
         };
         let kind: ArrayRef = if self.n_refunds == 0 {
             Arc::new(repeated(SALE, self.n_rows))
@@ -116,24 +113,24 @@ impl Rows {
         let [customer, transaction, original, product, line, unit, channel] = &mut self.texts;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::new_null(self.n_rows)),
-            Arc::new(customer.finish()),
-            Arc::new(transaction.finish()),
-            Arc::new(original.finish()),
+            customer.finish(),
+            transaction.finish(),
+            original.finish(),
             Arc::new(self.occurred_at.finish()),
             Arc::new(self.day.finish()),
             kind,
-            decimal(self.amount, c::AMOUNT),
-            decimal(self.cost, c::COST),
-            decimal(self.discount, c::DISCOUNT),
-            decimal(self.quantity, c::QUANTITY),
-            Arc::new(product.finish()),
-            Arc::new(line.finish()),
-            Arc::new(unit.finish()),
-            Arc::new(channel.finish()),
+            typed(self.amount.finish(), c::AMOUNT),
+            typed(self.cost.finish(), c::COST),
+            typed(self.discount.finish(), c::DISCOUNT),
+            typed(self.quantity.finish(), c::QUANTITY),
+            product.finish(),
+            line.finish(),
+            unit.finish(),
+            channel.finish(),
             Arc::new(repeated(source, self.n_rows)),
             Arc::new(UInt32Array::from_value(file_id, self.n_rows)),
             Arc::new(self.line.finish()),
-            Arc::new(self.version.finish()),
+            self.version.finish(),
         ];
         table.batch(&self.units, columns)
     }
@@ -143,4 +140,68 @@ impl Rows {
 fn repeated(text: &str, n_rows: usize) -> StringArray {
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(text.len(), n_rows));
     StringArray::new(offsets, text.repeat(n_rows).into_bytes().into(), None)
+}
+
+/// A text column that costs nothing while it is null, as columns are that an export lacks.
+#[derive(Default)]
+struct Texts {
+    builder: StringBuilder,
+    n_nulls: usize,
+}
+
+impl Texts {
+    fn push(&mut self, text: Option<&str>) {
+        match text {
+            None => self.n_nulls += 1,
+            Some(text) => {
+                self.settle();
+                self.builder.append_value(text);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..std::mem::take(&mut self.n_nulls) {
+            self.builder.append_null();
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        if self.builder.is_empty() {
+            return Arc::new(StringArray::new_null(self.n_nulls));
+        }
+        self.settle();
+        Arc::new(self.builder.finish())
+    }
+}
+
+/// A decimal column that costs nothing while it is null.
+#[derive(Default)]
+struct Decimals {
+    builder: Decimal128Builder,
+    n_nulls: usize,
+}
+
+impl Decimals {
+    fn push(&mut self, value: Option<i64>) {
+        match value {
+            None => self.n_nulls += 1,
+            Some(value) => {
+                self.settle();
+                self.builder.append_value(i128::from(value));
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        self.builder.append_nulls(std::mem::take(&mut self.n_nulls));
+    }
+
+    fn finish(&mut self) -> Decimal128Array {
+        if self.builder.is_empty() {
+            return Decimal128Array::new_null(self.n_nulls);
+        }
+        self.settle();
+        self.builder.finish()
+    }
 }
