@@ -181,17 +181,28 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn zstandard(text: &str) -> Vec<u8> {
+    zstd::encode_all(text.as_bytes(), 3).unwrap()
+}
+
 #[test]
-fn a_truncated_gzip_stops_the_night_and_a_whole_one_is_read() {
+fn a_truncated_archive_stops_the_night_and_a_whole_one_is_read() {
     let rows = rows(5000, |i| format!("c{i},2026-01-01,{i}.00,sale,1,EUR,p{i}\n"));
-    let whole = gzip(&format!("{HEADER}{rows}"));
-    for end in [whole.len() - 1, whole.len() - 8, whole.len() / 2, 5] {
-        let outcome = refused("sales.csv.gz", &whole[..end]);
-        assert!(outcome.stderr.contains("truncated"), "{outcome:?}");
+    let text = format!("{HEADER}{rows}");
+    for (name, whole) in [("sales.csv.gz", gzip(&text)), ("sales.csv.zst", zstandard(&text))] {
+        for end in [whole.len() - 1, whole.len() - 8, whole.len() / 2, 5] {
+            let outcome = refused(name, &whole[..end]);
+            assert!(outcome.stderr.contains("truncated"), "{name} {end}: {outcome:?}");
+        }
+        let project = Project::new(CONFIG);
+        // Two archives one after the other are one, as `cat` makes it; the second header is no record.
+        project.put(name, [whole.clone(), whole].concat());
+        let run = project.publish(&[]);
+        assert_eq!(run.account("sales")["accepted"], 10_000, "{name}");
+        assert_eq!(run.account("sales")["quarantined"], 1, "{name}");
+        let again = project.publish(&[]);
+        assert_eq!(again.input_states()[name], "known");
     }
-    let project = Project::new(CONFIG);
-    project.put("sales.csv.gz", &whole);
-    assert_eq!(project.publish(&[]).account("sales")["accepted"], 5000);
 }
 
 #[test]
@@ -212,12 +223,14 @@ fn an_empty_file_stops_the_night_and_one_with_only_a_header_does_not() {
 }
 
 #[test]
-fn text_in_two_bytes_a_character_and_a_bomb_stop_the_night() {
-    let utf16: Vec<u8> =
-        std::iter::once(0xFEFF).chain(HEADER.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-    assert!(refused("sales1.csv", &utf16).stderr.contains("UTF-16"));
-    let bomb = gzip(&format!("{HEADER}{}", "\n".repeat(64 << 20)));
-    refused("sales1.csv.gz", &bomb);
+fn unmarked_utf_16_and_a_bomb_stop_the_night() {
+    // Without a mark and without the key `encoding`, no header is found in it.
+    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(refused("sales1.csv", &utf16).stderr.contains("occurred_at"));
+    let bomb = format!("{HEADER}{}", "\n".repeat(64 << 20));
+    for (name, bytes) in [("sales1.csv.gz", gzip(&bomb)), ("sales1.csv.zst", zstandard(&bomb))] {
+        assert!(refused(name, &bytes).stderr.contains("inflates"), "{name}");
+    }
 }
 
 #[test]

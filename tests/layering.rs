@@ -25,6 +25,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_select", &["store/", "stage/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
+    ("encoding_rs", &["store/encoding.rs"]),
     ("flate2", &["store/"]),
     ("glob", &["store/", "config/"]),
     ("hmac", &["stage/"]),
@@ -47,6 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
     ("xxhash_rust", &["stage/"]),
+    ("zstd", &["store/export.rs"]),
 ];
 
 /// Parts of `std` with the only places that may name them; no place at all: nowhere.

@@ -266,12 +266,24 @@ fn references(root: &Checked, faults: &mut Vec<Fault>) {
         .filter(|name| !name.is_empty())
         .collect();
     for campaign in root.array("campaign[]") {
+        if let Some(found) = campaign.found.get("campaign[].columns")
+            && matches!(&found.node.raw, Raw::List(nodes) if nodes.is_empty())
+        {
+            let what = format!("`{}` would write a list without columns", campaign.address);
+            faults.push(Fault::new(found.node.spot, what).help("name at least one, such as \"customer_id\""));
+        }
         for path in ["campaign[].segment", "campaign[].exclude"] {
             let Some(Raw::List(nodes)) = campaign.found.get(path).map(|found| &found.node.raw) else {
                 continue;
             };
+            let mut seen: Vec<&str> = Vec::new();
             for node in nodes {
                 let Raw::Text(name) = &node.raw else { continue };
+                if seen.contains(&name.as_str()) {
+                    let what = format!("`{}` names {} twice", campaign.address, quoted(name));
+                    faults.push(Fault::new(node.spot, what).help("name each segment once"));
+                }
+                seen.push(name);
                 if !names.contains(&name.as_str()) {
                     faults.push(unknown_segment(campaign, name, node.spot, &names));
                 }

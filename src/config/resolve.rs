@@ -10,9 +10,9 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Frequency,
-    Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment, Source,
-    SourceKind, Summary, rfm_rules,
+    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding,
+    Frequency, Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment,
+    Source, SourceKind, Summary, rfm_rules,
 };
 use crate::error::Warning;
 

@@ -42,11 +42,18 @@ pub const UNIT_PRICE: &str = "unit_price";
 /// Currency of a row. No table has it.
 pub const CURRENCY: &str = "currency";
 
+/// What stands for any attribute in messages.
+pub const ATTRIBUTE: &str = "x_";
+
 /// What the consent columns begin with; the channel follows.
 pub const CONSENT_PREFIX: &str = "consent_";
 
 /// The one status under which a customer is addressed.
 pub const GRANTED: &str = "granted";
+/// The customer said no.
+pub const DENIED: &str = "denied";
+/// The customer took a yes back.
+pub const WITHDRAWN: &str = "withdrawn";
 
 /// What a person said about being addressed.
 pub const CONSENT: &[&str] = &["granted", "denied", "withdrawn", "unknown"];

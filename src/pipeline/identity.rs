@@ -62,3 +62,19 @@ pub(super) fn check_identity(lake: &Lake, config: &Config) -> Result<()> {
         .at(lake.root())
         .hint("undo the change, or name a new folder with project.lake"))
 }
+
+/// What a lake is bound to after a run of this config: what it was made with, and keys and id spaces that were set since.
+pub(super) fn extended(made: Option<&Identity>, wanted: Identity) -> Identity {
+    let Some(made) = made else { return wanted };
+    let mut bound = made.clone();
+    for (name, print) in wanted.key_fingerprints {
+        bound.key_fingerprints.entry(name).or_insert(print);
+    }
+    // With one numbering ids are bare, whatever it is called; only where there are several does another join them.
+    if bound.id_spaces.len() > 1 {
+        bound.id_spaces.extend(wanted.id_spaces);
+        bound.id_spaces.sort_unstable();
+        bound.id_spaces.dedup();
+    }
+    bound
+}

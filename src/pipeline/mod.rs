@@ -67,7 +67,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     let register = session.stage(context, Stage::Register, |_| {
         let rows = &ingested.contact_rows;
         let channels = std::mem::take(&mut ingested.consent_channels);
-        let register = register::run(context, rows, &ingested.keys, channels)?;
+        let register = register::run(context, rows, &ingested.keys, &ingested.files, channels)?;
         Ok(((rows.len() as u64, register.contacts.len() as u64), register))
     })?;
     let summaries = session.stage(context, Stage::Summarise, |session| {

@@ -103,8 +103,9 @@ pub(super) fn write(
 ) -> Result<((u64, u64), ())> {
     let Inputs { customers, membership, register, as_of, .. } = results.inputs;
     let batch = customers.batch();
-    let tables = register::tables(context, register, &ingested.keys, &results.features.first_day_of_key)?;
-    for (table, batch) in register::batches(&tables) {
+    let tables =
+        register::tables::tables(context, register, &ingested.keys, &results.features.first_day_of_key)?;
+    for (table, batch) in register::tables::batches(&tables) {
         session.keep([context.write(table, &table.file(), std::slice::from_ref(batch))?]);
     }
     let listings = if session.looks_back() {

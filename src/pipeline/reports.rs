@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use serde::Serialize;
 
 use super::identity::check_identity;
-use super::opening::{Known, clock, history};
+use super::opening::{Known, clock, heal, history};
 use crate::config::{AsOf, Config, SourceKind};
 use crate::contract::Contract;
 use crate::contract::tables::Files;
@@ -300,6 +300,14 @@ pub fn show_run(lake: &Lake, id: &str) -> Result<Manifest> {
 /// # Errors
 /// `UnknownRun` for one that is not there or never passed; `Locked` while a run is at work.
 pub fn publish_run(lake: &Lake, id: &str) -> Result<PublishReport> {
+    let holder = Holder {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        process: std::process::id(),
+        started_at: "now (runs publish)".to_owned(),
+    };
+    let _lock = lake.lock(&holder)?;
+    // A crash may have left the published run marked as running; it is marked before it is left.
+    heal(lake, lake.current()?.as_ref(), &mut history(lake)?)?;
     let known = find(lake, id)?;
     if known.manifest.status != Status::Published {
         let what = format!("run {id} never passed: it is {}", status_name(known.manifest.status));
@@ -307,12 +315,6 @@ pub fn publish_run(lake: &Lake, id: &str) -> Result<PublishReport> {
             Error::new(Code::UnknownRun, what).hint("`clienting runs list` shows which were published")
         );
     }
-    let holder = Holder {
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        process: std::process::id(),
-        started_at: "now (runs publish)".to_owned(),
-    };
-    let _lock = lake.lock(&holder)?;
     let before = lake.current()?;
     let target: &RunId = &known.id;
     lake.publish(target)?;

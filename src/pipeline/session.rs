@@ -69,6 +69,10 @@ pub(super) fn run(
             return refuse(&listeners, started, &error);
         }
     };
+    if let Some(fault) = options.accepts.iter().find_map(|accept| accept.fault(&config)) {
+        let error = Error::new(Code::CommandLine, format!("--accept: {fault}")).hint("GATE:SOURCE=REASON");
+        return refuse(&listeners, started, &error);
+    }
     let mut context = Context::new(config, clock, options.accepts.clone(), interrupted, listeners);
     let lake = Lake::at(&context.config.project.lake);
     let holder = Holder { host: host(), process: std::process::id(), started_at: instant(clock.now_ms) };

@@ -33,7 +33,28 @@ pub struct Accept {
     pub reason: String,
 }
 
+/// Gates that can be let pass.
+pub const GATES: [&str; 6] = [
+    "fingerprint",
+    "max_key_conflicts",
+    "max_quarantined_rows",
+    "max_quarantined_share",
+    "max_removed_share",
+    "unmatched_customers",
+];
+
 impl Accept {
+    /// What is wrong with it under a config: a gate or a source that does not exist lets nothing pass.
+    #[must_use]
+    pub fn fault(&self, config: &Config) -> Option<String> {
+        if !GATES.contains(&self.gate.as_str()) {
+            return Some(format!("there is no gate {}; there are {}", self.gate, GATES.join(", ")));
+        }
+        let source = self.source.as_ref()?;
+        let known = config.sources.iter().any(|one| one.name == *source);
+        (!known).then(|| format!("there is no source {source} for the gate {}", self.gate))
+    }
+
     /// Reads `GATE[:source]=REASON`; `None` when gate or reason is missing.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

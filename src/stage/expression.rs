@@ -61,6 +61,11 @@ impl Expression {
                 return Err(unknown(name, table, fault));
             }
         }
+        if (&expr).into_iter().any(looks_beyond_the_row) {
+            return Err(fault(format!("{text} speaks of all customers at once, not of each"))
+                .hint("use columns and constants only, no SUM, AVG, COUNT, OVER, ROW_NUMBER"));
+        }
+        let expr = expr.map_expr(null_where_divided_by_zero);
         let columns: Vec<&'static str> =
             usable(table).map(|column| column.name).filter(|name| named.contains(*name)).collect();
         let checked = Self { expr, columns, text: text.to_owned() };
@@ -135,6 +140,41 @@ impl Expression {
         let result = frame.lazy().select(chosen).collect().map_err(failed)?;
         let column = result.column(RESULT).map_err(failed)?;
         Ok(column.as_materialized_series().clone())
+    }
+}
+
+/// Whether a part of an expression takes other rows into account. What is gathered from constants, as the list after
+/// `IN` is, does not.
+fn looks_beyond_the_row(part: &Expr) -> bool {
+    let gathers = matches!(
+        part,
+        Expr::Agg(_)
+            | Expr::Over { .. }
+            | Expr::Sort { .. }
+            | Expr::SortBy { .. }
+            | Expr::Gather { .. }
+            | Expr::Slice { .. }
+            | Expr::Filter { .. }
+            | Expr::Explode { .. }
+    );
+    let of_columns = || part.into_iter().any(|inner| matches!(inner, Expr::Column(_) | Expr::Len));
+    matches!(part, Expr::Len) || (gathers && of_columns())
+}
+
+/// A division by zero is not known, as in SQL databases that do not stop at it. Floats would give NaN, which compares
+/// as greater than everything and would make members of those who never bought.
+fn null_where_divided_by_zero(part: Expr) -> Expr {
+    use polars::prelude::{NULL, Operator, lit, when};
+    match &part {
+        Expr::BinaryExpr {
+            op: Operator::RustDivide | Operator::TrueDivide | Operator::FloorDivide | Operator::Modulus,
+            right,
+            ..
+        } => {
+            let divisor = right.as_ref().clone();
+            when(divisor.neq(lit(0))).then(part.clone()).otherwise(lit(NULL))
+        }
+        _ => part,
     }
 }
 

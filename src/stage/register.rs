@@ -1,23 +1,20 @@
 //! Contact rows and identities → one register of every customer. First form: whole rows by the source's own customer
 //! number; matching of persons across numberings is not done here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+pub mod tables;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use hmac::{Hmac, KeyInit, Mac};
-use rayon::prelude::*;
 use sha2::Sha256;
 
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES};
+use super::ingest::deliveries::FileRecord;
 use crate::config::Channel;
-use crate::contract::tables::{ContactPoints, Identities, RegisterCustomers};
-use crate::contract::{Checked, column as c};
+use crate::contract::{column as c, exports};
 use crate::error::{Code, Error, Result, Warning};
-use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
-use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
+use crate::kernel::text::email_canonical;
 use crate::kernel::versions::compare_texts;
 use crate::run::context::Context;
 use crate::store::files;
@@ -87,8 +84,11 @@ pub fn run(
     context: &Context,
     rows: &[ContactRow],
     keys: &Keys,
+    files: &[FileRecord],
     consent_channels: BTreeSet<String>,
 ) -> Result<Register> {
+    let arrivals: HashMap<u32, (u32, &str)> =
+        files.iter().map(|file| (file.file_id, (file.arrival, file.path.as_str()))).collect();
     let spaces: BTreeSet<&str> =
         context.config.sources.iter().map(|source| source.id_space.as_str()).collect();
     let several = spaces.len() > 1;
@@ -100,30 +100,32 @@ pub fn run(
         .enumerate()
         .map(|(rank, source)| (source.name.as_str(), rank))
         .collect();
-    let mut winners: BTreeMap<String, &ContactRow> = BTreeMap::new();
-    let latest = rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted);
-    for row in latest.filter(|row| order.contains_key(row.source.as_str())) {
+    let mut by_customer: BTreeMap<String, Vec<&ContactRow>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted) {
         let id = match &row.source_id {
             Some(id) => id_of(&row.id_space, id),
             None => anonymous_id(context, row)?,
         };
-        // The newest version counts; among equals the source that stands first in the config, then content, so that
-        // the order of arrival decides nothing.
-        let place = |row: &ContactRow| std::cmp::Reverse(order.get(row.source.as_str()).copied());
-        let compare = |a: &ContactRow, b: &ContactRow| {
-            compare_texts(a.version.as_deref(), b.version.as_deref())
-                .then_with(|| place(a).cmp(&place(b)))
-                .then_with(|| a.content.cmp(&b.content))
-        };
-        match winners.get(&id) {
-            Some(other) if compare(other, row).is_ge() => {}
-            _ => {
-                winners.insert(id, row);
-            }
+        by_customer.entry(id).or_default().push(row);
+    }
+    // The newest version counts; among equals the source that stands first in the config, then the last to arrive.
+    let place = |row: &ContactRow| {
+        let of_config = order.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
+        (std::cmp::Reverse(of_config), arrivals.get(&row.file_id).copied(), row.line)
+    };
+    let newest = |a: &&&ContactRow, b: &&&ContactRow| {
+        compare_texts(a.version.as_deref(), b.version.as_deref()).then_with(|| place(a).cmp(&place(b)))
+    };
+    let mut winners: BTreeMap<String, ContactRow> = BTreeMap::new();
+    for (id, rows) in by_customer {
+        if let Some(winner) = rows.iter().max_by(newest) {
+            let mut counts = (*winner).clone();
+            rows.iter().filter(|row| !is_older(row, winner)).for_each(|row| restrict(&mut counts, row));
+            winners.insert(id, counts);
         }
     }
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let contacts = winners.into_iter().map(|(id, row)| (id, contact(row, &mut refused))).collect();
+    let contacts = winners.into_iter().map(|(id, row)| (id, contact(&row, &mut refused))).collect();
     if !refused.is_empty() {
         let reasons: Vec<String> = refused.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
         let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
@@ -136,6 +138,23 @@ pub fn run(
         has_contacts: context.config.sources.iter().any(|s| s.kind == crate::config::SourceKind::Contacts),
         consent_channels,
     })
+}
+
+/// Whether a row is an earlier state of the one that counts: of the same source, and both say so by their versions.
+fn is_older(row: &ContactRow, winner: &ContactRow) -> bool {
+    row.source == winner.source
+        && row.version.is_some()
+        && compare_texts(row.version.as_deref(), winner.version.as_deref()).is_lt()
+}
+
+/// Takes over what another row of the customer forbids. Where several rows speak and none is the older state of
+/// another, consent is given only if no row denies it.
+fn restrict(counts: &mut ContactRow, row: &ContactRow) {
+    for (channel, status) in &row.consents {
+        if matches!(status.as_str(), exports::DENIED | exports::WITHDRAWN) {
+            counts.consents.insert(channel.clone(), status.clone());
+        }
+    }
 }
 
 /// `c_` and 16 hexadecimal digits of an HMAC-SHA256 of the first identity of a contact without a customer id.
@@ -185,202 +204,4 @@ fn can_be_phone(raw: &str) -> bool {
     let digits = raw.chars().filter(char::is_ascii_digit).count();
     let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/');
     digits >= MIN_PHONE_DIGITS && raw.chars().all(plain)
-}
-
-/// The register's tables.
-#[derive(Debug)]
-pub struct Tables {
-    /// `register/customers`.
-    pub customers: Checked<RegisterCustomers>,
-    /// `register/identities`.
-    pub identities: Checked<Identities>,
-    /// `register/contact_points`.
-    pub contact_points: Checked<ContactPoints>,
-}
-
-/// Makes the register's tables.
-///
-/// # Errors
-/// `ContractBroken`, `Internal`.
-pub fn tables(
-    context: &Context,
-    register: &Register,
-    keys: &Keys,
-    first_days: &[Option<i32>],
-) -> Result<Tables> {
-    let units = &context.units;
-    Ok(Tables {
-        customers: Checked::from_columns(units, customer_columns(&register.contacts))?,
-        identities: Checked::from_columns(units, identity_columns(register, keys, first_days))?,
-        contact_points: Checked::from_columns(units, point_columns(&register.contacts))?,
-    })
-}
-
-fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
-    let mut builder = StringBuilder::new();
-    values.for_each(|value| builder.append_option(value));
-    Arc::new(builder.finish())
-}
-
-fn customer_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
-    let text =
-        |name: &'static str| texts(contacts.values().map(|contact| contact.value(name).map(str::to_owned)));
-    let day = |name: &'static str| -> ArrayRef {
-        let of = |contact: &Contact| {
-            contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
-        };
-        Arc::new(contacts.values().map(of).collect::<Date32Array>())
-    };
-    let truth = |name: &'static str| -> ArrayRef {
-        let of = |contact: &Contact| contact.value(name).map(|text| text == "true");
-        Arc::new(contacts.values().map(of).collect::<BooleanArray>())
-    };
-    let object = |value: &dyn Fn(&Contact) -> &BTreeMap<String, String>| {
-        texts(contacts.values().map(|contact| serde_json::to_string(value(contact)).ok()))
-    };
-    let created = contacts.values().map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
-    vec![
-        texts(contacts.keys().cloned().map(Some)),
-        text(c::FIRST_NAME),
-        text(c::LAST_NAME),
-        text(c::STREET),
-        text(c::POSTAL_CODE),
-        text(c::CITY),
-        text(c::COUNTRY),
-        day(c::BIRTH_DATE),
-        text(c::LANGUAGE),
-        text(c::HOUSEHOLD_ID),
-        text(c::COMPANY),
-        truth(c::PARTNER),
-        truth(c::EMPLOYEE),
-        Arc::new(created.collect::<TimestampMillisecondArray>()),
-        day(c::JOINED_ON),
-        day(c::CONTRACT_UNTIL),
-        day(c::CLOSED_AT),
-        object(&|contact| &contact.row.attributes),
-        object(&|contact| &contact.row.consents),
-        texts(contacts.values().map(|contact| Some(contact.row.source.clone()))),
-    ]
-}
-
-/// Milliseconds of a canonical local time.
-fn moment_ms(text: &str) -> Option<i64> {
-    let moment = crate::kernel::calendar::parse_moment(text.as_bytes())?;
-    Some(i64::from(moment.day) * 86_400_000 + i64::from(moment.ms_of_day))
-}
-
-/// One row of `register/identities`.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Identity<'a> {
-    customer_id: &'a str,
-    id_space: &'a str,
-    source_id: &'a str,
-    /// Identities of the ledger stand before the same ones of contacts, which are then left out.
-    is_contact: bool,
-    key: Option<u32>,
-    first_day: Option<i32>,
-    linked_by: &'static str,
-}
-
-fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]) -> Vec<ArrayRef> {
-    let of_contacts = register.contacts.iter().map(|(id, contact)| {
-        let (id_space, source_id, linked_by) = match &contact.row.source_id {
-            Some(source_id) => (contact.row.id_space.as_str(), source_id.as_str(), c::CUSTOMER_ID),
-            None => ("contact_point", id.as_str(), "hmac"),
-        };
-        Identity {
-            customer_id: id,
-            id_space,
-            source_id,
-            is_contact: true,
-            key: None,
-            first_day: None,
-            linked_by,
-        }
-    });
-    let of_ledger = (0_u32..).zip(keys.identities().iter().zip(&register.customer_of_key)).map(
-        |(key, ((id_space, source_id), id))| Identity {
-            customer_id: id,
-            id_space,
-            source_id,
-            is_contact: false,
-            key: Some(key),
-            first_day: first_days.get(key as usize).copied().flatten(),
-            linked_by: c::CUSTOMER_ID,
-        },
-    );
-    let mut rows: Vec<Identity<'_>> = of_contacts.chain(of_ledger).collect();
-    rows.par_sort_unstable();
-    rows.dedup_by(|a, b| {
-        (a.customer_id, a.id_space, a.source_id) == (b.customer_id, b.id_space, b.source_id)
-    });
-    vec![
-        texts(rows.iter().map(|row| Some(row.customer_id))),
-        texts(rows.iter().map(|row| Some(row.id_space))),
-        texts(rows.iter().map(|row| Some(row.source_id))),
-        Arc::new(rows.iter().map(|row| row.key).collect::<UInt32Array>()),
-        Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
-        texts(rows.iter().map(|row| Some(row.linked_by))),
-    ]
-}
-
-struct Point {
-    customer_id: String,
-    kind: &'static str,
-    canonical: Option<String>,
-    raw: String,
-    match_key: Option<String>,
-    source: String,
-    reason: Option<&'static str>,
-}
-
-fn point_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
-    let mut points = Vec::new();
-    for (id, contact) in contacts {
-        let mut add = |kind, raw: String, canonical: Option<String>, reason| {
-            let match_key = canonical.as_deref().filter(|_| kind == c::EMAIL).map(email_match_key);
-            let (customer_id, source) = (id.clone(), contact.row.source.clone());
-            points.push(Point { customer_id, kind, canonical, raw, match_key, source, reason });
-        };
-        if let Some(raw) = contact.value(c::EMAIL) {
-            match email_canonical(raw) {
-                Ok(canonical) => add(c::EMAIL, raw.to_owned(), Some(canonical), None),
-                Err(fault) => add(c::EMAIL, raw.to_owned(), None, Some(fault.code())),
-            }
-        }
-        if let Some(raw) = contact.value(c::PHONE) {
-            let reason = contact.phone.is_none().then_some("no_phone_number");
-            add(c::PHONE, raw.to_owned(), contact.phone.clone(), reason);
-        }
-        let parts: Vec<&str> = [c::STREET, c::POSTAL_CODE, c::CITY, c::COUNTRY]
-            .iter()
-            .filter_map(|name| contact.value(name))
-            .collect();
-        if !parts.is_empty() {
-            let raw = parts.join(", ");
-            let canonical = contact.has_address.then(|| collapse_spaces(&raw).into_owned());
-            let reason = (!contact.has_address).then_some("incomplete_address");
-            add("post", raw, canonical, reason);
-        }
-    }
-    vec![
-        texts(points.iter().map(|point| Some(point.customer_id.clone()))),
-        texts(points.iter().map(|point| Some(point.kind.to_owned()))),
-        texts(points.iter().map(|point| point.canonical.clone())),
-        texts(points.iter().map(|point| Some(point.raw.clone()))),
-        texts(points.iter().map(|point| point.match_key.clone())),
-        texts(points.iter().map(|point| Some(point.source.clone()))),
-        texts(points.iter().map(|point| point.reason.map(str::to_owned))),
-    ]
-}
-
-/// Batches of the register's tables with their contracts, for the outputs.
-#[must_use]
-pub fn batches(tables: &Tables) -> [(&'static crate::contract::Table, &RecordBatch); 3] {
-    use crate::contract::Contract as _;
-    [
-        (RegisterCustomers::TABLE, tables.customers.batch()),
-        (Identities::TABLE, tables.identities.batch()),
-        (ContactPoints::TABLE, tables.contact_points.batch()),
-    ]
 }

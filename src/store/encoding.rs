@@ -225,7 +225,10 @@ mod tests {
         assert_eq!(read(b"a\0\0\xdcb\0\0\xd8", Encoding::Utf16, 2).0, b"a\xffb\xff");
         assert_eq!(read(b"a\0b", Encoding::Utf16, 2).0, b"a\xff");
         assert_eq!(read(b"\x81a\x9d\x9d", Encoding::Windows1252, 2).0, b"\xffa\xff\xff");
-        assert_eq!(read(&b"\x00\xd8".repeat(70_000), Encoding::Utf16, 1 << 20).0, vec![0xFF; 70_000]);
+        assert_eq!(
+            read(&[MARK_OF_UTF_16_LE, &b"\x00\xd8".repeat(70_000)].concat(), Encoding::Utf16, 1 << 20).0,
+            vec![0xFF; 70_000]
+        );
         assert_eq!(read(b"", Encoding::Utf16, 2).0, b"");
     }
 }

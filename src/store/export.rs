@@ -135,9 +135,7 @@ pub fn open(path: &Path, encoding: Encoding) -> Result<Bytes> {
     let reader: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(file),
         Compression::Gzip => Box::new(MultiGzDecoder::new(buffered(file))),
-        Compression::Zstandard => {
-            Box::new(zstd::Decoder::with_buffer(buffered(file)).map_err(broken)?)
-        }
+        Compression::Zstandard => Box::new(zstd::Decoder::with_buffer(buffered(file)).map_err(broken)?),
     };
     let stream = Utf8Stream::new(reader, encoding).map_err(broken)?;
     Ok(Bytes { path: path.to_owned(), stream, compression, n_delivered })

@@ -1,6 +1,6 @@
 //! The end of a night: publication, the last manifest, retention, the summary.
 
-use super::super::identity::identity;
+use super::super::identity::{extended, identity};
 use super::super::opening::{clock, history, instant};
 use super::Session;
 use crate::error::{Code, Error, Result};
@@ -28,8 +28,10 @@ impl Session {
             self.manifest.status = Status::LookBack;
             return Ok(());
         }
-        if self.lake.identity()?.is_none() {
-            self.lake.write_identity(&identity(&context.config))?;
+        let made = self.lake.identity()?;
+        let bound = extended(made.as_ref(), identity(&context.config));
+        if made.as_ref() != Some(&bound) {
+            self.lake.write_identity(&bound)?;
         }
         self.lake.publish(&id)?;
         self.manifest.status = Status::Published;

@@ -106,6 +106,12 @@ impl<'a> Cells<'a> {
         self.faults.push(CellFault { column: slot.column.name, reason, value });
     }
 
+    /// Notes that an attribute is not text; which one, and what stands there, is not shown.
+    pub(super) fn attribute_fault(&mut self) {
+        let (column, value) = (crate::contract::exports::ATTRIBUTE, Some(MASK.to_owned()));
+        self.faults.push(CellFault { column, reason: Reason::BadEncoding, value });
+    }
+
     /// A field as text; `None` when it stands for "no value".
     ///
     /// # Errors

@@ -148,8 +148,12 @@ impl Parser<'_> {
         }
         let mut attributes = BTreeMap::new();
         for (name, field) in &self.mapping.attributes {
-            if let Ok(Some(value)) = cells.field(*field) {
-                attributes.insert(name.clone(), value.into_owned());
+            match cells.field(*field) {
+                Ok(Some(value)) => {
+                    attributes.insert(name.clone(), value.into_owned());
+                }
+                Ok(None) => {}
+                Err(_) => cells.attribute_fault(),
             }
         }
         if !IDENTITIES.iter().any(|name| person.contains_key(*name)) && cells.faults.is_empty() {

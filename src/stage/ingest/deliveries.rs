@@ -1,17 +1,18 @@
 //! Which files there are, which of them are known, and what each will do to the state.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Array, UInt64Array};
 use serde_json::json;
 
-use crate::config::{DateFormat, Redelivery, Source};
+use super::classify::{About, classify};
+use crate::config::{DateFormat, Source};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
-use crate::run::context::{Clock, Context};
+use crate::run::context::Context;
 use crate::store::{export, files};
 
 /// Rises when the same config would parse the same bytes into other values.
@@ -96,6 +97,8 @@ pub struct Delivery {
     pub hash: Option<String>,
     /// The known file that it is, or that it replaces.
     pub known: Option<u32>,
+    /// Whether what its name delivered before goes.
+    pub replaces: bool,
 }
 
 /// All files of one source.
@@ -151,6 +154,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
 /// and one of its files is not there to be read again.
 pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec<SourcePlan>> {
     let config = &context.config;
+    refuse_renamed(context, known)?;
     let mut plans = Vec::with_capacity(config.sources.len());
     for (index, source) in config.sources.iter().enumerate() {
         let fingerprint = fingerprint(source, &config.project.timezone, &context.units);
@@ -165,21 +169,17 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
         if reparsed && accepted.is_none() {
             gone(source, &own, &found)?;
         }
-        let mut sizes: HashMap<u64, u32> = HashMap::new();
-        for file in &found {
-            *sizes.entry(file.bytes).or_default() += 1;
-        }
-        let mut deliveries = Vec::with_capacity(found.len());
-        for file in found {
-            let seen = Seen {
-                own: &own,
-                fingerprint: &fingerprint,
-                keep_as_parsed: accepted.is_some(),
-                earlier: &deliveries,
-                shares_size: sizes.get(&file.bytes).is_some_and(|n| *n > 1),
-            };
-            let delivery = classify(source, file, &seen, rehash, context.clock)?;
-            deliveries.push(delivery);
+        let about = About {
+            source,
+            own: &own,
+            fingerprint: &fingerprint,
+            keep_as_parsed: accepted.is_some(),
+            rehash,
+            clock: context.clock,
+        };
+        let deliveries = classify(&about, found)?;
+        if reparsed && accepted.is_none() {
+            unfinished(source, &own, &deliveries)?;
         }
         plans.push(SourcePlan {
             source: index,
@@ -190,6 +190,38 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
         });
     }
     Ok(plans)
+}
+
+/// Names of sources whose files count and which the config does not have.
+#[must_use]
+pub fn left_out<'a>(context: &Context, known: &'a [FileRecord]) -> BTreeSet<&'a str> {
+    let named = |name: &str| context.config.sources.iter().any(|source| source.name == name);
+    known.iter().filter(|file| file.active && !named(&file.source)).map(|file| file.source.as_str()).collect()
+}
+
+/// A source that is only renamed would deliver everything twice: its files count already, under the old name.
+fn refuse_renamed(context: &Context, known: &[FileRecord]) -> Result<()> {
+    for old in left_out(context, known) {
+        let files: Vec<&FileRecord> = known.iter().filter(|file| file.active && file.source == old).collect();
+        for source in &context.config.sources {
+            let found = export::find(&source.paths)?;
+            let read_before = found.iter().find(|found| {
+                files
+                    .iter()
+                    .any(|file| found.path.to_string_lossy() == file.path && found.bytes == file.bytes)
+            });
+            if let Some(found) = read_before {
+                let what = format!(
+                    "source {} reads a file whose rows are in the lake as source {old}, which the config no longer has",
+                    source.name
+                );
+                return Err(Error::new(Code::LakeMismatch, what)
+                    .at(&found.path)
+                    .hint(format!("name the source {old} again, or name a new folder with project.lake")));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn missing(context: &Context, source: &Source) -> Result<()> {
@@ -203,10 +235,31 @@ fn missing(context: &Context, source: &Source) -> Result<()> {
     Ok(())
 }
 
+/// A changed parsing needs every file of the source again, whole.
+fn unfinished(source: &Source, own: &[&FileRecord], deliveries: &[Delivery]) -> Result<()> {
+    let waits = |delivery: &&Delivery| {
+        delivery.state == State::Waiting
+            && own.iter().any(|file| delivery.found.path.to_string_lossy() == file.path)
+    };
+    let Some(delivery) = deliveries.iter().find(waits) else { return Ok(()) };
+    let what = format!(
+        "the config parses source {} differently now, and a file that it delivered is to be read again but still \
+         arriving ({})",
+        source.name, delivery.why
+    );
+    Err(Error::new(Code::FilesGone, what)
+        .at(&delivery.found.path)
+        .hint("run again when it is finished, or undo the change of the source's keys"))
+}
+
 /// A changed parsing needs every file of the source again.
 fn gone(source: &Source, own: &[&FileRecord], found: &[export::Found]) -> Result<()> {
-    let lacks = |file: &&&FileRecord| !found.iter().any(|f| f.path.to_string_lossy() == file.path);
-    let Some(file) = own.iter().find(lacks) else { return Ok(()) };
+    // Of several contents that one name has added, only the last can lie there still.
+    let lacks = |(place, file): &(usize, &&FileRecord)| {
+        let later = own.iter().skip(place + 1).any(|other| other.path == file.path);
+        later || !found.iter().any(|f| f.path.to_string_lossy() == file.path)
+    };
+    let Some((_, file)) = own.iter().enumerate().find(lacks) else { return Ok(()) };
     let what = format!(
         "the config parses source {} differently now, and a file that it delivered is gone, so that its rows \
          cannot be read again",
@@ -217,87 +270,6 @@ fn gone(source: &Source, own: &[&FileRecord], found: &[export::Found]) -> Result
          `--accept fingerprint:{}=REASON`",
         source.name
     )))
-}
-
-struct Seen<'a> {
-    own: &'a [&'a FileRecord],
-    fingerprint: &'a str,
-    keep_as_parsed: bool,
-    earlier: &'a [Delivery],
-    /// Whether another file of the source has the same size.
-    shares_size: bool,
-}
-
-fn classify(
-    source: &Source,
-    found: export::Found,
-    seen: &Seen<'_>,
-    rehash: bool,
-    clock: Clock,
-) -> Result<Delivery> {
-    let path = found.path.to_string_lossy().into_owned();
-    let parsed_alike = |file: &FileRecord| seen.keep_as_parsed || file.fingerprint == seen.fingerprint;
-    let by_name = seen.own.iter().rev().find(|file| file.path == path);
-    if let Some(file) = by_name
-        && !rehash
-        && parsed_alike(file)
-        && (file.bytes, file.modified_ms) == (found.bytes, found.modified_ms)
-    {
-        let (hash, known) = (Some(file.hash.clone()), Some(file.file_id));
-        return Ok(Delivery {
-            found,
-            state: State::Known,
-            why: "size and time unchanged".to_owned(),
-            hash,
-            known,
-        });
-    }
-    if let Some(why) = still_arriving(source, &found, clock) {
-        return Ok(Delivery { found, state: State::Waiting, why, hash: None, known: None });
-    }
-    // Equal content has equal size: a file whose size no other has is hashed while it is read, not before.
-    let may_be_known = seen.shares_size || seen.own.iter().any(|file| file.bytes == found.bytes);
-    let hash = if may_be_known { Some(export::hash(&found.path)?) } else { None };
-    let alike = |file: &&&FileRecord| Some(&file.hash) == hash.as_ref() && parsed_alike(file);
-    let earlier = seen
-        .earlier
-        .iter()
-        .find(|delivery| delivery.state != State::Waiting && hash.is_some() && delivery.hash == hash);
-    let (state, why, known) = if let Some(file) = by_name.filter(|file| alike(file)) {
-        (State::Known, "content unchanged".to_owned(), Some(file.file_id))
-    } else if let Some(file) = seen.own.iter().find(alike) {
-        (State::Duplicate, format!("equal content is known as {}", file.path), Some(file.file_id))
-    } else if let Some(other) = earlier {
-        (State::Duplicate, format!("equal content is read from {}", other.found.path.display()), None)
-    } else if let Some(file) = by_name {
-        match (parsed_alike(file), source.redelivery) {
-            (false, _) => {
-                (State::Replaced, "the config parses it differently".to_owned(), Some(file.file_id))
-            }
-            (true, Redelivery::ReplaceFile) => {
-                (State::Replaced, "the name came again with other content".to_owned(), Some(file.file_id))
-            }
-            (true, Redelivery::Add) => (State::New, "the name came again and adds".to_owned(), None),
-        }
-    } else {
-        (State::New, "not seen before".to_owned(), None)
-    };
-    Ok(Delivery { found, state, why, hash, known })
-}
-
-fn still_arriving(source: &Source, found: &export::Found, clock: Clock) -> Option<String> {
-    let age_ms = clock.now_ms - found.modified_ms;
-    let settle_ms = i64::try_from(source.settle_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
-    if age_ms < settle_ms {
-        return Some(format!("younger than {} s", source.settle_seconds));
-    }
-    if !source.done_marker.is_empty() {
-        let marker = source.done_marker.replace("{path}", &found.path.to_string_lossy());
-        if !files::exists(std::path::Path::new(&marker)) {
-            return Some("its done marker is not there".to_owned());
-        }
-    }
-    None
 }
 
 /// Warns of files that are not read because their content is known by another name.

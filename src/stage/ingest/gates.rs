@@ -1,12 +1,12 @@
 //! Gates that the exports themselves can trip.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::{Array, RecordBatch};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::deliveries::{FileRecord, SourcePlan};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, RowPlace};
 use crate::config::SourceKind;
 use crate::contract::{column as c, read};
 use crate::error::Result;
@@ -28,6 +28,8 @@ pub(super) struct Measured<'a> {
     pub(super) files: &'a [FileRecord],
     /// Count and greatest share of a file's rows that conflict under one key, by keyed source.
     pub(super) conflicts: &'a BTreeMap<String, (u64, f64)>,
+    /// Ledger rows of files taken back whose key was delivered again.
+    pub(super) reread: &'a HashSet<RowPlace>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares for gates")]
@@ -130,8 +132,8 @@ fn quarantined_rows(context: &Context, account: &Accounting, limit: u64) -> Gate
     gate(context, "max_quarantined_rows", &account.source, bad as f64, limit as f64, bad > limit, what)
 }
 
-/// Rows that files took away and that no file of this night delivers again. Rows that were read, whatever became of
-/// them, do not count; rows that all lie before the new content's first day do whatever their share: that is how a
+/// Rows that files took away and that no file of this night delivers again, alike or under the same key. A row that came
+/// back with a fault counts as taken away, which errs on the safe side; rows that all lie before the new content's first day do whatever their share: that is how a
 /// rolling window looks.
 fn removed_share(measured: &Measured<'_>, account: &Accounting) -> Result<Gate> {
     let ledger = measured.ledger;
@@ -182,8 +184,11 @@ impl Gone {
             |file: u32| measured.files.iter().any(|record| record.file_id == file && !record.active);
         for batch in &ledger.removed {
             let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
+            let lines = read::u64s(batch, c::LINE)?;
             for (row, content) in contents(batch, &account.source)? {
-                if !inactive(files.value(row)) {
+                if !inactive(files.value(row))
+                    || measured.reread.contains(&(files.value(row), lines.value(row)))
+                {
                     continue;
                 }
                 if let Some(n) = delivered.get_mut(&content).filter(|n| **n > 0) {
@@ -194,8 +199,6 @@ impl Gone {
                 }
             }
         }
-        let read_otherwise = account.quarantined + account.superseded + account.filtered + account.deletions;
-        gone.n_rows = gone.n_rows.saturating_sub(read_otherwise);
         Ok(gone)
     }
 }

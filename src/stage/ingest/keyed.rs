@@ -61,6 +61,8 @@ pub(super) struct Outcome {
     pub aside: Vec<RecordBatch>,
     /// Rows that the ledger gives up to the aside, with the place of their winner.
     pub given_up: HashMap<RowPlace, String>,
+    /// Rows of files taken back whose key this night delivered again.
+    pub reread: HashSet<RowPlace>,
     /// Counts by source.
     pub counts: BTreeMap<String, Counts>,
 }
@@ -85,6 +87,7 @@ pub(super) fn decide(
         won: vec![Vec::new(); fresh.len()],
         lost: vec![Vec::new(); fresh.len()],
         given_up: HashMap::new(),
+        reread: HashSet::new(),
         leave_aside: HashSet::new(),
         restored: HashSet::new(),
         counts: BTreeMap::new(),
@@ -93,7 +96,7 @@ pub(super) fn decide(
     let stays = night.judge(files, changes);
     let aside = night.move_rows(aside, files, changes)?;
     let row_keys = row_keys::write(&night.kept, &stays, &context.units)?;
-    Ok(Outcome { row_keys, aside, given_up: night.given_up, counts: night.counts })
+    Ok(Outcome { row_keys, aside, given_up: night.given_up, reread: night.reread, counts: night.counts })
 }
 
 /// A row of a fresh batch.
@@ -115,6 +118,7 @@ struct Night<'a> {
     /// Rows of each fresh batch that go aside, with the place of their winner.
     lost: Vec<Vec<(usize, String)>>,
     given_up: HashMap<RowPlace, String>,
+    reread: HashSet<RowPlace>,
     leave_aside: HashSet<RowPlace>,
     restored: HashSet<RowPlace>,
     counts: BTreeMap<String, Counts>,
@@ -159,6 +163,8 @@ impl Night<'_> {
     fn judge(&mut self, files: &[FileRecord], changes: &mut Changes) -> Vec<bool> {
         let resolution = resolve(&versions_of(&self.kept, files, changes));
         let mut stays = vec![true; self.kept.len()];
+        let delivered: HashSet<u128> =
+            self.kept.iter().filter(|version| !version.old).map(|version| version.hash).collect();
         for (index, (verdict, winner)) in resolution.verdicts.iter().zip(&resolution.winners).enumerate() {
             let Some(version) = self.kept.get(index) else { continue };
             let place = version.place;
@@ -180,6 +186,9 @@ impl Night<'_> {
                     self.restored.insert(place);
                 }
                 (Verdict::TakenBack | Verdict::Forgotten, _) => {
+                    if delivered.contains(&version.hash) {
+                        self.reread.insert(place);
+                    }
                     self.leave_aside.insert(place);
                     stays[index] = false;
                 }

@@ -4,6 +4,7 @@
 //! values; `transactions` and `contacts` into rows; `keyed` decides among versions; `ledger` writes the months.
 
 mod cells;
+mod classify;
 pub mod contacts;
 pub mod deliveries;
 mod faults;
@@ -21,7 +22,7 @@ mod reader;
 mod transactions;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
@@ -32,10 +33,9 @@ use self::deliveries::FileRecord;
 use self::faults::Fault;
 use self::keyed::KeyedBatch;
 use self::ledger::{Arrivals, Changes, Gone, Ledger};
-use crate::config::Source;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
-use crate::error::Result;
+use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::{Accounting, Gate, Input, TableEntry};
@@ -73,6 +73,8 @@ struct Night<'a> {
     keys: Keys,
     changes: Changes,
     keyed: Vec<KeyedBatch>,
+    /// Ledger rows of files taken back whose key was delivered again.
+    reread: HashSet<ledger::RowPlace>,
     fresh_contacts: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
@@ -100,6 +102,7 @@ pub fn run(
         .map(|delivery| delivery.found.bytes)
         .sum();
     context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
+    let sources = sources(context, &files);
     let mut night = Night {
         context,
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
@@ -107,13 +110,9 @@ pub fn run(
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
         changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(parent_tables) },
         keyed: Vec::new(),
+        reread: HashSet::new(),
         fresh_contacts: Vec::new(),
-        accounting: context
-            .config
-            .sources
-            .iter()
-            .map(|source| (source.name.clone(), opening(source, before)))
-            .collect(),
+        accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
         bytes_read: 0,
         rows_read: 0,
@@ -122,14 +121,17 @@ pub fn run(
     for plan in &plans {
         night.read(plan)?;
     }
-    let consent_channels = night.consent_channels()?;
+    let mut consent_channels = night.consent_channels()?;
     let inputs = night.inputs(&plans);
     let (ledger, mut entries, conflicts) = night.settle_ledger(parent_tables)?;
     let contact_rows = night.settle_contacts(parent_tables, &mut entries)?;
+    // A source that the config leaves out for a night still said what it said.
+    consent_channels.extend(contact_rows.iter().flat_map(|row| row.consents.keys().cloned()));
     entries.extend(night.keep_or_write(KeysTable::TABLE, parent_tables, night.keys.has_new(), &|| {
         night.keys.to_batch(&context.units)
     })?);
-    let quarantine = quarantine::open(context, &night.files, &night.changes.gone.files, &night.faults)?;
+    let quarantine =
+        quarantine::open(context, &sources, &night.files, &night.changes.gone.files, &night.faults)?;
     night.tell_faults();
     let mut gates = gates::evaluate(&gates::Measured {
         context,
@@ -138,14 +140,10 @@ pub fn run(
         new_files: night.first_new_file,
         files: &night.files,
         conflicts: &conflicts,
+        reread: &night.reread,
     })?;
     gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
-    let accounting = context
-        .config
-        .sources
-        .iter()
-        .filter_map(|source| night.accounting.get(&source.name).cloned())
-        .collect();
+    let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     Ok(Ingested {
         files: night.files,
         ledger,
@@ -160,12 +158,25 @@ pub fn run(
     })
 }
 
+/// Sources of the config, and those that it leaves out: they keep their rows, and so their accounts and quarantine.
+fn sources(context: &Context, files: &[FileRecord]) -> Vec<String> {
+    let left_out = deliveries::left_out(context, files);
+    for source in &left_out {
+        let what = format!("the config leaves out source {source}: what it delivered stays as it is");
+        context.warn(
+            Warning::new("source_left_out", what).hint("name it again, or start a new lake without it"),
+        );
+    }
+    let named = context.config.sources.iter().map(|source| source.name.clone());
+    named.chain(left_out.into_iter().map(str::to_owned)).collect()
+}
+
 /// The account of a source as the night begins.
-fn opening(source: &Source, before: &[Accounting]) -> Accounting {
+fn opening(source: &str, before: &[Accounting]) -> Accounting {
     let ledger_before =
-        before.iter().find(|entry| entry.source == source.name).map_or(0, |entry| entry.ledger_after);
+        before.iter().find(|entry| entry.source == source).map_or(0, |entry| entry.ledger_after);
     Accounting {
-        source: source.name.clone(),
+        source: source.to_owned(),
         ledger_before,
         ledger_after: ledger_before,
         ..Accounting::default()

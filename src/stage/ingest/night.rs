@@ -23,20 +23,13 @@ impl Night<'_> {
     pub(super) fn retire(&mut self, plans: &[SourcePlan]) {
         for plan in plans {
             let name = self.context.config.sources.get(plan.source).map(|source| source.name.as_str());
-            let replaced: BTreeSet<u32> = plan
-                .deliveries
-                .iter()
-                .filter(|delivery| delivery.state == State::Replaced)
-                .filter_map(|delivery| delivery.known)
-                .collect();
             for file in self.files.iter_mut().filter(|file| file.active && Some(file.source.as_str()) == name)
             {
                 // A redelivery replaces everything that its name delivered, also what `add` had kept apart.
-                let same_name = replaced.contains(&file.file_id)
-                    || plan.deliveries.iter().any(|delivery| {
-                        delivery.state == State::Replaced
-                            && delivery.found.path.to_string_lossy() == file.path
-                    });
+                let same_name = plan
+                    .deliveries
+                    .iter()
+                    .any(|delivery| delivery.replaces && delivery.found.path.to_string_lossy() == file.path);
                 if plan.kept_as_parsed.is_some() {
                     // Accepted once: from now on the file counts as parsed by the config of today.
                     file.fingerprint.clone_from(&plan.fingerprint);

@@ -38,14 +38,15 @@ fn file_of(source: &str) -> String {
 /// `Io`.
 pub(super) fn open(
     context: &Context,
+    sources: &[String],
     files: &[FileRecord],
     files_gone: &BTreeSet<u32>,
     faults: &BTreeMap<u32, Vec<Fault>>,
 ) -> Result<BTreeMap<String, Open>> {
     let mut open: BTreeMap<String, Open> = BTreeMap::new();
-    for source in &context.config.sources {
+    for source in sources {
         let mut entry = Open { unchanged: true, ..Open::default() };
-        if let Some(batch) = earlier(context, &source.name)? {
+        if let Some(batch) = earlier(context, source)? {
             let ids = read::u32s(&batch, c::FILE_ID)?;
             let mask: BooleanArray = ids.values().iter().map(|id| Some(!files_gone.contains(id))).collect();
             entry.unchanged = mask.true_count() == batch.num_rows();
@@ -53,14 +54,14 @@ pub(super) fn open(
                 .map_err(|cause| Error::internal("cannot filter the quarantine").caused_by(cause))?;
             entry.earlier.push(batch);
         }
-        for file in files.iter().filter(|file| file.source == source.name) {
+        for file in files.iter().filter(|file| file.source == *source) {
             if let Some(faults) = faults.get(&file.file_id).filter(|faults| !faults.is_empty()) {
                 entry.fresh.push((file.clone(), faults.clone()));
                 entry.unchanged = false;
             }
         }
         if !entry.earlier.is_empty() || !entry.fresh.is_empty() {
-            open.insert(source.name.clone(), entry);
+            open.insert(source.clone(), entry);
         }
     }
     Ok(open)

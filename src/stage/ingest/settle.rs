@@ -52,6 +52,7 @@ impl Night<'_> {
         }
         let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
         self.close(&ledger)?;
+        self.reread = outcome.reread;
         let aside = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
         let has = |table: &str| parent_tables.iter().any(|entry| entry.name == table);
         if outcome.row_keys.num_rows() > 0 || has(RowKeys::TABLE.name) {
