@@ -2,7 +2,7 @@
 //!
 //! Each test runs the nights in which it would happen.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "helpers of tests")]
+#![expect(clippy::disallowed_methods, reason = "a crash is laid out as it would leave the lake")]
 
 mod common;
 
@@ -28,8 +28,6 @@ const LETTERS: &str = r#"
     channel = ["email"]
     repeat_days = 0
     columns = ["customer_id"]
-    [output]
-    csv = { profile = "machine", delimiter = ",", bom = false }
 "#;
 const CONSENTS: &str = r#"
     [[source]]
@@ -59,13 +57,11 @@ fn sales(rows: &[(&str, u32, u32)]) -> String {
 
 fn listed(run: &Run) -> Vec<String> {
     let path = "campaigns/hello/all.csv";
-    if !run.directory.join(path).exists() {
-        return Vec::new();
-    }
-    run.text(path).lines().skip(1).map(|line| line.trim_matches('"').to_owned()).collect()
+    let text = if run.directory.join(path).exists() { run.text(path) } else { String::new() };
+    text.lines().skip(1).map(|line| line.trim_matches('"').to_owned()).collect()
 }
 
-/// The night ends with this code and leaves what is published as it was; gives what it told.
+/// The night ends with exit code 2 and leaves what is published as it was; gives what it told.
 fn refused(project: &Project, arguments: &[&str]) -> String {
     let lake = project.lake("lake");
     let before = lake.current_name().map(|name| (lake.run(&name).hashes(&[]), name));
@@ -98,34 +94,21 @@ fn a_withdrawal_survives_that_its_file_is_renamed_and_its_name_used_again() {
 #[test]
 fn without_keys_or_versions_the_row_that_forbids_counts() {
     let people = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"];
-    let project = Project::new(&format!("{LETTERS}{CONSENTS}key = []\n"));
-    project.put("in/a.csv", contacts(&people.map(|id| (id, "granted"))));
-    assert_eq!(listed(&project.publish(&[])), people);
-    project.put("in/b.csv", contacts(&people.map(|id| (id, "withdrawn"))));
-    assert_eq!(listed(&project.publish(&[])), [""; 0]);
     // The order in which they arrive makes no difference.
-    let project = Project::new(&format!("{LETTERS}{CONSENTS}key = []\n"));
-    project.put("in/b.csv", contacts(&people.map(|id| (id, "withdrawn"))));
-    project.publish(&[]);
-    project.put("in/a.csv", contacts(&people.map(|id| (id, "granted"))));
-    assert_eq!(listed(&project.publish(&[])), [""; 0]);
+    for (first, then, n_listed) in [("granted", "withdrawn", 8), ("withdrawn", "granted", 0)] {
+        let project = Project::new(&format!("{LETTERS}{CONSENTS}key = []\n"));
+        project.put("in/a.csv", contacts(&people.map(|id| (id, first))));
+        assert_eq!(listed(&project.publish(&[])).len(), n_listed, "{first}");
+        project.put("in/b.csv", contacts(&people.map(|id| (id, then))));
+        assert_eq!(listed(&project.publish(&[])), [""; 0], "{first}, {then}");
+    }
 }
 
 #[test]
 fn a_list_of_unsubscribers_counts_beside_a_register_with_versions() {
-    let sources = r#"
-        [[source]]
-        name = "crm"
-        kind = "contacts"
-        path = "crm.csv"
-        columns = { consent_email = "newsletter", updated_at = "changed" }
-        [[source]]
-        name = "unsubscribes"
-        kind = "contacts"
-        path = "unsubscribes.csv"
-        columns = { consent_email = "newsletter" }
-    "#;
-    let project = Project::new(&format!("{LETTERS}{sources}"));
+    let crm = CONSENTS.replace("in/*.csv", "crm.csv").replace(" }", ", updated_at = \"changed\" }");
+    let unsubscribes = CONSENTS.replace("\"crm\"", "\"unsubscribes\"").replace("in/*", "unsubscribes");
+    let project = Project::new(&format!("{LETTERS}{crm}{unsubscribes}"));
     project.put(
         "crm.csv",
         "customer_id,email,newsletter,changed\n\
@@ -220,19 +203,13 @@ fn what_a_name_has_added_cannot_be_read_again_after_it_came_anew() {
 
 #[test]
 fn broken_bytes_of_an_attribute_are_a_fault_and_not_shown() {
-    let project = Project::new(&format!(
-        "{LETTERS}[[source]]\nname = \"crm\"\nkind = \"contacts\"\npath = \"crm.csv\"\ncolumns = {{ x_note = \"note\" }}\n"
-    ));
-    project.put(
-        "crm.csv",
-        b"customer_id,email,note\nP,p@example.com,likes caf\xe9\nQ,q@example.com,likes tea\n",
-    );
+    let crm = CONSENTS.replace("consent_email = \"newsletter\"", "x_note = \"note\"");
+    let project = Project::new(&format!("{LETTERS}{crm}"));
+    project.put("in/1.csv", b"customer_id,email,note\nP,p@example.com,likes caf\xe9\nQ,q@example.com,tea\n");
     let run = project.publish(&[]);
     let faults = run.table("quarantine/crm");
-    assert_eq!(
-        faults.select(&["line", "reason", "value"]),
-        [["2", "bad_encoding", "***"].map(Some).to_vec()]
-    );
+    let fault = ["2", "bad_encoding", "***"].map(Some).to_vec();
+    assert_eq!(faults.select(&["line", "reason", "value"]), [fault]);
     assert!(faults.texts("column")[0].starts_with("x_"), "{:?}", faults.texts("column"));
     let account = run.account("crm");
     assert_eq!(["read", "accepted", "quarantined"].map(|name| account[name]), [2, 1, 1]);
@@ -242,7 +219,7 @@ fn broken_bytes_of_an_attribute_are_a_fault_and_not_shown() {
 
 // ── expressions and config ─────────────────────────────────────────────────────────────────────────
 
-/// Nobody else than those for whom it is true.
+/// Members of the segment with this predicate: anna bought for 100.00, ben for 20.00, cleo never.
 fn members(predicate: &str) -> Vec<String> {
     let people = CONSENTS.replace("in/*.csv", "people.csv");
     let config = format!("{LETTERS}{SALES}{people}").replace("customer_id IS NOT NULL", predicate);
@@ -270,13 +247,12 @@ fn a_predicate_speaks_of_one_customer_alone() {
         "SUM(net_revenue) OVER (PARTITION BY main_line) > 50",
         "ROW_NUMBER() OVER (ORDER BY net_revenue) <= 2",
     ] {
-        let project = Project::new(
-            &format!("{LETTERS}{SALES}").replace("\"customer_id IS NOT NULL\"", &format!("'{predicate}'")),
-        );
+        let config = format!("{LETTERS}{SALES}");
+        let quoted = format!("'{predicate}'");
+        let project = Project::new(&config.replace("\"customer_id IS NOT NULL\"", &quoted));
         project.put("sales/1.csv", sales(&[("anna", 10, 100), ("ben", 11, 20)]));
         let told = refused(&project, &[]);
-        eprintln!("{told}");
-        assert!(told.contains("E2008") && told.contains("all"), "{predicate}: {told}");
+        assert!(told.contains("E2008") && told.contains("all customers at once"), "{predicate}: {told}");
         assert_eq!(project.lake("lake").current_name(), None);
     }
 }
@@ -355,23 +331,18 @@ fn a_source_left_out_for_a_night_keeps_its_rows_its_account_and_its_faults() {
     assert_eq!(second.table("quarantine/web"), first.table("quarantine/web"));
     assert_eq!(listed(&second), ["anna"], "consents stay as well");
     let manifest = second.manifest();
-    let told = |of: &str| {
-        let is_it = |warning: &Value| {
-            warning["code"] == "source_left_out" && warning["what"].as_str().unwrap().contains(of)
-        };
-        manifest["warnings"].as_array().unwrap().iter().any(is_it)
-    };
-    assert!(told("source web") && told("source crm") && !told("source sales"), "{manifest}");
+    let warnings = manifest["warnings"].as_array().unwrap().iter();
+    let left_out = warnings.filter(|warning| warning["code"] == "source_left_out");
+    let left_out: String = left_out.map(|warning| warning["what"].to_string()).collect();
+    assert!(["source web", "source crm"].iter().all(|source| left_out.contains(source)), "{left_out}");
 
-    // Named again, it goes on where it was: one order more, one mended, one taken back.
+    // Named again, each source goes on where it was: an order is mended, a contact takes the place of another.
     project.put("clienting.toml", &whole);
     project.put("web.csv", sales(&[("cleo", 12, 30)]) + order + "dora,2026-01-14,5.00,-\n");
     project.put("in/2.csv", contacts(&[("ben", "granted"), ("cleo", "granted")]));
     let third = project.publish(&["--set", "quality.max_removed_share=1"]);
     let accounts = assert_accounts(&third, &accounts);
     assert_eq!((accounts["sales"], accounts["web"], accounts["crm"]), (3, 3, 3));
-    let quarantine = third.directory.join("quarantine/web.parquet");
-    assert!(!quarantine.exists() || third.table("quarantine/web").rows.is_empty());
     // What a file said of a contact comes back when the file that said otherwise is mended.
     project.put("in/2.csv", contacts(&[("cleo", "granted")]));
     let fourth = project.publish(&[]);
@@ -415,12 +386,9 @@ fn a_key_that_made_ids_cannot_be_another_later() {
     project.put("in/2.csv", "customer_id,email,newsletter\n,nobody@example.com,granted\n");
     let first = "privacy.suppression_key=the-first-key-of-the-test";
     let second = "privacy.suppression_key=the-second-key-of-the-test";
-    let told = refused(&project, &[]);
-    assert!(told.contains("E2005"), "{told}");
-    let run = project.publish(&["--set", first]);
-    let ids = listed(&run);
-    assert_eq!(ids.len(), 2);
-    assert!(ids[1].starts_with("c_") && ids[1].len() == 18, "{ids:?}");
+    assert!(refused(&project, &[]).contains("E2005"), "a key is needed");
+    let ids = listed(&project.publish(&["--set", first]));
+    assert!(ids.len() == 2 && ids[1].starts_with("c_") && ids[1].len() == 18, "{ids:?}");
     for arguments in [["--set", second].as_slice(), &[]] {
         let told = refused(&project, arguments);
         assert!(told.contains("E2004") && told.contains("fingerprint of suppression_key"), "{told}");
