@@ -180,13 +180,23 @@ impl Gone {
             }
         }
         let mut gone = Self { n_rows: 0, last_day: None, first_new_day };
-        let inactive =
-            |file: u32| measured.files.iter().any(|record| record.file_id == file && !record.active);
+        // A file that is parsed differently now was read again whole, whatever became of its rows.
+        let is_read_again = |gone: &FileRecord| {
+            let same =
+                |file: &FileRecord| file.active && file.source == gone.source && file.hash == gone.hash;
+            measured.files.iter().any(same)
+        };
+        let inactive: HashSet<u32> = measured
+            .files
+            .iter()
+            .filter(|record| !record.active && !is_read_again(record))
+            .map(|record| record.file_id)
+            .collect();
         for batch in &ledger.removed {
             let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
             let lines = read::u64s(batch, c::LINE)?;
             for (row, content) in contents(batch, &account.source)? {
-                if !inactive(files.value(row))
+                if !inactive.contains(&files.value(row))
                     || measured.reread.contains(&(files.value(row), lines.value(row)))
                 {
                     continue;
