@@ -60,6 +60,33 @@ fn a_file_that_comes_again_under_its_name_replaces_what_it_delivered() {
     );
 }
 
+/// Orders with a number of their own, each in as many versions.
+fn orders(first: u32, n: u32, n_versions: u32) -> String {
+    let row = |order: u32, version: u32| format!("o{order},a{},2026-02-10,5.00,{version}\n", order % 7);
+    let rows: String = (first..first + n)
+        .flat_map(|order| (1..=n_versions).map(move |version| row(order, version)))
+        .collect();
+    format!("transaction_id,customer_id,occurred_at,amount,version\n{rows}")
+}
+
+#[test]
+fn rows_that_lost_to_another_version_do_not_hide_those_that_were_taken_away() {
+    let keyed = format!("{SHOP}key = [\"transaction_id\"]\n");
+    let project = Project::new(&keyed);
+    project.put("sales/1.csv", orders(0, 60, 1));
+    let before = project.publish(&[]);
+    // Sixty other orders, each in two versions: as many rows lose as were taken away.
+    project.put("sales/1.csv", orders(60, 60, 2));
+    let outcome = project.run(&[]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert_eq!(project.lake("lake").current_name(), Some(before.name()));
+    // The same orders in two versions each were read again, whatever became of them.
+    project.put("sales/1.csv", orders(0, 60, 2));
+    let run = project.publish(&[]);
+    assert_eq!(run.account("sales")["superseded"], 60);
+    assert_eq!(run.account("sales")["ledger_after"], 60);
+}
+
 #[test]
 fn a_file_that_has_gone_takes_nothing_away_and_a_copy_adds_nothing() {
     let project = Project::new(SHOP);
