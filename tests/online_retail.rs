@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use common::{Project, root};
+use common::{Outcome, Project, root};
 use flate2::read::GzDecoder;
 
 const N_LINES: u64 = 541_909;
@@ -234,5 +235,28 @@ fn a_product_is_rounded_half_to_even() {
             customer: empty(),
         };
         assert_eq!(line.minor(), amount.replace('.', "").parse::<i128>().unwrap(), "{quantity} × {price}");
+    }
+}
+
+#[test]
+fn the_config_that_comes_with_the_program_reads_the_export() {
+    let Some(path) = export() else { return };
+    let project = Project::new("");
+    let config = root().join("configs/online_retail.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clienting"));
+    command.env_clear().env("CLIENTING_ONLINE_RETAIL", path).stdin(Stdio::null());
+    command.arg("run").arg("--config").arg(config).arg("--lake").arg(project.path("lake"));
+    let outcome = Outcome::of(&mut command);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let run = project.lake("lake").current();
+    let account = run.account("invoices");
+    assert_eq!(
+        (account["accepted"], account["anonymous"], account["quarantined"]),
+        (N_LINES, N_ANONYMOUS, 0)
+    );
+    let table = run.table("tables/segments");
+    let members = table.texts("segment");
+    for segment in ["trade", "repeat_buyers", "one_time_buyers", "slipping", "champions", "only_returned"] {
+        assert!(members.contains(&segment), "{segment} is empty");
     }
 }

@@ -167,9 +167,10 @@ impl Gone {
         let mut first_new_day: Option<i32> = None;
         // What was delivered again is looked for only where rows went with their files.
         let looked_for = ledger.removed.iter().any(|batch| batch.num_rows() > 0);
+        let columns = [TEXTS.as_slice(), &DECIMALS, &OTHERS].concat();
         let months = ledger.months.iter().filter(|(month, _)| looked_for && ledger.changed.contains(month));
         for (_, parts) in months {
-            let batch = &super::ledger::read_month(measured.context, parts, &COLUMNS)?;
+            let batch = &super::ledger::read_month(measured.context, parts, &columns)?;
             let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
             for (row, content) in contents(batch, &account.source)? {
                 if files.value(row) >= measured.new_files {
@@ -213,8 +214,8 @@ impl Gone {
     }
 }
 
-/// Columns that tell one row from another, and where it came from.
-const COLUMNS: [&str; 16] = [
+/// Text columns that tell one row from another.
+const TEXTS: [&str; 8] = [
     c::CUSTOMER_ID,
     c::TRANSACTION_ID,
     c::ORIGINAL_TRANSACTION_ID,
@@ -223,31 +224,17 @@ const COLUMNS: [&str; 16] = [
     c::PRODUCT_LINE,
     c::UNIT_ID,
     c::CHANNEL,
-    c::AMOUNT,
-    c::COST,
-    c::DISCOUNT,
-    c::QUANTITY,
-    c::OCCURRED_AT,
-    c::DAY,
-    c::SOURCE,
-    c::FILE_ID,
 ];
+/// Decimal columns that do.
+const DECIMALS: [&str; 4] = [c::AMOUNT, c::COST, c::DISCOUNT, c::QUANTITY];
+/// Its time, and where it came from.
+const OTHERS: [&str; 4] = [c::OCCURRED_AT, c::DAY, c::SOURCE, c::FILE_ID];
 
 /// Content of each row of a source, without what depends on its delivery.
 fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {
     let sources = read::texts(batch, c::SOURCE)?;
-    let texts = [
-        c::CUSTOMER_ID,
-        c::TRANSACTION_ID,
-        c::ORIGINAL_TRANSACTION_ID,
-        c::KIND,
-        c::PRODUCT_ID,
-        c::PRODUCT_LINE,
-        c::UNIT_ID,
-        c::CHANNEL,
-    ]
-    .map(|name| read::texts(batch, name));
-    let decimals = [c::AMOUNT, c::COST, c::DISCOUNT, c::QUANTITY].map(|name| read::decimals(batch, name));
+    let texts = TEXTS.map(|name| read::texts(batch, name));
+    let decimals = DECIMALS.map(|name| read::decimals(batch, name));
     let occurred = read::timestamps(batch, c::OCCURRED_AT)?;
     let mut contents = Vec::new();
     for row in (0..batch.num_rows()).filter(|&row| sources.value(row) == source) {
