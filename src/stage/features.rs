@@ -16,7 +16,7 @@ use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::add;
+use crate::kernel::accumulate::{Parted, add};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 
@@ -236,7 +236,8 @@ pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) 
 /// Summaries of the days from `first` to `last`.
 struct PieceSummary {
     days: (i32, i32),
-    tables: SummaryTables,
+    /// Ranges of keys, ascending.
+    tables: Vec<SummaryTables>,
 }
 
 /// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
@@ -245,14 +246,16 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
     let whole = (month_start(month), month_start(month + 1) - 1);
     if pieces == [whole] {
         let tables = summarise::read_summary(context, month)?;
-        return Ok(vec![PieceSummary { days: whole, tables }]);
+        return Ok(vec![PieceSummary { days: whole, tables: vec![tables] }]);
     }
-    let batch = summarise::read_columns(context, parts)?;
-    let rows = MonthRows::of(&batch, summarise::counted(context.config.summary))?;
+    let batches = summarise::read_columns(context, parts)?;
+    let rows = MonthRows::of(&batches, summarise::counted(context.config.summary))?;
+    let mut parted = Parted::default();
     pieces
         .into_iter()
         .map(|days| {
-            Ok(PieceSummary { days, tables: rows.summarise(days.0, days.1)?.tables(&context.units)? })
+            let tables = rows.summarise(days.0, days.1, &mut parted, &context.units)?;
+            Ok(PieceSummary { days, tables })
         })
         .collect()
 }

@@ -171,8 +171,21 @@ impl<'a> Gathered<'a> {
         let covers = |window: usize| covered.get(window) == Some(&true);
         let in_nets = [YEAR, HALF, HALF_BEFORE].map(covers);
         let in_window = covers(RFM);
-        let columns = Columns::of(&piece.tables.by_key)?;
         self.n_pieces += 1;
+        for tables in &piece.tables {
+            self.add_keys(month, &Columns::of(&tables.by_key)?, in_nets, in_window)?;
+            self.values.add(&tables.by_value, &self.slot_of_key)?;
+        }
+        Ok(())
+    }
+
+    fn add_keys(
+        &mut self,
+        month: i32,
+        columns: &Columns<'_>,
+        in_nets: [bool; 3],
+        in_window: bool,
+    ) -> Result<()> {
         for row in 0..columns.keys.len() {
             let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
             let Some(&number) = self.slot_of_key.get(key as usize) else { continue };
@@ -196,7 +209,7 @@ impl<'a> Gathered<'a> {
                 window.get_mut(number as usize).map_or(Ok(()), |window| window.include(&sums))?;
             }
         }
-        self.values.add(&piece.tables.by_value, &self.slot_of_key)
+        Ok(())
     }
 
     pub(super) fn finish(

@@ -20,7 +20,7 @@ use crate::kernel::text;
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
 /// Decimals of `quantity` and `unit_price` as they are read.
-const READ_DECIMALS: u32 = 6;
+pub(super) const READ_DECIMALS: u32 = 6;
 
 /// How the cells of a source are read.
 #[derive(Debug)]
@@ -64,6 +64,16 @@ impl Settings {
             project_zone: zone(project_zone)?,
             source_zone: if differs { Some(zone(&source.timezone)?) } else { None },
         })
+    }
+
+    /// Whether cells are read as they stand: only empty ones are nothing, days and times are ISO and local.
+    pub(super) fn reads_plainly(&self) -> bool {
+        self.only_empty_is_null && self.date_format == DateFormat::Auto && self.source_zone.is_none()
+    }
+
+    /// What stands before decimals.
+    pub(super) const fn separator(&self) -> DecimalSeparator {
+        self.separator
     }
 
     /// Decimals of the currency.

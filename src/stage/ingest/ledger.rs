@@ -16,10 +16,12 @@ use crate::kernel::calendar::{month_index, month_label, month_start};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
-use crate::store::parquet::{self, PART_ROWS, ROW_GROUP_ROWS, TableWriter};
+use crate::store::parquet::{self, PART_ROWS, TableWriter};
 
 /// Parts of one month under half full above which they are merged.
 const MAX_PARTS: usize = 8;
+/// New rows of a month that are gathered before they are encoded, where a file's chunks hold few of each month.
+const GATHERED_ROWS: usize = 8192;
 
 /// A row's place among the deliveries.
 pub type RowPlace = (u32, u64);
@@ -94,8 +96,8 @@ fn month_of(label: &str) -> Option<i32> {
     crate::kernel::calendar::parse_day(format!("{label}-01").as_bytes()).map(month_index)
 }
 
-/// New rows on their way into parts. A row group is written as soon as it is full, so that no more than one row group a
-/// month is held; parts and row groups are cut by row number only.
+/// New rows on their way into parts. Rows are encoded as they come, so that no more is held than the encoded pages of one
+/// row group a month; parts and row groups are cut by row number only.
 #[derive(Debug)]
 pub struct Arrivals {
     /// First free part number of the months that the parent has.
@@ -175,38 +177,38 @@ impl MonthArrivals {
     fn add(&mut self, context: &Context, month: i32, batch: RecordBatch) -> Result<()> {
         self.n_pending += batch.num_rows();
         self.pending.push(batch);
-        if self.n_pending < ROW_GROUP_ROWS {
-            return Ok(());
-        }
-        let mut groups = parquet::cut(&self.pending, ROW_GROUP_ROWS);
-        self.n_pending %= ROW_GROUP_ROWS;
-        let rest = if self.n_pending > 0 { groups.pop().unwrap_or_default() } else { Vec::new() };
-        self.pending = Vec::with_capacity(rest.len());
-        for batch in rest {
-            self.pending.push(copied(&batch, 0..batch.num_rows() as u64)?);
-        }
-        for group in groups {
-            self.write(context, month, &group)?;
+        if self.n_pending < GATHERED_ROWS { Ok(()) } else { self.encode(context, month) }
+    }
+
+    /// Encodes what is pending.
+    fn encode(&mut self, context: &Context, month: i32) -> Result<()> {
+        self.n_pending = 0;
+        for batch in std::mem::take(&mut self.pending) {
+            let mut rest = batch;
+            while rest.num_rows() > 0 {
+                let (number, mut writer) = match self.open.take() {
+                    Some(open) => open,
+                    None => self.create(context, month)?,
+                };
+                let room = usize::try_from((PART_ROWS as u64).saturating_sub(writer.n_rows())).unwrap_or(0);
+                let n_taken = rest.num_rows().min(room);
+                writer.add(&rest.slice(0, n_taken))?;
+                rest = rest.slice(n_taken, rest.num_rows() - n_taken);
+                if n_taken == room {
+                    self.close(month, number, writer)?;
+                } else {
+                    self.open = Some((number, writer));
+                }
+            }
         }
         Ok(())
     }
 
-    fn write(&mut self, context: &Context, month: i32, group: &[RecordBatch]) -> Result<()> {
-        let (number, mut writer) = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let number = self.next;
-                self.next += 1;
-                let path = part_path(month, number);
-                (number, TableWriter::create(&context.work, &path, Transactions::TABLE, &context.units)?)
-            }
-        };
-        writer.row_group(group)?;
-        if writer.n_rows() < PART_ROWS as u64 {
-            self.open = Some((number, writer));
-            return Ok(());
-        }
-        self.close(month, number, writer)
+    fn create(&mut self, context: &Context, month: i32) -> Result<(u32, TableWriter)> {
+        let number = self.next;
+        self.next += 1;
+        let path = part_path(month, number);
+        Ok((number, TableWriter::create(&context.work, &path, Transactions::TABLE, &context.units)?))
     }
 
     fn close(&mut self, month: i32, number: u32, writer: TableWriter) -> Result<()> {
@@ -219,10 +221,7 @@ impl MonthArrivals {
     }
 
     fn finish(mut self, context: &Context, month: i32) -> Result<Vec<(Part, TableEntry)>> {
-        let pending = std::mem::take(&mut self.pending);
-        if !pending.is_empty() {
-            self.write(context, month, &pending)?;
-        }
+        self.encode(context, month)?;
         if let Some((number, writer)) = self.open.take() {
             self.close(month, number, writer)?;
         }
@@ -362,4 +361,25 @@ pub fn read_month(context: &Context, parts: &[Part], columns: &[&str]) -> Result
     let Some(first) = batches.first() else { return Ok(Transactions::TABLE.empty(&context.units)) };
     concat_batches(&first.schema(), &batches)
         .map_err(|cause| Error::internal("parts of one month differ").caused_by(cause))
+}
+
+/// Reads columns of a month of the run under construction as batches of at most a row group, in the order of the rows;
+/// the columns `numbered` as numbers of their texts.
+///
+/// # Errors
+/// `Io`.
+pub fn read_groups(
+    context: &Context,
+    parts: &[Part],
+    columns: &[&str],
+    numbered: &[&str],
+) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::with_capacity(parts.len());
+    for part in parts {
+        let path = context.work.join(&part.path);
+        let (_, groups) =
+            parquet::read_groups(&path, Transactions::TABLE, &context.units, Some(columns), numbered)?;
+        batches.extend(groups);
+    }
+    Ok(batches)
 }

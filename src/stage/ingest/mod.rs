@@ -17,8 +17,10 @@ mod row_keys;
 mod rows;
 pub mod ledger;
 pub mod mapping;
+mod plain;
 mod quarantine;
 mod reader;
+mod side_by_side;
 mod transactions;
 mod versions;
 

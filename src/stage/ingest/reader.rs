@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use super::mapping::Mapping;
+use super::side_by_side::{Step, Taker, read_files};
 use crate::config::Source;
 use crate::error::{Code, Error, Result};
 use crate::kernel::csv::{Dialect, Field, Reader, whole_records};
@@ -98,7 +97,10 @@ impl FileReader {
     }
 
     /// The next chunk; `None` at the end.
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    ///
+    /// # Errors
+    /// `InputUnreadable`.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let mut buffer = std::mem::take(&mut self.carry);
         loop {
             if !self.ended && buffer.len() < CHUNK_BYTES {
@@ -123,52 +125,52 @@ impl FileReader {
         }
     }
 
-    /// Parses the file side by side and hands its parts on in order; while one batch of chunks is parsed and hashed,
-    /// the one before is consumed. Gives the SHA-256 of the content; `None` for a file that was decompressed or
-    /// decoded, whose bytes as delivered are not what was parsed.
+    /// What was hashed so far: the bytes before the first chunk.
+    pub(super) fn take_hasher(&mut self) -> ContentHasher {
+        std::mem::take(&mut self.hasher)
+    }
+
+    /// Whether what is read differs from what was delivered.
+    pub(super) fn is_transformed(&self) -> bool {
+        self.bytes.is_transformed()
+    }
+
+    /// Reads this one file as [`read_files`] does; gives the SHA-256 of the content, if it is that of the file.
     ///
     /// # Errors
     /// Those of reading, of `parse` and of `consume`.
     pub fn for_each<P: Send>(
-        mut self,
+        self,
         parse: impl Fn(&Chunk) -> Result<P> + Sync,
-        mut consume: impl FnMut(P, usize) -> Result<()> + Send,
+        consume: impl FnMut(P, usize) -> Result<()> + Send,
     ) -> Result<Option<String>> {
-        let in_flight = rayon::current_num_threads() * 2;
-        let mut parsed: Vec<(Result<P>, usize)> = Vec::new();
-        loop {
-            let ready = std::mem::take(&mut parsed);
-            let had_any = !ready.is_empty();
-            let (next, consumed) = rayon::join(
-                || self.parse_next(in_flight, &parse),
-                || ready.into_iter().try_for_each(|(part, n_bytes)| consume(part?, n_bytes)),
-            );
-            consumed?;
-            parsed = next?;
-            if parsed.is_empty() && !had_any {
-                return Ok((!self.bytes.is_transformed()).then(|| self.hasher.finish()));
-            }
-        }
+        let mut file = Some(self);
+        let mut taker = OneFile { consume, hash: None };
+        read_files(|| Ok(file.take().map(|file| (file, ()))), |(), chunk| parse(chunk), &mut taker)?;
+        Ok(taker.hash)
+    }
+}
+
+/// Hands the parts of one file to a function.
+struct OneFile<F> {
+    consume: F,
+    hash: Option<String>,
+}
+
+impl<P: Send, F: FnMut(P, usize) -> Result<()> + Send> Taker<(), P> for OneFile<F> {
+    fn complete(&mut self, _: Vec<&mut P>) -> Result<()> {
+        Ok(())
     }
 
-    fn parse_next<P: Send>(
-        &mut self,
-        n_chunks: usize,
-        parse: &(impl Fn(&Chunk) -> Result<P> + Sync),
-    ) -> Result<Vec<(Result<P>, usize)>> {
-        let mut chunks = Vec::with_capacity(n_chunks);
-        while chunks.len() < n_chunks {
-            match self.next_chunk()? {
-                Some(chunk) => chunks.push(chunk),
-                None => break,
+    fn take(&mut self, (): &(), step: Step<P>) -> Result<()> {
+        match step {
+            Step::Start => Ok(()),
+            Step::Part(part, n_bytes) => (self.consume)(part, n_bytes),
+            Step::End(hash) => {
+                self.hash = hash;
+                Ok(())
             }
         }
-        let hasher = &mut self.hasher;
-        let (parsed, ()) = rayon::join(
-            || chunks.par_iter().map(|chunk| (parse(chunk), chunk.bytes.len())).collect(),
-            || chunks.iter().for_each(|chunk| hasher.update(&chunk.bytes)),
-        );
-        Ok(parsed)
     }
 }
 

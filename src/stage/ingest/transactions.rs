@@ -6,8 +6,9 @@ use xxhash_rust::xxh3::Xxh3;
 use super::cells::{Cells, Settings};
 use super::faults::{Fault, Reason};
 use super::mapping::{Mapping, Slot};
+use super::plain::Plain;
 use super::reader::Chunk;
-use super::rows::{Rows, Typed};
+use super::rows::{N_TEXTS, Rows, Typed};
 use crate::contract::column as c;
 use crate::contract::{Units, exports};
 use crate::error::Result;
@@ -30,27 +31,29 @@ pub(super) struct Parser<'a> {
     source: &'a str,
     file_id: u32,
     key: Vec<&'a Slot>,
+    /// How rows are typed that hold nothing out of the ordinary; `None` where the source wants more of every row.
+    plain: Option<Plain>,
 }
 
 #[derive(Debug)]
-struct Slots<'a> {
-    customer_id: Option<&'a Slot>,
-    occurred_at: Option<&'a Slot>,
-    amount: Option<&'a Slot>,
-    quantity: Option<&'a Slot>,
-    unit_price: Option<&'a Slot>,
-    transaction_id: Option<&'a Slot>,
-    kind: Option<&'a Slot>,
-    original_transaction_id: Option<&'a Slot>,
-    cost: Option<&'a Slot>,
-    discount: Option<&'a Slot>,
-    product_id: Option<&'a Slot>,
-    product_line: Option<&'a Slot>,
-    unit_id: Option<&'a Slot>,
-    channel: Option<&'a Slot>,
-    currency: Option<&'a Slot>,
-    deleted: Option<&'a Slot>,
-    version: Option<&'a Slot>,
+pub(super) struct Slots<'a> {
+    pub(super) customer_id: Option<&'a Slot>,
+    pub(super) occurred_at: Option<&'a Slot>,
+    pub(super) amount: Option<&'a Slot>,
+    pub(super) quantity: Option<&'a Slot>,
+    pub(super) unit_price: Option<&'a Slot>,
+    pub(super) transaction_id: Option<&'a Slot>,
+    pub(super) kind: Option<&'a Slot>,
+    pub(super) original_transaction_id: Option<&'a Slot>,
+    pub(super) cost: Option<&'a Slot>,
+    pub(super) discount: Option<&'a Slot>,
+    pub(super) product_id: Option<&'a Slot>,
+    pub(super) product_line: Option<&'a Slot>,
+    pub(super) unit_id: Option<&'a Slot>,
+    pub(super) channel: Option<&'a Slot>,
+    pub(super) currency: Option<&'a Slot>,
+    pub(super) deleted: Option<&'a Slot>,
+    pub(super) version: Option<&'a Slot>,
 }
 
 /// What identifies and orders one row among the versions of its key.
@@ -96,6 +99,14 @@ impl Typed {
     }
 }
 
+/// Rows of a chunk, about: as many as its first bytes make likely.
+fn expected_rows(bytes: &[u8]) -> usize {
+    const LOOKED_AT: usize = 16 << 10;
+    let head = bytes.get(..LOOKED_AT).unwrap_or(bytes);
+    let n_lines = memchr::memchr_iter(b'\n', head).count() + 1;
+    bytes.len() / (head.len() / n_lines).max(1) + 16
+}
+
 impl<'a> Parser<'a> {
     /// A parser for the files that share a mapping.
     #[must_use]
@@ -128,8 +139,9 @@ impl<'a> Parser<'a> {
             deleted: slot(c::DELETED),
             version: slot(c::VERSION),
         };
-        let key = key.iter().filter_map(|name| mapping.slot(name)).collect();
-        Self { slots, settings, units, dialect, n_fields: mapping.n_fields, source, file_id, key }
+        let key: Vec<&Slot> = key.iter().filter_map(|name| mapping.slot(name)).collect();
+        let plain = if key.is_empty() { Plain::of(&slots, settings) } else { None };
+        Self { slots, settings, units, dialect, n_fields: mapping.n_fields, source, file_id, key, plain }
     }
 
     /// Types every record of a chunk.
@@ -137,7 +149,7 @@ impl<'a> Parser<'a> {
     /// # Errors
     /// `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
-        let mut rows = Rows::new(self.units);
+        let mut rows = Rows::with_capacity(self.units, expected_rows(&chunk.bytes));
         let mut keys = Vec::new();
         let mut faults = Vec::new();
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
@@ -158,6 +170,9 @@ impl<'a> Parser<'a> {
                 faults.push(fault(None, reason.into(), None));
                 continue;
             }
+            if self.plain.is_some_and(|plain| plain.push(&fields, record.line, &mut rows)) {
+                continue;
+            }
             let mut cells = Cells::new(self.settings, &fields);
             let typed = self.type_row(&mut cells);
             let texts = self.texts(&mut cells);
@@ -170,7 +185,8 @@ impl<'a> Parser<'a> {
                         n_keyless_deletions += 1;
                         continue;
                     }
-                    rows.push(&typed, &texts, version.as_deref(), record.line);
+                    let texts = texts.each_ref().map(|text| text.as_deref().map(str::as_bytes));
+                    rows.push(&typed, texts, version.as_deref().map(str::as_bytes), record.line);
                     if !self.key.is_empty() {
                         let content = xxhash_rust::xxh3::xxh3_128(record.raw);
                         keys.push(RowKey { hash, content, deleted });
@@ -250,7 +266,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn texts<'s>(&'s self, cells: &mut Cells<'s>) -> [Option<std::borrow::Cow<'s, str>>; 7] {
+    fn texts<'s>(&'s self, cells: &mut Cells<'s>) -> [Option<std::borrow::Cow<'s, str>>; N_TEXTS] {
         [
             cells.text(self.slots.customer_id),
             cells.text(self.slots.transaction_id),
