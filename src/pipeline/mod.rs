@@ -89,7 +89,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let members = session.stage(context, Stage::Segments, |session| {
         let customers = outputs::customers::customers(context, &features, &scored, &register)?;
-        let earlier = session.earlier(context, as_of)?;
+        let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
         let customers = outputs::customers::with_segments(context, &customers, &names)?;
