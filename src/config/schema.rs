@@ -215,8 +215,14 @@ pub const KEYS: &[Key] = &[
         "Contract columns that make a row the same row when it is delivered again; [] = every row is new. Default: \
          [] for transactions; for contacts the first that is not empty of customer_id, card_id, email, phone.",
     ),
-    key("source[].on_duplicate", Kind::Choice(&["replace"]), "What a row of a known key does: the newest wins.")
-        .or(r#""replace""#),
+    key(
+        "source[].on_duplicate",
+        Kind::Choice(&["replace", "keep_first", "reject"]),
+        "What a second row of a key does. replace: the greatest by version and arrival counts; keep_first: the first \
+         to arrive counts, whatever its version; reject: as keep_first, and the others are quarantined as \
+         `duplicate_key`. A `deleted` row takes away what came before it, whichever it is. The last two need a `key`.",
+    )
+    .or(r#""replace""#),
     key("source[].delivery", Kind::Choice(&["delta"]), "Whether files add to those before.").or(r#""delta""#),
     key(
         "source[].redelivery",

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UInt64Array};
 
 use super::cells::{CellFault, Cells, DAY_MS, Settings, day_of};
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
 use super::mapping::Mapping;
 use super::reader::Chunk;
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
@@ -54,6 +54,8 @@ pub struct ContactRow {
 pub struct ParsedContacts {
     /// Typed rows.
     pub rows: Vec<ContactRow>,
+    /// The record of each row, where the source refuses duplicates.
+    pub raws: Vec<Raw>,
     /// Faults, with record numbers counted from the chunk's first record.
     pub faults: Vec<Fault>,
     /// Records read.
@@ -81,6 +83,8 @@ pub struct Parser<'a> {
     pub file_id: u32,
     /// Key columns; `None`: the first non-empty of [`IDENTITIES`].
     pub key: Option<&'a [String]>,
+    /// Whether records are kept as read beside their rows.
+    pub keeps_raw: bool,
 }
 
 /// Columns that can say who a row is about, in the order that the default key takes them.
@@ -113,7 +117,16 @@ impl Parser<'_> {
             };
             match result {
                 Ok(row) if row.deleted && row.row_key.is_none() => parsed.n_keyless_deletions += 1,
-                Ok(row) => parsed.rows.push(row),
+                Ok(row) => {
+                    parsed.rows.push(row);
+                    if self.keeps_raw {
+                        parsed.raws.push(Raw {
+                            line: record.line,
+                            record: n_records,
+                            bytes: record.raw.to_vec(),
+                        });
+                    }
+                }
                 Err(faults) => {
                     parsed.n_quarantined += 1;
                     parsed.faults.extend(faults);

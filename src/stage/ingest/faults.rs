@@ -33,6 +33,8 @@ pub enum Reason {
     WrongCurrency,
     /// A field over 1 MiB.
     TooLong,
+    /// Another row has its key, and the source refuses duplicates.
+    DuplicateKey,
 }
 
 impl Reason {
@@ -52,6 +54,7 @@ impl Reason {
             Self::UnclosedQuote => "unclosed_quote",
             Self::WrongCurrency => "wrong_currency",
             Self::TooLong => "too_long",
+            Self::DuplicateKey => "duplicate_key",
         }
     }
 
@@ -69,6 +72,7 @@ impl Reason {
             Self::UnclosedQuote => "quote",
             Self::WrongCurrency => "project.currency",
             Self::TooLong => "delimiter, quote",
+            Self::DuplicateKey => "key, on_duplicate",
         }
     }
 }
@@ -112,6 +116,17 @@ pub struct Fault {
     pub value: Option<String>,
     /// The record as read.
     pub raw: Vec<u8>,
+}
+
+/// A record as read, kept where its row may turn out to be a duplicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// 1-based physical line where it starts.
+    pub line: u64,
+    /// 1-based number among the records of its chunk, later of its file.
+    pub record: u64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// Faults of a source by column and reason, with an example: what the run prints.

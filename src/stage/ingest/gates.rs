@@ -119,7 +119,7 @@ fn quarantined_share(context: &Context, account: &Accounting, limit: f64) -> Gat
     let trips = if read >= SHARE_FROM_RECORDS {
         value > limit
     } else {
-        bad > FEW_RECORDS || (bad > 0 && bad == read && limit < 1.0)
+        limit < 1.0 && (bad > FEW_RECORDS || (bad > 0 && bad == read))
     };
     let what = format!("{bad} of {read} records read are quarantined");
     gate(context, "max_quarantined_share", &account.source, value, limit, trips, what)

@@ -3,6 +3,7 @@
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
 //! values; `transactions` and `contacts` into rows; `keyed` decides among versions; `ledger` writes the months.
 
+mod aside;
 mod cells;
 mod classify;
 pub mod contacts;
@@ -22,7 +23,7 @@ mod reader;
 mod transactions;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
@@ -30,7 +31,7 @@ pub use self::transactions::{REFUND, SALE};
 
 use self::contacts::ContactRow;
 use self::deliveries::FileRecord;
-use self::faults::Fault;
+use self::faults::{Fault, Raw};
 use self::keyed::KeyedBatch;
 use self::ledger::{Arrivals, Changes, Gone, Ledger};
 use crate::contract::Contract;
@@ -78,6 +79,8 @@ struct Night<'a> {
     fresh_contacts: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
+    /// Records of the rows of sources that refuse duplicates.
+    raws: HashMap<ledger::RowPlace, Raw>,
     bytes_read: u64,
     rows_read: u64,
 }
@@ -114,6 +117,7 @@ pub fn run(
         fresh_contacts: Vec::new(),
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
+        raws: HashMap::new(),
         bytes_read: 0,
         rows_read: 0,
     };

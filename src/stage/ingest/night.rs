@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use arrow_array::Array;
 
 use super::cells::Settings;
-use super::deliveries::{FileRecord, SourcePlan, State};
-use super::faults::{self, Fault};
+use super::deliveries::{self, FileRecord, SourcePlan, State};
+use super::faults::{self, Fault, Raw, Reason};
 use super::keyed::KeyedBatch;
+use super::ledger::RowPlace;
 use super::reader::{self, FileReader};
 use super::{Night, contacts, mapping, transactions};
-use crate::config::{Source, SourceKind};
+use crate::config::{OnDuplicate, Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
 use crate::contract::{column as c, read};
 use crate::error::Result;
@@ -101,10 +102,9 @@ impl Night<'_> {
         file_id: u32,
     ) -> Result<Option<String>> {
         let context = self.context;
-        let key = source.key.as_deref().unwrap_or_default();
+        let is_keyed = source.key.as_ref().is_some_and(|key| !key.is_empty());
         let dialect = reader::dialect(source);
-        let parser =
-            transactions::Parser::new(mapping, settings, &context.units, dialect, &source.name, file_id, key);
+        let parser = transactions::Parser::new(mapping, settings, &context.units, dialect, source, file_id);
         reader.for_each(
             |chunk| parser.parse(chunk),
             |parsed, n_bytes| {
@@ -114,14 +114,15 @@ impl Night<'_> {
                 account.read += parsed.n_records;
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
-                if key.is_empty() {
+                if is_keyed {
+                    let source = source.name.clone();
+                    self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
+                } else {
                     account.accepted += batch.num_rows() as u64;
                     account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
                     self.changes.arrivals.add(context, &batch)?;
-                } else {
-                    let source = source.name.clone();
-                    self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
                 }
+                self.keep_raws(file_id, parsed.raws);
                 self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
                 Ok(())
             },
@@ -145,6 +146,7 @@ impl Night<'_> {
             id_space: &source.id_space,
             file_id,
             key: source.key.as_deref(),
+            keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
         };
         reader.for_each(
             |chunk| Ok(parser.parse(chunk)),
@@ -155,10 +157,47 @@ impl Night<'_> {
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
                 self.fresh_contacts.extend(parsed.rows);
+                self.keep_raws(file_id, parsed.raws);
                 self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
                 Ok(())
             },
         )
+    }
+
+    /// Keeps the records of a chunk that is not counted yet.
+    fn keep_raws(&mut self, file_id: u32, raws: Vec<Raw>) {
+        let before = deliveries::by_id(&self.files, file_id).map_or(0, |file| file.n_read);
+        let raws = raws.into_iter().map(|raw| Raw { record: raw.record + before, ..raw });
+        self.raws.extend(raws.map(|raw| ((file_id, raw.line), raw)));
+    }
+
+    /// Puts rows that turned out to be duplicates into the quarantine.
+    pub(super) fn refuse(&mut self, places: &[RowPlace]) {
+        let mut touched = BTreeSet::new();
+        for place in places {
+            let Some(raw) = self.raws.remove(place) else { continue };
+            let Ok(at) = self.files.binary_search_by_key(&place.0, |file| file.file_id) else { continue };
+            let Some(file) = self.files.get_mut(at) else { continue };
+            file.n_quarantined += 1;
+            self.accounting.entry(file.source.clone()).or_default().quarantined += 1;
+            let source = self.context.config.sources.iter().find(|source| source.name == file.source);
+            let column = source.and_then(|source| {
+                let first = source.key.as_ref()?.first()?;
+                mapping::contract(source.kind).iter().find(|column| column.name == first)
+            });
+            self.faults.entry(file.file_id).or_default().push(Fault {
+                line: raw.line,
+                record: raw.record,
+                column: column.map(|column| column.name),
+                reason: Reason::DuplicateKey,
+                value: None,
+                raw: raw.bytes,
+            });
+            touched.insert(file.file_id);
+        }
+        for file_id in touched {
+            self.faults.entry(file_id).or_default().sort_by_key(|fault| fault.line);
+        }
     }
 
     /// Counts a chunk for its file and for whoever watches; its faults get record numbers of the file.

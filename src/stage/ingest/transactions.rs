@@ -4,10 +4,11 @@ use arrow_array::RecordBatch;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::cells::{Cells, Settings};
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
 use super::mapping::{Mapping, Slot};
 use super::reader::Chunk;
 use super::rows::{Rows, Typed};
+use crate::config::{OnDuplicate, Source};
 use crate::contract::column as c;
 use crate::contract::{Units, exports};
 use crate::error::Result;
@@ -30,6 +31,8 @@ pub(super) struct Parser<'a> {
     source: &'a str,
     file_id: u32,
     key: Vec<&'a Slot>,
+    /// Whether records are kept as read beside their rows.
+    keeps_raw: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +74,8 @@ pub(super) struct Parsed {
     pub batch: RecordBatch,
     /// One for each row; empty where the source has no key.
     pub keys: Vec<RowKey>,
+    /// The record of each row, where the source refuses duplicates.
+    pub raws: Vec<Raw>,
     /// Faults, with record numbers counted from the chunk's first record.
     pub faults: Vec<Fault>,
     /// Records read.
@@ -104,9 +109,8 @@ impl<'a> Parser<'a> {
         settings: &'a Settings,
         units: &'a Units,
         dialect: Dialect,
-        source: &'a str,
+        source: &'a Source,
         file_id: u32,
-        key: &[String],
     ) -> Self {
         let slot = |name: &str| mapping.slot(name);
         let slots = Slots {
@@ -128,8 +132,18 @@ impl<'a> Parser<'a> {
             deleted: slot(c::DELETED),
             version: slot(c::VERSION),
         };
-        let key = key.iter().filter_map(|name| mapping.slot(name)).collect();
-        Self { slots, settings, units, dialect, n_fields: mapping.n_fields, source, file_id, key }
+        let key = source.key.iter().flatten().filter_map(|name| mapping.slot(name)).collect();
+        Self {
+            slots,
+            settings,
+            units,
+            dialect,
+            n_fields: mapping.n_fields,
+            source: &source.name,
+            file_id,
+            key,
+            keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
+        }
     }
 
     /// Types every record of a chunk.
@@ -138,7 +152,7 @@ impl<'a> Parser<'a> {
     /// `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
         let mut rows = Rows::new(self.units);
-        let mut keys = Vec::new();
+        let (mut keys, mut raws) = (Vec::new(), Vec::new());
         let mut faults = Vec::new();
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
         let mut reader = Reader::new(&chunk.bytes, self.dialect, Some(self.n_fields), chunk.first_line);
@@ -175,6 +189,9 @@ impl<'a> Parser<'a> {
                         let content = xxhash_rust::xxh3::xxh3_128(record.raw);
                         keys.push(RowKey { hash, content, deleted });
                     }
+                    if self.keeps_raw {
+                        raws.push(Raw { line: record.line, record: n_records, bytes: record.raw.to_vec() });
+                    }
                 }
                 _ => {
                     n_quarantined += 1;
@@ -184,7 +201,7 @@ impl<'a> Parser<'a> {
             }
         }
         let batch = rows.finish(self.source, self.file_id)?;
-        Ok(Parsed { batch, keys, faults, n_records, n_quarantined, n_keyless_deletions })
+        Ok(Parsed { batch, keys, raws, faults, n_records, n_quarantined, n_keyless_deletions })
     }
 
     /// Numbers, day and kind of a row; `None` with the faults noted when one is missing.
