@@ -226,3 +226,121 @@ fn duplicates_need_a_key_to_be_told_by() {
         assert_eq!(outcome.stderr.contains("no key to tell duplicates by"), code == 2, "{outcome:?}");
     }
 }
+
+// ── which rows are dropped ─────────────────────────────────────────────────────────────────────────
+
+/// Lines as Online Retail has them: postage, an adjustment, a return, a line without product, a broken one.
+const RETAIL: &str = "\
+InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID
+536365,85123A,6,2026-01-05 08:26:00,2.55,17850
+536370,POST,3,2026-01-05 08:45:00,18.00,12583
+C536379,D,-1,2026-01-06 09:41:00,27.50,14527
+536380,22961,24,2026-01-07 23:59:59,1.45,17809
+536381,,1,2026-01-08 10:00:00,5.00,17809
+536382,22961,1,2026-01-08 10:00:00,0.00,17809
+536383,22961,x,2026-01-08 10:00:00,1.00,17809
+";
+
+fn retail(predicate: &str) -> Project {
+    let project = Project::new(&format!(
+        "{SHOP}where = \"{predicate}\"\n[source.columns]\ntransaction_id = \"InvoiceNo\"\n\
+         customer_id = \"CustomerID\"\noccurred_at = \"InvoiceDate\"\nquantity = \"Quantity\"\n\
+         unit_price = \"UnitPrice\"\nproduct_id = \"StockCode\"\n"
+    ));
+    project.put("sales/1.csv", RETAIL);
+    project
+}
+
+/// Orders that a predicate lets stay, and how many rows it dropped.
+fn stay(predicate: &str) -> (Vec<String>, u64) {
+    let project = retail(predicate);
+    let run = project.publish(&[]);
+    assert_accounted(&run, "sales", predicate);
+    assert_eq!(run.account("sales")["quarantined"], 1, "{predicate}");
+    if run.account("sales")["ledger_after"] == 0 {
+        return (Vec::new(), run.account("sales")["filtered"]);
+    }
+    let ledger = run.tables_under("ledger/transactions");
+    let ids = ledger.texts("transaction_id").into_iter().map(str::to_owned).collect();
+    (ids, run.account("sales")["filtered"])
+}
+
+#[test]
+fn the_rows_of_a_retail_export_are_cleaned_by_a_predicate() {
+    let cases: &[(&str, &[&str])] = &[
+        ("amount >= 0 and product_id <> 'POST'", &["536365", "536380", "536382"]),
+        ("unit_price > 0 and coalesce(product_id, '') <> 'POST'", &["536365", "C536379", "536380", "536381"]),
+        ("kind = 'refund'", &["C536379"]),
+        ("quantity > 5.5", &["536365", "536380"]),
+        ("amount = 15.30", &["536365"]),
+        ("occurred_at >= DATE '2026-01-07' and occurred_at < DATE '2026-01-08'", &["536380"]),
+        ("product_id is null", &["536381"]),
+        ("customer_id = '17809'", &["536380", "536381", "536382"]),
+        ("1 = 1", &["536365", "536370", "C536379", "536380", "536381", "536382"]),
+        ("false", &[]),
+    ];
+    for (predicate, expected) in cases {
+        let (found, n_filtered) = stay(predicate);
+        assert_eq!(&found, expected, "{predicate}");
+        assert_eq!(n_filtered, 6 - expected.len() as u64, "{predicate}");
+    }
+}
+
+#[test]
+fn a_predicate_is_checked_before_any_work() {
+    for (predicate, code, told) in [
+        ("amout >= 0", 2, "did you mean amount?"),
+        ("amount >= 'much'", 2, "E2008"),
+        ("amount", 2, "not true or false"),
+        ("amount > AVG(amount)", 2, "all rows at once"),
+        ("deleted", 2, "has no column deleted"),
+        ("channel = 'web'", 3, "asks for channel, which nothing fills"),
+    ] {
+        let project = retail(predicate);
+        for verb in ["check", "run"] {
+            let outcome = common::Outcome::of(&mut project.command(verb, "lake", &[]));
+            assert_eq!(outcome.code, code, "{predicate}: {outcome:?}");
+            assert!(outcome.stderr.contains(told), "{predicate}: {outcome:?}");
+        }
+        assert_eq!(project.lake("lake").current_name(), None);
+    }
+}
+
+#[test]
+fn another_predicate_reads_the_files_again_and_deletions_are_not_asked() {
+    let config = |predicate: &str| {
+        let where_ = if predicate.is_empty() { String::new() } else { format!("where = \"{predicate}\"\n") };
+        format!("{SHOP}key = [\"transaction_id\"]\n{where_}")
+    };
+    let project = Project::new(&config(""));
+    project.put("sales/1.csv", format!("{HEADER}t1,1,a,2026-01-05,10.00,\nt2,1,b,2026-01-05,2.00,\n"));
+    project.put("sales/2.csv", format!("{HEADER}t3,1,b,2026-02-05,3.00,\nt1,2,,,,true\n"));
+    assert_eq!(amounts(&project.publish(&[])), BTreeMap::from([(2, 2), (3, 3)]));
+    project.put("clienting.toml", config("amount > 2.5"));
+    let run = project.publish(&["--set", "quality.max_removed_share=0"]);
+    assert_eq!(amounts(&run), BTreeMap::from([(3, 3)]));
+    assert_accounted(&run, "sales", "read again");
+    assert_eq!((run.account("sales")["filtered"], run.account("sales")["deletions"]), (1, 1));
+    let cold = project.publish_in("cold", &[]);
+    assert_same_files(&run.table_hashes(&["quality"]), &cold.table_hashes(&["quality"]), "read again");
+}
+
+#[test]
+fn contacts_are_dropped_by_a_predicate_too() {
+    let base = SHOP.replace("\"transactions\"", "\"contacts\"").replace("\"sales\"", "\"crm\"");
+    let project = Project::new(&format!(
+        "{base}where = \"coalesce(x_state, '') <> 'test' and not coalesce(employee, false) and \
+         (birth_date is null or birth_date < DATE '2010-01-01') and consent_email <> 'denied'\"\n\
+         [source.columns]\nx_state = \"state\"\n"
+    ));
+    project.put(
+        "sales/1.csv",
+        "customer_id,state,employee,birth_date,consent_email\n\
+         P,,,1980-02-03,granted\nQ,test,,,granted\nR,,yes,,granted\nS,,no,2012-02-03,granted\nT,,,,denied\n\
+         U,live,0,,unknown\n",
+    );
+    let run = project.publish(&[]);
+    assert_eq!(run.table("tables/customers").texts("customer_id"), ["P", "U"]);
+    assert_accounted(&run, "crm", "contacts");
+    assert_eq!(run.account("crm")["filtered"], 4);
+}

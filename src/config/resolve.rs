@@ -164,6 +164,8 @@ impl Resolver<'_> {
                     "reject" => OnDuplicate::Reject,
                     _ => OnDuplicate::Replace,
                 },
+                predicate: text(source, "source[].where"),
+                predicate_place: self.place(source, "source[].where"),
             },
             redelivery: match text(source, "source[].redelivery").as_str() {
                 "add" => Redelivery::Add,

@@ -29,4 +29,8 @@ impl OnDuplicate {
 pub struct RowRules {
     /// What a second row of a key does.
     pub on_duplicate: OnDuplicate,
+    /// SQL predicate over contract columns; rows for which it is not true are dropped. Empty = none.
+    pub predicate: String,
+    /// Where the predicate stands: `file:line:column`.
+    pub predicate_place: String,
 }

@@ -251,6 +251,14 @@ pub const KEYS: &[Key] = &[
     )
     .or(r#""""#),
     key(
+        "source[].where",
+        Kind::Expression { empty: true },
+        "SQL predicate over the contract columns of a row; rows for which it is false or null are dropped before keys \
+         are decided, and counted as `filtered`. Money is in major units, times are their day; rows that are \
+         `deleted` are not asked. \"\" = none.",
+    )
+    .or(r#""""#),
+    key(
         "source[].columns",
         Kind::ColumnTable,
         "Contract column = header in the export, or a list of headers of which the first present counts. A column \
@@ -375,7 +383,6 @@ pub const LATER: &[&str] = &[
     "project.memory_limit",
     "engine",
     "source[].max_age_days",
-    "source[].where",
     "quality.row_count_tolerance",
     "quality.row_count_stop",
     "quality.suppression_max_age_hours",

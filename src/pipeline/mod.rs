@@ -51,13 +51,14 @@ pub fn run(
 
 /// The stages, one after another, with typed values between them.
 fn stages(context: &Context, session: &mut Session, options: &Options) -> Result<()> {
+    let filters = ingest::Filters::check(&context.config)?;
     let predicates = segments::check(&context.config)?;
     let plans = campaigns::check(&context.config)?;
     session.write_manifest(context)?;
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, tables, accounts, options.rehash)?;
+        let ingested = ingest::run(context, &filters, tables, accounts, options.rehash)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;

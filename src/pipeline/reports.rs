@@ -15,9 +15,9 @@ use crate::kernel::calendar::day_label;
 use crate::run::context::Context;
 use crate::run::event::{Event, Listener, Listeners};
 use crate::run::manifest::{Manifest, Status};
-use crate::stage::ingest::FileReader;
 use crate::stage::ingest::deliveries::{self, State};
 use crate::stage::ingest::mapping::{Mapping, Origin, contract};
+use crate::stage::ingest::{FileReader, Filters};
 use crate::stage::{campaigns, segments};
 use crate::store::export;
 use crate::store::lake::{Holder, Lake, RunId};
@@ -113,11 +113,12 @@ pub struct PublishReport {
 /// # Errors
 /// `Expression`, `InputMissing`, `InputUnreadable`, `HeaderBroken`: the first in the order of the config.
 pub fn check(config: &Config) -> Result<CheckReport> {
+    let filters = Filters::check(config)?;
     segments::check(config)?;
     campaigns::check(config)?;
     let mut sources = Vec::with_capacity(config.sources.len());
     let mut warnings = Vec::new();
-    for source in &config.sources {
+    for (place, source) in config.sources.iter().enumerate() {
         let found = export::find(&source.paths)?;
         let mut checked = CheckedSource {
             name: source.name.clone(),
@@ -143,6 +144,9 @@ pub fn check(config: &Config) -> Result<CheckReport> {
         let mut header_before: Option<Vec<String>> = None;
         for file in &found {
             let (_, head) = FileReader::open(source, &file.path)?;
+            if let Some(filter) = filters.of(place) {
+                filter.bind(source, &head.mapping, &file.path)?;
+            }
             if let Some(before) = header_before.filter(|before| *before != head.header) {
                 checked.notes.push(header_change(&file.path.display().to_string(), &before, &head.header));
             }

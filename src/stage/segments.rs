@@ -262,14 +262,14 @@ fn dropped(predicates: &Predicates, earlier: &Earlier, moves: &mut Vec<Move>) {
 
 /// Columns as reasons show them.
 struct Shown<'a> {
-    columns: Vec<(&'static str, &'a dyn Array)>,
+    columns: Vec<(&'a str, &'a dyn Array)>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(batch: &'a RecordBatch, names: &[&'static str]) -> Result<Self> {
+    fn new(batch: &'a RecordBatch, names: &'a [String]) -> Result<Self> {
         let mut columns = Vec::with_capacity(names.len());
         for name in names {
-            columns.push((*name, read::array(batch, name)?.as_ref()));
+            columns.push((name.as_str(), read::array(batch, name)?.as_ref()));
         }
         Ok(Self { columns })
     }

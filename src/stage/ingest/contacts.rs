@@ -9,6 +9,7 @@ use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UI
 
 use super::cells::{CellFault, Cells, DAY_MS, Settings, day_of};
 use super::faults::{Fault, Raw, Reason};
+use super::filter::Filter;
 use super::mapping::Mapping;
 use super::reader::Chunk;
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
@@ -64,6 +65,8 @@ pub struct ParsedContacts {
     pub n_quarantined: u64,
     /// Rows that take away a row and have no key to say which.
     pub n_keyless_deletions: u64,
+    /// Rows that the source's `where` dropped.
+    pub n_filtered: u64,
 }
 
 /// What every chunk of a file is parsed with.
@@ -85,6 +88,8 @@ pub struct Parser<'a> {
     pub key: Option<&'a [String]>,
     /// Whether records are kept as read beside their rows.
     pub keeps_raw: bool,
+    /// Which rows stay.
+    pub filter: Option<&'a Filter>,
 }
 
 /// Columns that can say who a row is about, in the order that the default key takes them.
@@ -92,8 +97,10 @@ pub const IDENTITIES: [&str; 4] = [c::CUSTOMER_ID, c::CARD_ID, c::EMAIL, c::PHON
 
 impl Parser<'_> {
     /// Types every record of a chunk.
-    #[must_use]
-    pub fn parse(&self, chunk: &Chunk) -> ParsedContacts {
+    ///
+    /// # Errors
+    /// Those of the source's `where`.
+    pub fn parse(&self, chunk: &Chunk) -> Result<ParsedContacts> {
         let mut parsed = ParsedContacts::default();
         let mut reader =
             Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
@@ -133,7 +140,10 @@ impl Parser<'_> {
                 }
             }
         }
-        parsed
+        if let Some(filter) = self.filter {
+            parsed.apply(filter)?;
+        }
+        Ok(parsed)
     }
 
     fn row(&self, cells: &mut Cells<'_>, line: u64) -> std::result::Result<ContactRow, Vec<CellFault>> {

@@ -157,6 +157,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         }
     };
     rule("on_duplicate", source.rules.on_duplicate.name(), OnDuplicate::Replace.name());
+    rule("where", &source.rules.predicate, "");
     files::hash_bytes(parsed_by.to_string().as_bytes())
 }
 

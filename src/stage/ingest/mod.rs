@@ -9,6 +9,7 @@ mod classify;
 pub mod contacts;
 pub mod deliveries;
 mod faults;
+mod filter;
 mod gates;
 mod keyed;
 mod keys;
@@ -25,6 +26,7 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+pub use self::filter::{Filter, Filters};
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
@@ -69,6 +71,7 @@ pub struct Ingested {
 /// Everything a night gathers while it reads (`night`) and settles (`settle`).
 struct Night<'a> {
     context: &'a Context,
+    filters: &'a Filters,
     files: Vec<FileRecord>,
     first_new_file: u32,
     keys: Keys,
@@ -91,6 +94,7 @@ struct Night<'a> {
 /// `InputMissing`, `InputUnreadable`, `HeaderBroken`, `FilesGone` for exports; `Io`.
 pub fn run(
     context: &Context,
+    filters: &Filters,
     parent_tables: &[TableEntry],
     before: &[Accounting],
     rehash: bool,
@@ -108,6 +112,7 @@ pub fn run(
     let sources = sources(context, &files);
     let mut night = Night {
         context,
+        filters,
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,

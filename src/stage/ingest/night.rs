@@ -7,6 +7,7 @@ use arrow_array::Array;
 use super::cells::Settings;
 use super::deliveries::{self, FileRecord, SourcePlan, State};
 use super::faults::{self, Fault, Raw, Reason};
+use super::filter::Filter;
 use super::keyed::KeyedBatch;
 use super::ledger::RowPlace;
 use super::reader::{self, FileReader};
@@ -62,6 +63,10 @@ impl Night<'_> {
         for delivery in plan.deliveries.iter().filter(|delivery| delivery.state.is_read()) {
             self.context.go_on()?;
             let (reader, head) = FileReader::open(source, &delivery.found.path)?;
+            let filter = self.filters.of(plan.source);
+            if let Some(filter) = filter {
+                filter.bind(source, &head.mapping, &delivery.found.path)?;
+            }
             let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
             let arrival = u32::try_from(self.context.arrival).unwrap_or(u32::MAX);
             self.files.push(FileRecord {
@@ -81,9 +86,11 @@ impl Night<'_> {
             });
             let hash = match source.kind {
                 SourceKind::Transactions => {
-                    self.read_transactions(source, reader, &head.mapping, &settings, next)?
+                    self.read_transactions(source, reader, &head.mapping, &settings, next, filter)?
                 }
-                SourceKind::Contacts => self.read_contacts(source, reader, &head.mapping, &settings, next)?,
+                SourceKind::Contacts => {
+                    self.read_contacts(source, reader, &head.mapping, &settings, next, filter)?
+                }
             };
             if delivery.hash.is_none() {
                 let hash = hash.map_or_else(|| export::hash(&delivery.found.path), Ok)?;
@@ -100,11 +107,13 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
+        filter: Option<&Filter>,
     ) -> Result<Option<String>> {
         let context = self.context;
         let is_keyed = source.key.as_ref().is_some_and(|key| !key.is_empty());
         let dialect = reader::dialect(source);
-        let parser = transactions::Parser::new(mapping, settings, &context.units, dialect, source, file_id);
+        let parser =
+            transactions::Parser::new(mapping, settings, &context.units, dialect, source, file_id, filter);
         reader.for_each(
             |chunk| parser.parse(chunk),
             |parsed, n_bytes| {
@@ -114,6 +123,7 @@ impl Night<'_> {
                 account.read += parsed.n_records;
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
+                account.filtered += parsed.n_filtered;
                 if is_keyed {
                     let source = source.name.clone();
                     self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
@@ -136,6 +146,7 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
+        filter: Option<&Filter>,
     ) -> Result<Option<String>> {
         let context = self.context;
         let parser = contacts::Parser {
@@ -147,15 +158,17 @@ impl Night<'_> {
             file_id,
             key: source.key.as_deref(),
             keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
+            filter,
         };
         reader.for_each(
-            |chunk| Ok(parser.parse(chunk)),
+            |chunk| parser.parse(chunk),
             |parsed, n_bytes| {
                 context.go_on()?;
                 let account = self.accounting.entry(source.name.clone()).or_default();
                 account.read += parsed.n_records;
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
+                account.filtered += parsed.n_filtered;
                 self.fresh_contacts.extend(parsed.rows);
                 self.keep_raws(file_id, parsed.raws);
                 self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
