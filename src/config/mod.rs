@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
-pub use rules::{OnDuplicate, RowRules};
+pub use rules::{OnDuplicate, SourceRules};
 
 /// A configuration without faults. Defaults are filled in; paths are absolute.
 #[derive(Clone, Debug)]
@@ -191,8 +191,8 @@ pub struct Source {
     pub id_space: String,
     /// Contract columns that make a row the same row; `None` = the kind's default, `Some(vec![])` = every row is new.
     pub key: Option<Vec<String>>,
-    /// What happens to the rows once they are typed.
-    pub rules: RowRules,
+    /// What its files and rows must pass.
+    pub rules: SourceRules,
     /// What a file of a known name with other content does.
     pub redelivery: Redelivery,
     /// Whether at least one file must match.
@@ -222,6 +222,10 @@ pub struct Quality {
     pub max_key_conflicts: f64,
     /// Share of a source's ledger rows taken away without being read again.
     pub max_removed_share: f64,
+    /// Deviation of a day's rows from days like it, warns; 0 = off.
+    pub row_count_tolerance: f64,
+    /// The same, stops; 0 = off.
+    pub row_count_stop: f64,
     /// Buyers in no contact export, warns.
     pub unmatched_customers_warn: f64,
     /// The same, stops; 1.0 = off.

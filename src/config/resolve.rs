@@ -13,7 +13,7 @@ use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding,
-    OnDuplicate, Output, Privacy, Project, Quality, Redelivery, RowRules, Segment, Source, SourceKind,
+    OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind, SourceRules,
     Summary,
 };
 use crate::error::Warning;
@@ -158,7 +158,7 @@ impl Resolver<'_> {
             },
             id_space: text(source, "source[].id_space"),
             key: source.found.contains_key("source[].key").then(|| texts(source, "source[].key")),
-            rules: RowRules {
+            rules: SourceRules {
                 on_duplicate: match text(source, "source[].on_duplicate").as_str() {
                     "keep_first" => OnDuplicate::KeepFirst,
                     "reject" => OnDuplicate::Reject,
@@ -166,6 +166,7 @@ impl Resolver<'_> {
                 },
                 predicate: text(source, "source[].where"),
                 predicate_place: self.place(source, "source[].where"),
+                max_age_days: integer(source, "source[].max_age_days"),
             },
             redelivery: match text(source, "source[].redelivery").as_str() {
                 "add" => Redelivery::Add,
@@ -249,6 +250,8 @@ fn quality(root: &Checked) -> Quality {
         max_quarantined_rows: integer(root, "quality.max_quarantined_rows"),
         max_key_conflicts: share("quality.max_key_conflicts"),
         max_removed_share: share("quality.max_removed_share"),
+        row_count_tolerance: share("quality.row_count_tolerance"),
+        row_count_stop: share("quality.row_count_stop"),
         unmatched_customers_warn: share("quality.unmatched_customers_warn"),
         unmatched_customers_stop: share("quality.unmatched_customers_stop"),
     }

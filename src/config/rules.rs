@@ -1,4 +1,4 @@
-//! What a source's rows must pass once they are typed.
+//! What a source's files and rows must pass.
 
 /// What a second row of a key does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +24,15 @@ impl OnDuplicate {
     }
 }
 
-/// What happens to the rows of a source once they are typed.
+/// What the files and rows of a source must pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowRules {
+pub struct SourceRules {
     /// What a second row of a key does.
     pub on_duplicate: OnDuplicate,
     /// SQL predicate over contract columns; rows for which it is not true are dropped. Empty = none.
     pub predicate: String,
     /// Where the predicate stands: `file:line:column`.
     pub predicate_place: String,
+    /// Days above which the newest file is too old; 0 = not checked.
+    pub max_age_days: u64,
 }

@@ -233,6 +233,13 @@ pub const KEYS: &[Key] = &[
     .or(r#""replace_file""#),
     key("source[].required", Kind::Bool, "Whether at least one file must be there.").or("true"),
     key(
+        "source[].max_age_days",
+        whole(0, 36_525),
+        "Gate: the newest file may be this many days old, by its modification time; 0 = not checked. A look back is \
+         not asked.",
+    )
+    .or("0"),
+    key(
         "source[].settle_seconds",
         whole(0, 604_800),
         "A younger file is still arriving and is left for the next run; 60 suits a drop folder.",
@@ -287,6 +294,20 @@ pub const KEYS: &[Key] = &[
         "Rows taken out of the ledger without being delivered again, as a share of a source's rows.",
     )
     .or("0.05"),
+    key(
+        "quality.row_count_tolerance",
+        Kind::Share,
+        "Rows of a transactions source dated the day of the run, against the median of the same weekdays of the eight \
+         weeks before that have rows (at least 4 of them, median at least 1,000): a deviation above this share warns. \
+         A day without rows deviates by 1. 0 = off. A look back is not asked.",
+    )
+    .or("0.40"),
+    key(
+        "quality.row_count_stop",
+        Kind::Share,
+        "The same; stops (gate `row_count`). 0 = off; 0.70 is sensible for a nightly feed.",
+    )
+    .or("0.0"),
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
@@ -382,9 +403,6 @@ pub const LATER: &[&str] = &[
     "project.country",
     "project.memory_limit",
     "engine",
-    "source[].max_age_days",
-    "quality.row_count_tolerance",
-    "quality.row_count_stop",
     "quality.suppression_max_age_hours",
     "clv.model",
     "clv.horizon_days",

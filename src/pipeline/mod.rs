@@ -62,7 +62,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
-    session.take_ingested(context, &mut ingested)?;
+    session.take_ingested(context, &mut ingested, as_of)?;
     session.stop_at_gates(context, options)?;
 
     let register = session.stage(context, Stage::Register, |_| {

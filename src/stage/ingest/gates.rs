@@ -95,6 +95,22 @@ fn gate(
     }
 }
 
+/// A gate with its value and what follows from its limits.
+pub(super) fn judged(context: &Context, mut gate: Gate, value: f64) -> Gate {
+    gate.value = Some(value);
+    let exceeds = |limit: Option<f64>| limit.is_some_and(|limit| value > limit);
+    let reason = context.accepted(&gate.name, gate.source.as_deref()).map(str::to_owned);
+    gate.verdict = match (exceeds(gate.stop), exceeds(gate.warn), &reason) {
+        (true, _, Some(_)) => "accepted",
+        (true, _, None) => "stopped",
+        (false, true, _) => "warned",
+        (false, false, _) => "passed",
+    }
+    .to_owned();
+    gate.accepted_by_reason = reason.filter(|_| gate.verdict == "accepted");
+    gate
+}
+
 /// The gate of a source that is parsed differently now and whose rows the caller lets stay as they were parsed.
 pub(super) fn fingerprint(context: &Context, plan: &SourcePlan) -> Option<Gate> {
     let reason = plan.kept_as_parsed.clone()?;

@@ -7,6 +7,7 @@ mod aside;
 mod cells;
 mod classify;
 pub mod contacts;
+pub mod daily;
 pub mod deliveries;
 mod faults;
 mod filter;
@@ -66,6 +67,8 @@ pub struct Ingested {
     pub quarantine: BTreeMap<String, quarantine::Open>,
     /// Gates of the exports.
     pub gates: Vec<Gate>,
+    /// Modification time of the newest file of each source, UTC milliseconds.
+    pub newest: BTreeMap<String, i64>,
 }
 
 /// Everything a night gathers while it reads (`night`) and settles (`settle`).
@@ -153,6 +156,7 @@ pub fn run(
     })?;
     gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
     let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
+    let newest = daily::newest(context, &plans, &night.files);
     Ok(Ingested {
         files: night.files,
         ledger,
@@ -164,6 +168,7 @@ pub fn run(
         entries,
         quarantine,
         gates,
+        newest,
     })
 }
 
