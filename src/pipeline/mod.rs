@@ -4,16 +4,17 @@ pub mod generate;
 mod identity;
 mod night;
 mod opening;
+mod checking;
+mod planning;
 mod reports;
 mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::reports::{
-    CheckReport, CheckedSource, PlanReport, PlannedFile, PublishReport, RunLine, check, list_runs, plan,
-    publish_run, show_run,
-};
+pub use self::checking::{CheckReport, CheckedData, CheckedFault, CheckedSource, check, stopped};
+pub use self::planning::{PlanReport, PlannedFile, plan};
+pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run};
 
 use self::session::Session;
 use crate::config::Config;

@@ -43,10 +43,7 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
     for source in &measured.context.config.sources {
         let Some(account) = measured.accounting.get(&source.name) else { continue };
-        gates.push(quarantined_share(measured.context, account, quality.max_quarantined_share));
-        if quality.max_quarantined_rows > 0 {
-            gates.push(quarantined_rows(measured.context, account, quality.max_quarantined_rows));
-        }
+        gates.extend(of_faults(measured.context, account));
         if source.kind == SourceKind::Transactions {
             gates.push(removed_share(measured, account)?);
         }
@@ -65,6 +62,16 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
         }
     }
     Ok(gates)
+}
+
+/// The gates on the faults of a source.
+pub(super) fn of_faults(context: &Context, account: &Accounting) -> Vec<Gate> {
+    let quality = &context.config.quality;
+    let mut gates = vec![quarantined_share(context, account, quality.max_quarantined_share)];
+    if quality.max_quarantined_rows > 0 {
+        gates.push(quarantined_rows(context, account, quality.max_quarantined_rows));
+    }
+    gates
 }
 
 fn gate(

@@ -1,13 +1,14 @@
 //! Reading the files of a night, and telling what was met.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::Array;
 
 use super::cells::Settings;
 use super::deliveries::{self, FileRecord, SourcePlan, State};
-use super::faults::{self, Fault, Raw, Reason};
+use super::faults::{Fault, Groups, Raw, Reason};
 use super::filter::Filter;
+use super::headers::Seen;
 use super::keyed::KeyedBatch;
 use super::ledger::RowPlace;
 use super::reader::{self, FileReader};
@@ -60,12 +61,16 @@ impl Night<'_> {
             &self.context.units.currency,
             self.context.units.exponent,
         )?;
+        let mut seen = Seen::of(self.files.iter().filter(|file| file.source == source.name));
         for delivery in plan.deliveries.iter().filter(|delivery| delivery.state.is_read()) {
             self.context.go_on()?;
             let (reader, head) = FileReader::open(source, &delivery.found.path)?;
             let filter = self.filters.of(plan.source);
             if let Some(filter) = filter {
                 filter.bind(source, &head.mapping, &delivery.found.path)?;
+            }
+            if let Some(note) = seen.take(source, &head, &delivery.found.path) {
+                self.context.note(note);
             }
             let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
             let arrival = u32::try_from(self.context.arrival).unwrap_or(u32::MAX);
@@ -283,27 +288,16 @@ impl Night<'_> {
 
     /// One line per source and kind of fault, with an example.
     pub(super) fn tell_faults(&self) {
-        let mut lines = Vec::new();
-        for source in &self.context.config.sources {
-            let mut all = Vec::new();
-            let mut paths = Vec::new();
-            for (file_id, faults) in &self.faults {
-                let Some(file) = self.files.iter().find(|file| file.file_id == *file_id) else { continue };
-                if file.source == source.name {
-                    paths.extend(std::iter::repeat_n(&file.path, faults.len()));
-                    all.extend(faults.iter().cloned());
-                }
-            }
-            let shown = |index: usize| paths.get(index).map(|path| short(path)).unwrap_or_default();
-            lines.extend(faults::summarise(source, &all, &shown));
+        let mut groups: BTreeMap<&str, Groups> = BTreeMap::new();
+        for (file_id, faults) in &self.faults {
+            let Some(file) = deliveries::by_id(&self.files, *file_id) else { continue };
+            let of_source = groups.entry(&file.source).or_default();
+            faults.iter().for_each(|fault| of_source.add(fault, &file.path));
         }
+        let of = |source: &Source| groups.get(source.name.as_str()).map(|of| of.lines(&source.name));
+        let lines: Vec<String> = self.context.config.sources.iter().filter_map(of).flatten().collect();
         if !lines.is_empty() {
             self.context.tell(&Event::Faults { lines });
         }
     }
-}
-
-/// A path's last name: the folder stands in the config.
-fn short(path: &str) -> String {
-    path.rsplit_once('/').map_or(path, |(_, name)| name).to_owned()
 }
