@@ -245,7 +245,16 @@ impl Session {
     }
 
     /// Enters what ingest found and writes what bears the run's name.
-    pub(super) fn take_ingested(&mut self, context: &Context, ingested: &mut Ingested) -> Result<()> {
+    pub(super) fn take_ingested(
+        &mut self,
+        context: &Context,
+        ingested: &mut Ingested,
+        as_of: i32,
+    ) -> Result<()> {
+        let tonight = Some(as_of).filter(|_| !self.looks_back);
+        let of_day =
+            ingest::daily::gates(context, &ingested.ledger, &ingested.files, &ingested.newest, tonight)?;
+        ingested.gates.extend(of_day);
         self.manifest.inputs.clone_from(&ingested.inputs);
         self.manifest.accounting.clone_from(&ingested.accounting);
         self.manifest.gates.append(&mut ingested.gates);

@@ -106,7 +106,7 @@ impl Earlier {
             Customers::TABLE.empty(units)
         } else {
             let named = predicates.rules.iter().flat_map(|(_, expression)| &expression.columns);
-            let columns: BTreeSet<&str> = named.copied().chain([c::CUSTOMER_ID]).collect();
+            let columns: BTreeSet<&str> = named.map(String::as_str).chain([c::CUSTOMER_ID]).collect();
             let columns: Vec<&str> = columns.into_iter().collect();
             parquet::read(&run.join(Customers::TABLE.file()), Customers::TABLE, units, Some(&columns))?
         };
@@ -290,14 +290,14 @@ fn dropped(predicates: &Predicates, earlier: &Earlier, moves: &mut Vec<Move>) {
 
 /// Columns as reasons show them.
 struct Shown<'a> {
-    columns: Vec<(&'static str, &'a dyn Array)>,
+    columns: Vec<(&'a str, &'a dyn Array)>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(batch: &'a RecordBatch, names: &[&'static str]) -> Result<Self> {
+    fn new(batch: &'a RecordBatch, names: &'a [String]) -> Result<Self> {
         let mut columns = Vec::with_capacity(names.len());
         for name in names {
-            columns.push((*name, read::array(batch, name)?.as_ref()));
+            columns.push((name.as_str(), read::array(batch, name)?.as_ref()));
         }
         Ok(Self { columns })
     }
