@@ -142,11 +142,11 @@ pub fn check(config: &Config) -> Result<CheckReport> {
         }
         let mut header_before: Option<Vec<String>> = None;
         for file in &found {
-            let (_, head) = FileReader::open(source, &file.path)?;
+            let head = FileReader::look(source, &file.path)?;
             if let Some(before) = header_before.filter(|before| *before != head.header) {
                 checked.notes.push(header_change(&file.path.display().to_string(), &before, &head.header));
             }
-            checked.mapping = shown(&head.mapping, &head.header);
+            checked.mapping = shown(&head.mapping);
             checked.ignored = head.mapping.ignored;
             header_before = Some(head.header);
         }
@@ -174,9 +174,9 @@ fn header_change(path: &str, before: &[String], now: &[String]) -> String {
     }
 }
 
-fn shown(mapping: &Mapping, header: &[String]) -> Vec<(String, String)> {
+fn shown(mapping: &Mapping) -> Vec<(String, String)> {
     let from = |origin: &Origin| match origin {
-        Origin::Field(field) => header.get(*field).cloned().unwrap_or_default(),
+        Origin::Field(field) => mapping.fields.get(*field).cloned().unwrap_or_default(),
         Origin::Constant(value) => format!("constant {value:?}"),
     };
     let slots = mapping.slots.iter().map(|slot| (slot.column.name.to_owned(), from(&slot.origin)));

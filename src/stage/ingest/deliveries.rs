@@ -8,7 +8,7 @@ use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Ar
 use serde_json::json;
 
 use super::classify::{About, classify};
-use crate::config::{DateFormat, Source};
+use crate::config::{DateFormat, Format, Source};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
@@ -124,7 +124,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         DateFormat::Pattern(pattern) => pattern,
     };
     let zone = if source.timezone.is_empty() { project_zone } else { &source.timezone };
-    let parsed_by = json!({
+    let mut parsed_by = json!({
         "parser": PARSER_VERSION,
         "kind": format!("{:?}", source.kind),
         "delimiter": source.delimiter,
@@ -144,6 +144,12 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         "map": source.map,
         "currency": [units.currency, units.exponent.to_string()],
     });
+    // Told only where it is set: what lakes of earlier versions hold was parsed by extension.
+    if source.format != Format::Auto
+        && let Some(keys) = parsed_by.as_object_mut()
+    {
+        keys.insert("format".to_owned(), format!("{:?}", source.format).into());
+    }
     files::hash_bytes(parsed_by.to_string().as_bytes())
 }
 

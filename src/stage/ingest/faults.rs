@@ -31,8 +31,10 @@ pub enum Reason {
     UnclosedQuote,
     /// Another currency than the project's.
     WrongCurrency,
-    /// A field over 1 MiB.
+    /// A field over 1 MiB, or a line of JSON.
     TooLong,
+    /// Not one object of JSON, or one that does not say what a wanted value is.
+    BadJson,
 }
 
 impl Reason {
@@ -52,6 +54,7 @@ impl Reason {
             Self::UnclosedQuote => "unclosed_quote",
             Self::WrongCurrency => "wrong_currency",
             Self::TooLong => "too_long",
+            Self::BadJson => "bad_json",
         }
     }
 
@@ -69,6 +72,7 @@ impl Reason {
             Self::UnclosedQuote => "quote",
             Self::WrongCurrency => "project.currency",
             Self::TooLong => "delimiter, quote",
+            Self::BadJson => "format",
         }
     }
 }

@@ -8,7 +8,7 @@ use super::cells::Settings;
 use super::deliveries::{FileRecord, SourcePlan, State};
 use super::faults::{self, Fault};
 use super::keyed::KeyedBatch;
-use super::reader::{self, FileReader};
+use super::reader::{self, Ending, FileReader};
 use super::{Night, contacts, mapping, transactions};
 use crate::config::{Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
@@ -78,14 +78,19 @@ impl Night<'_> {
                 n_quarantined: 0,
                 header: head.header.clone(),
             });
-            let hash = match source.kind {
+            let ending = match source.kind {
                 SourceKind::Transactions => {
                     self.read_transactions(source, reader, &head.mapping, &settings, next)?
                 }
                 SourceKind::Contacts => self.read_contacts(source, reader, &head.mapping, &settings, next)?,
             };
+            if let Some(met) = &ending.met {
+                let warnings = met.judge(source, &head.mapping, &delivery.found.path)?;
+                warnings.into_iter().for_each(|warning| self.context.warn(warning));
+                self.files.last_mut().into_iter().for_each(|file| file.header = met.header());
+            }
             if delivery.hash.is_none() {
-                let hash = hash.map_or_else(|| export::hash(&delivery.found.path), Ok)?;
+                let hash = ending.hash.map_or_else(|| export::hash(&delivery.found.path), Ok)?;
                 self.files.last_mut().into_iter().for_each(|file| file.hash.clone_from(&hash));
             }
         }
@@ -99,7 +104,7 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
-    ) -> Result<Option<String>> {
+    ) -> Result<Ending> {
         let context = self.context;
         let key = source.key.as_deref().unwrap_or_default();
         let dialect = reader::dialect(source);
@@ -135,7 +140,7 @@ impl Night<'_> {
         mapping: &mapping::Mapping,
         settings: &Settings,
         file_id: u32,
-    ) -> Result<Option<String>> {
+    ) -> Result<Ending> {
         let context = self.context;
         let parser = contacts::Parser {
             mapping,
@@ -183,14 +188,14 @@ impl Night<'_> {
     }
 
     /// Channels whose consent some active contacts file carries.
-    pub(super) fn consent_channels(&self) -> Result<BTreeSet<String>> {
+    pub(super) fn consent_channels(&self) -> BTreeSet<String> {
         let mut channels = BTreeSet::new();
         for source in self.context.config.sources.iter().filter(|source| source.kind == SourceKind::Contacts)
         {
             for file in self.files.iter().filter(|file| file.active && file.source == source.name) {
-                let mapping = mapping::Mapping::resolve(source, &file.header, file.path.as_ref())?;
-                let consents =
-                    mapping.slots.iter().filter(|slot| matches!(slot.column.kind, ExportType::Enum(_)));
+                // Its header was judged when the file was read.
+                let slots = mapping::slots(source, &file.header, &mut Vec::new());
+                let consents = slots.iter().filter(|slot| matches!(slot.column.kind, ExportType::Enum(_)));
                 channels.extend(
                     consents
                         .filter_map(|slot| slot.column.name.strip_prefix(CONSENT_PREFIX))
@@ -198,7 +203,7 @@ impl Night<'_> {
                 );
             }
         }
-        Ok(channels)
+        channels
     }
 
     /// Files for the manifest.

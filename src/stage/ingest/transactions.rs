@@ -11,7 +11,7 @@ use super::rows::{Rows, Typed};
 use crate::contract::column as c;
 use crate::contract::{Units, exports};
 use crate::error::Result;
-use crate::kernel::csv::{Dialect, Field, Reader};
+use crate::kernel::csv::{Dialect, Field};
 use crate::kernel::number::product_minor;
 
 /// Kind of a sale in the ledger.
@@ -141,9 +141,9 @@ impl<'a> Parser<'a> {
         let mut keys = Vec::new();
         let mut faults = Vec::new();
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
-        let mut reader = Reader::new(&chunk.bytes, self.dialect, Some(self.n_fields), chunk.first_line);
+        let mut records = chunk.records(self.dialect, self.n_fields);
         let mut fields: Vec<Field<'_>> = Vec::with_capacity(self.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             n_records += 1;
             let fault = |column, reason, value| Fault {
                 line: record.line,
@@ -151,11 +151,11 @@ impl<'a> Parser<'a> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             if let Some(reason) = record.fault {
                 n_quarantined += 1;
-                faults.push(fault(None, reason.into(), None));
+                faults.push(fault(None, reason, None));
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
@@ -172,7 +172,7 @@ impl<'a> Parser<'a> {
                     }
                     rows.push(&typed, &texts, version.as_deref(), record.line);
                     if !self.key.is_empty() {
-                        let content = xxhash_rust::xxh3::xxh3_128(record.raw);
+                        let content = xxhash_rust::xxh3::xxh3_128(&record.raw());
                         keys.push(RowKey { hash, content, deleted });
                     }
                 }
