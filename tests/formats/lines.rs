@@ -285,3 +285,23 @@ fn contacts_are_read_too() {
     let faults = run.table("quarantine/crm").select(&["line", "column", "reason", "value"]).len();
     assert_eq!(faults, 1);
 }
+
+/// JSON leaves out what nobody said; that is no consent.
+#[test]
+fn a_consent_that_no_record_has_is_not_given() {
+    let config = config("").replace("transactions", "contacts").replace("\"sales\"", "\"crm\"")
+        + "columns = { consent_email = \"consent.email\" }\n"
+        + "[[segment]]\n name = \"all\"\n where = \"customer_id IS NOT NULL\"\n\
+           [[campaign]]\n name = \"hello\"\n segment = [\"all\"]\n channel = [\"email\"]\n";
+    let project = Project::new(&config);
+    project.put("export.jsonl", "{\"customer_id\":\"P\",\"email\":\"p@example.com\"}\n");
+    let row = |run: &super::common::Run| {
+        let candidates = run.table("tables/candidates");
+        let cells = candidates.select(&["verdict", "reason"]);
+        cells[0].iter().map(|cell| cell.unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(row(&project.publish(&[])), ["refused", "no_consent"]);
+    let granted = "{\"customer_id\":\"P\",\"email\":\"p@example.com\",\"consent\":{\"email\":\"granted\"}}\n";
+    project.put("export.jsonl", granted);
+    assert_eq!(row(&project.publish(&[]))[0], "accepted");
+}

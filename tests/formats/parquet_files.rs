@@ -436,3 +436,88 @@ fn formats_are_told_by_extension_and_the_config_refuses_keys_of_csv() {
         assert!(outcome.code == 2 && outcome.stderr.contains("says nothing of files in"), "{outcome:?}");
     }
 }
+
+/// More rows than a batch has, in more row groups than one.
+#[test]
+fn rows_are_numbered_through_the_file() {
+    const ROWS: usize = 70_000;
+    let ids: ArrayRef = Arc::new((0..ROWS as u64).map(Some).collect::<UInt64Array>());
+    let is_bad = |row: usize| [1, 32_768, 32_769, 65_536, 70_000].contains(&row);
+    let day = |row: usize| Some(if is_bad(row) { -1 } else { 20_454 });
+    let days: ArrayRef = Arc::new((1..=ROWS).map(day).collect::<Date32Array>());
+    let amounts = numbers::<UInt16Type>((0..ROWS).map(|row| u16::try_from(row % 100).unwrap()));
+    let columns = vec![("customer_id", ids), ("occurred_at", days), ("amount", amounts)];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(20_001)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = writer.into_inner().unwrap();
+    let run_on = |threads: &str| {
+        let project = Project::new(&config(""));
+        project.put("export.parquet", &bytes);
+        let run = project.publish(&["--threads", threads]);
+        assert_eq!(run.account("sales")["accepted"], ROWS as u64 - 5);
+        assert_eq!(run.table("quarantine/sales").texts("line"), ["1", "32768", "32769", "65536", "70000"]);
+        let ledger = run.tables_under("ledger/transactions");
+        let cells = ledger.select(&["line", "customer_id", "amount"]);
+        for row in &cells {
+            let line: usize = row[0].unwrap().parse().unwrap();
+            assert_eq!(row[1], Some((line - 1).to_string().as_str()));
+            assert_eq!(row[2], Some(format!("{}.00", (line - 1) % 100).as_str()));
+        }
+        run.table_hashes(&[])
+    };
+    assert_eq!(run_on("1"), run_on("2"));
+}
+
+#[test]
+fn of_a_nested_and_a_dotted_column_the_nested_one_counts() {
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values([value])) };
+    let nulls = |name: &str| -> ArrayRef {
+        let field = Arc::new(Field::new("of", DataType::Utf8, true));
+        let array = StructArray::new(vec![field].into(), vec![text(name)], Some(vec![false].into()));
+        Arc::new(array)
+    };
+    for first in [true, false] {
+        let mut columns = vec![
+            ("c", one_struct("id", text("nested"))),
+            ("c.id", text("dotted")),
+            ("occurred_at", text("2026-01-01")),
+            ("amount", text("1")),
+            ("product", nulls("none")),
+        ];
+        if first {
+            columns.swap(0, 1);
+        }
+        let keys = "[source.columns]\n customer_id = \"c.id\"\n product_id = \"product.of\"";
+        let project = Project::new(&config(keys));
+        project.put("export.parquet", of_columns(&columns));
+        let ledger = project.publish(&[]).tables_under("ledger/transactions");
+        assert_eq!(ledger.select(&["customer_id", "product_id"]), [[Some("nested"), None]]);
+    }
+}
+
+/// No writer of such pages is at hand: the footer of a file without compression is made to name the codec.
+#[test]
+fn a_codec_that_is_not_read_is_named() {
+    const UNCOMPRESSED: u8 = 0;
+    const I32_FIELD: u8 = 0x15;
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values([value])) };
+    let good = file(
+        &[("customer_id", text("a")), ("occurred_at", text("2026-01-01")), ("amount", text("1"))],
+        Compression::UNCOMPRESSED,
+    );
+    for (codec, name) in [(6, "LZO"), (8, "Brotli")] {
+        let mut places = (4..good.len() - 8).filter(|at| good[at - 1..=*at] == [I32_FIELD, UNCOMPRESSED]);
+        let is_named = |at: usize| {
+            let mut bytes = good.clone();
+            bytes[at] = codec;
+            let project = Project::new(&config(""));
+            project.put("export.parquet", &bytes);
+            let outcome = project.run(&[]);
+            let what = format!("compressed with {name}, which is not read");
+            outcome.code == 3 && outcome.stderr.contains(&what) && outcome.stderr.contains("Snappy")
+        };
+        assert!(places.any(is_named), "{name}");
+    }
+}

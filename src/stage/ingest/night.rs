@@ -193,14 +193,17 @@ impl Night<'_> {
         for source in self.context.config.sources.iter().filter(|source| source.kind == SourceKind::Contacts)
         {
             for file in self.files.iter().filter(|file| file.active && file.source == source.name) {
-                // Its header was judged when the file was read.
+                // Its header was judged when the file was read. JSON leaves out what nobody said: a column that the
+                // config names is carried also where no record has it, else silence would be taken for consent.
                 let slots = mapping::slots(source, &file.header, &mut Vec::new());
-                let consents = slots.iter().filter(|slot| matches!(slot.column.kind, ExportType::Enum(_)));
-                channels.extend(
-                    consents
-                        .filter_map(|slot| slot.column.name.strip_prefix(CONSENT_PREFIX))
-                        .map(str::to_owned),
-                );
+                let is_filled = |name: &str| slots.iter().any(|slot| slot.column.name == name);
+                let consents = mapping::contract(source.kind)
+                    .iter()
+                    .filter(|column| matches!(column.kind, ExportType::Enum(_)))
+                    .map(|column| column.name)
+                    .filter(|name| is_filled(name) || source.columns.contains_key(*name));
+                channels
+                    .extend(consents.filter_map(|name| name.strip_prefix(CONSENT_PREFIX)).map(str::to_owned));
             }
         }
         channels
