@@ -1,10 +1,10 @@
 //! What each file of a source does, judged by all of them together: whether a content is known already depends on what
 //! else goes tonight.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::deliveries::{Delivery, FileRecord, State};
-use crate::config::{Redelivery, Source};
+use super::deliveries::{Delivery, FileRecord, SourcePlan, State};
+use crate::config::{Config, Redelivery, Source};
 use crate::error::Result;
 use crate::run::context::Clock;
 use crate::store::{export, files};
@@ -150,6 +150,29 @@ fn judge(
         (State::New, "not seen before".to_owned(), None)
     };
     Delivery { found, state, why, hash, known, replaces }
+}
+
+/// Known files whose rows a night takes out before it reads: replaced ones, and all of a source that is parsed
+/// differently now.
+#[must_use]
+pub fn going(config: &Config, plans: &[SourcePlan], files: &[FileRecord]) -> BTreeSet<u32> {
+    let mut going = BTreeSet::new();
+    for plan in plans {
+        let Some(source) = config.sources.get(plan.source) else { continue };
+        // A redelivery replaces everything that its name delivered, also what `add` had kept apart.
+        let replaced: HashSet<String> = plan
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.replaces)
+            .map(|delivery| delivery.found.path.to_string_lossy().into_owned())
+            .collect();
+        let goes = |file: &&FileRecord| {
+            replaced.contains(&file.path) || (plan.reparsed && file.fingerprint != plan.fingerprint)
+        };
+        let own = files.iter().filter(|file| file.active && file.source == source.name);
+        going.extend(own.filter(goes).map(|file| file.file_id));
+    }
+    going
 }
 
 fn still_arriving(about: &About<'_>, found: &export::Found) -> Option<String> {

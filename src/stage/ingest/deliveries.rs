@@ -7,6 +7,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Array, UInt64Array};
 use serde_json::json;
 
+pub use super::classify::going;
 use super::classify::{About, classify};
 use crate::config::{DateFormat, OnDuplicate, Source};
 use crate::contract::tables::Files;
@@ -204,6 +205,27 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
         });
     }
     Ok(plans)
+}
+
+/// The plan of a night that looks at no file: what was delivered stays, and where the config parses a source
+/// differently now, the next night reads its files again, unless the caller lets them stay as they were parsed.
+#[must_use]
+pub fn without_files(context: &Context, known: &[FileRecord]) -> Vec<SourcePlan> {
+    let plan = |(index, source): (usize, &Source)| {
+        let fingerprint = fingerprint(source, &context.config.project.timezone, &context.units);
+        let differs =
+            |file: &FileRecord| file.active && file.source == source.name && file.fingerprint != fingerprint;
+        let accepted = context.accepted("fingerprint", Some(&source.name));
+        let accepted = accepted.filter(|_| known.iter().any(differs));
+        SourcePlan {
+            source: index,
+            fingerprint,
+            deliveries: Vec::new(),
+            reparsed: false,
+            kept_as_parsed: accepted.map(str::to_owned),
+        }
+    };
+    context.config.sources.iter().enumerate().map(plan).collect()
 }
 
 /// Names of sources whose files count and which the config does not have.
