@@ -222,15 +222,14 @@ impl Gone {
         }
         let mut gone = Self { n_rows: 0, last_day: None, first_new_day };
         // A file that is parsed differently now was read again whole, whatever became of its rows.
-        let is_read_again = |gone: &FileRecord| {
-            let same =
-                |file: &FileRecord| file.active && file.source == gone.source && file.hash == gone.hash;
-            measured.files.iter().any(same)
-        };
+        let content = |file: &'_ FileRecord| (file.source.clone(), file.hash.clone());
+        let active: HashSet<(String, String)> =
+            measured.files.iter().filter(|file| file.active).map(content).collect();
+        let is_read_again = |gone: &FileRecord| active.contains(&content(gone));
         let inactive: HashSet<u32> = measured
             .files
             .iter()
-            .filter(|record| !record.active && !is_read_again(record))
+            .filter(|record| !record.active && looked_for && !is_read_again(record))
             .map(|record| record.file_id)
             .collect();
         for batch in &ledger.removed {

@@ -257,7 +257,7 @@ impl Night<'_> {
         let moves = AsideMoves { restored: &self.restored, leave: &self.leave_aside };
         if let Some(rows) = moves.apply(aside, &mut after, units)? {
             for &file in read::u32s(&rows, c::FILE_ID)?.values() {
-                if let Some(record) = files.iter().find(|record| record.file_id == file) {
+                if let Some(record) = deliveries::by_id(files, file) {
                     self.counts.entry(record.source.clone()).or_default().restored += 1;
                 }
             }

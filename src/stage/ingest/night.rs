@@ -1,6 +1,6 @@
 //! Reading the files of a night, and telling what was met.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow_array::Array;
 
@@ -64,6 +64,7 @@ impl Night<'_> {
         for delivery in plan.deliveries.iter().filter(|delivery| delivery.state.is_read()) {
             self.context.go_on()?;
             let (reader, head) = FileReader::open(source, &delivery.found.path)?;
+            let reader = reader.within(self.context.config.project.memory_limit);
             let filter = self.filters.of(plan.source);
             if let Some(filter) = filter {
                 filter.bind(source, &head.mapping, &delivery.found.path)?;
@@ -71,7 +72,7 @@ impl Night<'_> {
             if let Some(note) = seen.take(source, &head, &delivery.found.path) {
                 self.context.note(note);
             }
-            let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
+            let next = self.files.last().map_or(0, |file| file.file_id + 1);
             let arrival = u32::try_from(self.context.arrival).unwrap_or(u32::MAX);
             self.files.push(FileRecord {
                 file_id: next,
@@ -226,7 +227,8 @@ impl Night<'_> {
         faults: Vec<Fault>,
         n_bytes: usize,
     ) {
-        let Some(file) = self.files.iter_mut().find(|file| file.file_id == file_id) else { return };
+        let Ok(place) = self.files.binary_search_by_key(&file_id, |file| file.file_id) else { return };
+        let Some(file) = self.files.get_mut(place) else { return };
         let before = file.n_read;
         file.n_read += n_records;
         file.n_quarantined += n_quarantined;
@@ -279,16 +281,20 @@ impl Night<'_> {
             };
             return self.files.iter().filter(|file| file.active).map(known).collect();
         }
+        // Of several that one name has added the last stands for it.
+        let mut by_path: HashMap<(&str, &str), &FileRecord> = HashMap::new();
+        for file in self.files.iter().filter(|file| file.active) {
+            by_path.insert((&file.source, &file.path), file);
+        }
         for plan in plans {
             let Some(source) = self.context.config.sources.get(plan.source) else { continue };
             for delivery in &plan.deliveries {
                 let path = delivery.found.path.to_string_lossy().into_owned();
-                let record = self.files.iter().rev().find(|file| {
-                    file.active
-                        && file.source == source.name
-                        && (file.path == path || Some(file.file_id) == delivery.known)
-                        && delivery.state != State::Waiting
-                });
+                let by_name = by_path.get(&(source.name.as_str(), path.as_str())).copied();
+                let known = delivery.known.and_then(|known| deliveries::by_id(&self.files, known));
+                let known = known.filter(|file| file.active && file.source == source.name);
+                let newest = by_name.into_iter().chain(known).max_by_key(|file| file.file_id);
+                let record = newest.filter(|_| delivery.state != State::Waiting);
                 inputs.push(Input {
                     source: source.name.clone(),
                     path,

@@ -44,7 +44,12 @@ pub struct FileReader {
     next_line: u64,
     n_fields: usize,
     hasher: ContentHasher,
+    /// Chunks that may be in flight at once; `None`: as many as keep the threads busy.
+    max_in_flight: Option<usize>,
 }
+
+/// Bytes that a chunk takes while it is in flight, with its typed rows and those of the chunk that is consumed meanwhile.
+const BYTES_IN_FLIGHT: u64 = 6 * CHUNK_BYTES as u64;
 
 /// The dialect of a source.
 #[must_use]
@@ -92,9 +97,26 @@ impl FileReader {
             first_line = next_line;
         }
         let n_fields = header.len();
-        let file = Self { bytes, dialect, carry, ended, next_line: first_line, n_fields, hasher };
+        let file = Self {
+            bytes,
+            dialect,
+            carry,
+            ended,
+            next_line: first_line,
+            n_fields,
+            hasher,
+            max_in_flight: None,
+        };
         let mapping = Mapping::resolve(source, &header, path)?;
         Ok((file, FileHead { header, mapping }))
+    }
+
+    /// The same within so many bytes of memory, as far as one chunk at a time allows; 0 sets no limit.
+    #[must_use]
+    pub fn within(mut self, memory_limit: u64) -> Self {
+        let n_chunks = usize::try_from(memory_limit / BYTES_IN_FLIGHT).unwrap_or(usize::MAX).max(1);
+        self.max_in_flight = (memory_limit > 0).then_some(n_chunks);
+        self
     }
 
     /// The next chunk; `None` at the end.
@@ -134,7 +156,7 @@ impl FileReader {
         parse: impl Fn(&Chunk) -> Result<P> + Sync,
         mut consume: impl FnMut(P, usize) -> Result<()> + Send,
     ) -> Result<Option<String>> {
-        let in_flight = rayon::current_num_threads() * 2;
+        let in_flight = self.max_in_flight.unwrap_or(usize::MAX).min(rayon::current_num_threads() * 2);
         let mut parsed: Vec<(Result<P>, usize)> = Vec::new();
         loop {
             let ready = std::mem::take(&mut parsed);
