@@ -100,10 +100,10 @@ impl Case {
                     if is_odd { self.odd(&mut dice, kind) } else { self.usual(&mut dice, kind, currency) };
                 cells.push(self.enclosed(&mut dice, value, is_odd));
             }
-            if dice.once_in(60) {
-                cells.pop();
-            } else if dice.once_in(60) {
-                cells.push(b"x".to_vec());
+            match dice.below(60) {
+                0 => drop(cells.pop()),
+                1 => cells.push(b"x".to_vec()),
+                _ => {}
             }
             bytes.extend(cells.join(delimiter.as_slice()));
             bytes.extend(dice.one_of(ENDS).as_bytes());
