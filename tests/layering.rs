@@ -38,7 +38,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("polars", &["stage/expression.rs"]),
     ("rand_distr", &["generate/"]),
     ("rand_pcg", &["generate/"]),
-    ("rayon", &["kernel/", "store/", "stage/", "pipeline/"]),
+    ("rayon", &["kernel/", "contract/verify.rs", "store/", "stage/", "pipeline/"]),
     ("rustix", &["store/", "pipeline/"]),
     ("serde", &["error.rs", "config/", "store/", "run/", "pipeline/", "cli/"]),
     ("serde_json", &["config/", "store/", "run/", "stage/", "pipeline/", "cli/"]),

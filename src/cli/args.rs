@@ -48,8 +48,9 @@ pub(super) enum Verb {
     /// Check the config and the headers of all exports
     ///
     /// Reads the config and the header of every export, no rows: takes a moment, whatever their size. Shows which
-    /// header became which column. Writes nothing.
-    Check,
+    /// header became which column, and what is new in a header. With --data it types every row too, as a night would,
+    /// and ends with 4 where a gate on faults would stop that night. Writes nothing.
+    Check(CheckArguments),
     /// Show what `run` would read and skip, and why
     ///
     /// Reads the config, the names, sizes and times of the exports, and the content of those that are not known by
@@ -99,6 +100,14 @@ pub(super) struct RunArguments {
     pub(super) skip_unchanged: bool,
     #[command(flatten)]
     pub(super) plan: PlanArguments,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Type every row of every export; which rows of one key count is decided by `run` only
+    #[arg(long)]
+    pub(super) data: bool,
 }
 
 /// Options of `plan`, which `run` has too.

@@ -53,7 +53,7 @@ pub fn main() -> u8 {
 fn obey(Arguments { verb, common }: &Arguments, printer: &Arc<Printer>) -> Result<u8> {
     match verb {
         Verb::Run(options) => return run::run(common, options, printer),
-        Verb::Check => check::check(common, printer),
+        Verb::Check(options) => check::check(common, options, printer),
         Verb::Plan(options) => plan::plan(common, options, printer),
         Verb::Runs(options) => runs::runs(common, &options.verb, printer),
         Verb::Schema => schema::schema(printer),

@@ -16,6 +16,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     for source in root.array("source[]") {
         delimiter_and_quote(source, "source[].delimiter", "source[].quote", faults);
         contract_columns(source, faults);
+        duplicates(source, faults);
     }
     output_delimiter(root, faults);
     rfm(root, faults);
@@ -118,6 +119,27 @@ fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
             Some(column) => value_map(column, entry, faults),
         }
     }
+}
+
+/// Only a key makes one row the duplicate of another.
+fn duplicates(source: &Checked, faults: &mut Vec<Fault>) {
+    let Some(found) = source.found.get("source[].on_duplicate") else { return };
+    let is_default = matches!(&found.value, Value::Text(text) if text == "replace");
+    let has_key = match source.found.get("source[].key").map(|found| &found.value) {
+        Some(Value::Texts(names)) => !names.is_empty(),
+        // Key columns at fault are told already.
+        Some(_) => true,
+        None => matches!(source.text("source[].kind"), "contacts" | "products" | "units"),
+    };
+    if is_default || has_key {
+        return;
+    }
+    let what = format!("`{}.on_duplicate` has no key to tell duplicates by", source.address);
+    faults.push(
+        Fault::new(found.node.spot, what).help(
+            "add the contract columns that make a row the same row, such as key = [\"transaction_id\"]",
+        ),
+    );
 }
 
 fn entries(found: Option<&Found>) -> &[Entry] {

@@ -215,8 +215,14 @@ pub const KEYS: &[Key] = &[
         "Contract columns that make a row the same row when it is delivered again; [] = every row is new. Default: \
          [] for transactions; for contacts the first that is not empty of customer_id, card_id, email, phone.",
     ),
-    key("source[].on_duplicate", Kind::Choice(&["replace"]), "What a row of a known key does: the newest wins.")
-        .or(r#""replace""#),
+    key(
+        "source[].on_duplicate",
+        Kind::Choice(&["replace", "keep_first", "reject"]),
+        "What a second row of a key does. replace: the greatest by version and arrival counts; keep_first: the first \
+         to arrive counts, whatever its version; reject: as keep_first, and the others are quarantined as \
+         `duplicate_key`. A `deleted` row takes away what came before it, whichever it is. The last two need a `key`.",
+    )
+    .or(r#""replace""#),
     key("source[].delivery", Kind::Choice(&["delta"]), "Whether files add to those before.").or(r#""delta""#),
     key(
         "source[].redelivery",
@@ -226,6 +232,13 @@ pub const KEYS: &[Key] = &[
     )
     .or(r#""replace_file""#),
     key("source[].required", Kind::Bool, "Whether at least one file must be there.").or("true"),
+    key(
+        "source[].max_age_days",
+        whole(0, 36_525),
+        "Gate: the newest file may be this many days old, by its modification time; 0 = not checked. A look back is \
+         not asked.",
+    )
+    .or("0"),
     key(
         "source[].settle_seconds",
         whole(0, 604_800),
@@ -242,6 +255,14 @@ pub const KEYS: &[Key] = &[
         "source[].timezone",
         Kind::TimeZone { empty: true },
         "Time zone (IANA) of times without an offset; \"\" = the project's.",
+    )
+    .or(r#""""#),
+    key(
+        "source[].where",
+        Kind::Expression { empty: true },
+        "SQL predicate over the contract columns of a row; rows for which it is false or null are dropped before keys \
+         are decided, and counted as `filtered`. Money is in major units, times are their day; rows that are \
+         `deleted` are not asked. \"\" = none.",
     )
     .or(r#""""#),
     key(
@@ -273,6 +294,20 @@ pub const KEYS: &[Key] = &[
         "Rows taken out of the ledger without being delivered again, as a share of a source's rows.",
     )
     .or("0.05"),
+    key(
+        "quality.row_count_tolerance",
+        Kind::Share,
+        "Rows of a transactions source dated the day of the run, against the median of the same weekdays of the eight \
+         weeks before that have rows (at least 4 of them, median at least 1,000): a deviation above this share warns. \
+         A day without rows deviates by 1. 0 = off. A look back is not asked.",
+    )
+    .or("0.40"),
+    key(
+        "quality.row_count_stop",
+        Kind::Share,
+        "The same; stops (gate `row_count`). 0 = off; 0.70 is sensible for a nightly feed.",
+    )
+    .or("0.0"),
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
@@ -368,10 +403,6 @@ pub const LATER: &[&str] = &[
     "project.country",
     "project.memory_limit",
     "engine",
-    "source[].max_age_days",
-    "source[].where",
-    "quality.row_count_tolerance",
-    "quality.row_count_stop",
     "quality.suppression_max_age_hours",
     "clv.model",
     "clv.horizon_days",

@@ -81,7 +81,6 @@ pub fn check(key: &Key, address: &str, node: &Node, faults: &mut Vec<Fault>) -> 
 const LATER: &[(&str, &str)] = &[
     ("source[].kind", "consents suppressions interactions products units"),
     ("source[].format", "jsonl parquet"),
-    ("source[].on_duplicate", "keep_first reject"),
     ("source[].delivery", "snapshot"),
     ("campaign[].formats", "xlsx parquet google_customer_match meta_custom_audience klaviyo mailchimp braze"),
 ];

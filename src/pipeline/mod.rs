@@ -4,16 +4,17 @@ pub mod generate;
 mod identity;
 mod night;
 mod opening;
+mod checking;
+mod planning;
 mod reports;
 mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::reports::{
-    CheckReport, CheckedSource, PlanReport, PlannedFile, PublishReport, RunLine, check, list_runs, plan,
-    publish_run, show_run,
-};
+pub use self::checking::{CheckReport, CheckedData, CheckedFault, CheckedSource, check, stopped};
+pub use self::planning::{PlanReport, PlannedFile, plan};
+pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run};
 
 use self::session::Session;
 use crate::config::Config;
@@ -51,17 +52,18 @@ pub fn run(
 
 /// The stages, one after another, with typed values between them.
 fn stages(context: &Context, session: &mut Session, options: &Options) -> Result<()> {
+    let filters = ingest::Filters::check(&context.config)?;
     let predicates = segments::check(&context.config)?;
     let plans = campaigns::check(&context.config)?;
     session.write_manifest(context)?;
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, tables, accounts, options.rehash)?;
+        let ingested = ingest::run(context, &filters, tables, accounts, options.rehash)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
-    session.take_ingested(context, &mut ingested)?;
+    session.take_ingested(context, &mut ingested, as_of)?;
     session.stop_at_gates(context, options)?;
 
     let register = session.stage(context, Stage::Register, |_| {
@@ -89,7 +91,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let members = session.stage(context, Stage::Segments, |session| {
         let customers = outputs::customers::customers(context, &features, &scored, &register)?;
-        let earlier = session.earlier(context, as_of)?;
+        let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
         let customers = outputs::customers::with_segments(context, &customers, &names)?;

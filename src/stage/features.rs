@@ -16,7 +16,7 @@ use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{Parted, add};
+use crate::kernel::accumulate::{NO_VALUE, Parted, add};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 
@@ -79,17 +79,24 @@ impl Sums {
     }
 }
 
-fn too_large() -> Error {
+/// A sum of a customer, or of several, left the range of 64 bits.
+pub(super) fn too_large() -> Error {
     Error::new(Code::SumOutOfRange, "a customer's sum does not fit 64 bits")
 }
 
-/// What a customer's line, unit or channel is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a customer's line, unit and channel are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mains {
-    /// Largest net revenue by dimension, in the order of [`summarise::DIMENSIONS`].
-    pub values: [Option<String>; 3],
+    /// Place in [`Features::values`] of the one with the largest net revenue, by dimension in the order of
+    /// [`summarise::DIMENSIONS`]; [`NO_VALUE`]: none.
+    pub values: [u32; 3],
     /// Product lines with a sale.
-    pub n_lines_owned: i64,
+    pub n_lines_owned: u32,
+}
+
+impl Mains {
+    /// Nothing bought.
+    pub const NONE: Self = Self { values: [NO_VALUE; 3], n_lines_owned: 0 };
 }
 
 /// One cell of the cohort table.
@@ -120,6 +127,8 @@ pub struct Features {
     pub window: Option<Vec<Sums>>,
     /// Main line, unit, channel.
     pub mains: Vec<Mains>,
+    /// Texts of their values.
+    pub values: Vec<String>,
     /// Cells by (first purchase month, age in months).
     pub cohorts: BTreeMap<(i32, i32), CohortCell>,
     /// Customers by first purchase month.

@@ -52,6 +52,7 @@ fn properties(table: &Table) -> Result<WriterProperties> {
             | ColumnType::Money
             | ColumnType::Quantity => builder
                 .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
             // Least and greatest text tell something only where a table is sorted by it; finding them compares every
             // text twice.
@@ -63,7 +64,8 @@ fn properties(table: &Table) -> Result<WriterProperties> {
                 };
                 builder
                     .set_column_statistics_enabled(path.clone(), statistics)
-                    .set_column_dictionary_enabled(path, !column::DISTINCT.contains(&of_table.name))
+                    .set_column_dictionary_enabled(path.clone(), !column::DISTINCT.contains(&of_table.name))
+                    .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
             }
             ColumnType::Float | ColumnType::Share | ColumnType::Hash128 | ColumnType::Binary => {
                 builder.set_column_dictionary_enabled(path, false)

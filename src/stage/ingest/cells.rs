@@ -255,6 +255,13 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// Millionths as the nearest double.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "the nearest double is what expressions are promised")]
+    pub(super) fn float6(micro: i64) -> f64 {
+        micro as f64 / 1e6
+    }
+
     /// Millionths as the ledger's quantity.
     #[must_use]
     pub(super) fn quantity(micro: i64) -> i64 {

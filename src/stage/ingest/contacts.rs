@@ -8,7 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UInt64Array};
 
 use super::cells::{CellFault, Cells, DAY_MS, Settings, day_of};
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
+use super::filter::Filter;
 use super::mapping::Mapping;
 use super::reader::Chunk;
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
@@ -54,6 +55,8 @@ pub struct ContactRow {
 pub struct ParsedContacts {
     /// Typed rows.
     pub rows: Vec<ContactRow>,
+    /// The record of each row, where the source refuses duplicates.
+    pub raws: Vec<Raw>,
     /// Faults, with record numbers counted from the chunk's first record.
     pub faults: Vec<Fault>,
     /// Records read.
@@ -62,6 +65,8 @@ pub struct ParsedContacts {
     pub n_quarantined: u64,
     /// Rows that take away a row and have no key to say which.
     pub n_keyless_deletions: u64,
+    /// Rows that the source's `where` dropped.
+    pub n_filtered: u64,
 }
 
 /// What every chunk of a file is parsed with.
@@ -81,6 +86,10 @@ pub struct Parser<'a> {
     pub file_id: u32,
     /// Key columns; `None`: the first non-empty of [`IDENTITIES`].
     pub key: Option<&'a [String]>,
+    /// Whether records are kept as read beside their rows.
+    pub keeps_raw: bool,
+    /// Which rows stay.
+    pub filter: Option<&'a Filter>,
 }
 
 /// Columns that can say who a row is about, in the order that the default key takes them.
@@ -88,8 +97,10 @@ pub const IDENTITIES: [&str; 4] = [c::CUSTOMER_ID, c::CARD_ID, c::EMAIL, c::PHON
 
 impl Parser<'_> {
     /// Types every record of a chunk.
-    #[must_use]
-    pub fn parse(&self, chunk: &Chunk) -> ParsedContacts {
+    ///
+    /// # Errors
+    /// Those of the source's `where`.
+    pub fn parse(&self, chunk: &Chunk) -> Result<ParsedContacts> {
         let mut parsed = ParsedContacts::default();
         let mut reader =
             Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
@@ -113,14 +124,26 @@ impl Parser<'_> {
             };
             match result {
                 Ok(row) if row.deleted && row.row_key.is_none() => parsed.n_keyless_deletions += 1,
-                Ok(row) => parsed.rows.push(row),
+                Ok(row) => {
+                    parsed.rows.push(row);
+                    if self.keeps_raw {
+                        parsed.raws.push(Raw {
+                            line: record.line,
+                            record: n_records,
+                            bytes: record.raw.to_vec(),
+                        });
+                    }
+                }
                 Err(faults) => {
                     parsed.n_quarantined += 1;
                     parsed.faults.extend(faults);
                 }
             }
         }
-        parsed
+        if let Some(filter) = self.filter {
+            parsed.apply(filter)?;
+        }
+        Ok(parsed)
     }
 
     fn row(&self, cells: &mut Cells<'_>, line: u64) -> std::result::Result<ContactRow, Vec<CellFault>> {

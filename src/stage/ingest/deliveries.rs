@@ -8,7 +8,7 @@ use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Ar
 use serde_json::json;
 
 use super::classify::{About, classify};
-use crate::config::{DateFormat, Source};
+use crate::config::{DateFormat, OnDuplicate, Source};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
@@ -47,6 +47,12 @@ pub struct FileRecord {
     pub n_quarantined: u64,
     /// Column names.
     pub header: Vec<String>,
+}
+
+/// The file with that number; files stand in the order of their numbers.
+#[must_use]
+pub fn by_id(files: &[FileRecord], file_id: u32) -> Option<&FileRecord> {
+    files.binary_search_by_key(&file_id, |file| file.file_id).ok().and_then(|place| files.get(place))
 }
 
 /// What a file does.
@@ -124,7 +130,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         DateFormat::Pattern(pattern) => pattern,
     };
     let zone = if source.timezone.is_empty() { project_zone } else { &source.timezone };
-    let parsed_by = json!({
+    let mut parsed_by = json!({
         "parser": PARSER_VERSION,
         "kind": format!("{:?}", source.kind),
         "delimiter": source.delimiter,
@@ -144,6 +150,14 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         "map": source.map,
         "currency": [units.currency, units.exponent.to_string()],
     });
+    // A rule at its default leaves the print of a source as it was before there was such a rule.
+    let mut rule = |name: &str, value: &str, default: &str| {
+        if let Some(object) = parsed_by.as_object_mut().filter(|_| value != default) {
+            object.insert(name.to_owned(), value.into());
+        }
+    };
+    rule("on_duplicate", source.rules.on_duplicate.name(), OnDuplicate::Replace.name());
+    rule("where", &source.rules.predicate, "");
     files::hash_bytes(parsed_by.to_string().as_bytes())
 }
 

@@ -43,10 +43,7 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
     for source in &measured.context.config.sources {
         let Some(account) = measured.accounting.get(&source.name) else { continue };
-        gates.push(quarantined_share(measured.context, account, quality.max_quarantined_share));
-        if quality.max_quarantined_rows > 0 {
-            gates.push(quarantined_rows(measured.context, account, quality.max_quarantined_rows));
-        }
+        gates.extend(of_faults(measured.context, account));
         if source.kind == SourceKind::Transactions {
             gates.push(removed_share(measured, account)?);
         }
@@ -65,6 +62,16 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
         }
     }
     Ok(gates)
+}
+
+/// The gates on the faults of a source.
+pub(super) fn of_faults(context: &Context, account: &Accounting) -> Vec<Gate> {
+    let quality = &context.config.quality;
+    let mut gates = vec![quarantined_share(context, account, quality.max_quarantined_share)];
+    if quality.max_quarantined_rows > 0 {
+        gates.push(quarantined_rows(context, account, quality.max_quarantined_rows));
+    }
+    gates
 }
 
 fn gate(
@@ -95,6 +102,22 @@ fn gate(
     }
 }
 
+/// A gate with its value and what follows from its limits.
+pub(super) fn judged(context: &Context, mut gate: Gate, value: f64) -> Gate {
+    gate.value = Some(value);
+    let exceeds = |limit: Option<f64>| limit.is_some_and(|limit| value > limit);
+    let reason = context.accepted(&gate.name, gate.source.as_deref()).map(str::to_owned);
+    gate.verdict = match (exceeds(gate.stop), exceeds(gate.warn), &reason) {
+        (true, _, Some(_)) => "accepted",
+        (true, _, None) => "stopped",
+        (false, true, _) => "warned",
+        (false, false, _) => "passed",
+    }
+    .to_owned();
+    gate.accepted_by_reason = reason.filter(|_| gate.verdict == "accepted");
+    gate
+}
+
 /// The gate of a source that is parsed differently now and whose rows the caller lets stay as they were parsed.
 pub(super) fn fingerprint(context: &Context, plan: &SourcePlan) -> Option<Gate> {
     let reason = plan.kept_as_parsed.clone()?;
@@ -119,7 +142,7 @@ fn quarantined_share(context: &Context, account: &Accounting, limit: f64) -> Gat
     let trips = if read >= SHARE_FROM_RECORDS {
         value > limit
     } else {
-        bad > FEW_RECORDS || (bad > 0 && bad == read && limit < 1.0)
+        limit < 1.0 && (bad > FEW_RECORDS || (bad > 0 && bad == read))
     };
     let what = format!("{bad} of {read} records read are quarantined");
     gate(context, "max_quarantined_share", &account.source, value, limit, trips, what)

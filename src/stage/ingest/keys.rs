@@ -124,7 +124,14 @@ impl Keys {
     pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
         let (spaces, ids) = (read::texts(batch, c::ID_SPACE)?, read::texts(batch, c::SOURCE_ID)?);
         let mut keys = Self::default();
+        keys.identities.reserve(batch.num_rows());
         for row in 0..batch.num_rows() {
+            if row == 0 {
+                // Nearly all keys are of one numbering.
+                let mut space = Space::named(spaces.value(row));
+                space.short.reserve(batch.num_rows());
+                keys.spaces.insert(spaces.value(row).to_owned(), space);
+            }
             keys.key(spaces.value(row), ids.value(row))?;
         }
         keys.n_known = keys.identities.len();

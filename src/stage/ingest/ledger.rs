@@ -7,6 +7,7 @@ use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
+use rayon::prelude::*;
 
 use crate::contract::column as c;
 use crate::contract::tables::Transactions;
@@ -239,28 +240,37 @@ fn part_path(month: i32, number: u32) -> String {
 /// `Io`.
 pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Changes) -> Result<Ledger> {
     let Changes { gone, arrivals } = changes;
-    let mut ledger = Ledger::default();
     let mut carried = parts_of(parent_tables);
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
     let months: BTreeSet<i32> = carried.keys().chain(arrivals.months.keys()).copied().collect();
-    for month in months {
-        context.go_on()?;
-        let mut writer =
-            MonthWriter { context, month, known: &known, parts: Vec::new(), removed: Vec::new() };
-        for part in carried.remove(&month).unwrap_or_default() {
-            writer.carry(&part, gone)?;
-        }
-        let mut changed = !writer.removed.is_empty();
-        if let Some(arrived) = arrivals.months.remove(&month) {
-            changed = true;
-            writer.parts.extend(arrived.finish(context, month)?);
-        }
-        writer.merge_small()?;
+    let months: Vec<(i32, Vec<Part>, Option<MonthArrivals>)> = months
+        .into_iter()
+        .map(|month| (month, carried.remove(&month).unwrap_or_default(), arrivals.months.remove(&month)))
+        .collect();
+    let gone = &*gone;
+    // Months are independent; the results come back in order.
+    let written: Vec<Result<(bool, MonthWriter<'_>)>> = months
+        .into_par_iter()
+        .map(|(month, parts, arrived)| {
+            context.go_on()?;
+            let mut writer =
+                MonthWriter { context, month, known: &known, parts: Vec::new(), removed: Vec::new() };
+            parts.iter().try_for_each(|part| writer.carry(part, gone))?;
+            let changed = !writer.removed.is_empty() || arrived.is_some();
+            if let Some(arrived) = arrived {
+                writer.parts.extend(arrived.finish(context, month)?);
+            }
+            writer.merge_small()?;
+            Ok((changed, writer))
+        })
+        .collect();
+    let mut ledger = Ledger::default();
+    for month in written {
+        let (changed, MonthWriter { month, parts, mut removed, .. }) = month?;
         if changed {
             ledger.changed.insert(month);
         }
-        let MonthWriter { parts, mut removed, .. } = writer;
         if !parts.is_empty() {
             ledger.months.insert(month, parts.iter().map(|(part, _)| part.clone()).collect());
         }

@@ -3,16 +3,21 @@
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
 //! values; `transactions` and `contacts` into rows; `keyed` decides among versions; `ledger` writes the months.
 
+mod aside;
 mod cells;
 mod classify;
 pub mod contacts;
+pub mod daily;
 pub mod deliveries;
-mod faults;
+pub mod faults;
+mod filter;
 mod gates;
+pub mod headers;
 mod keyed;
 mod keys;
 mod night;
 mod settle;
+pub mod survey;
 mod row_keys;
 mod rows;
 pub mod ledger;
@@ -20,19 +25,21 @@ pub mod mapping;
 mod plain;
 mod quarantine;
 mod reader;
+mod reading;
 mod side_by_side;
 mod transactions;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+pub use self::filter::{Filter, Filters};
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
 
 use self::contacts::ContactRow;
 use self::deliveries::FileRecord;
-use self::faults::Fault;
+use self::faults::{Fault, Raw};
 use self::keyed::KeyedBatch;
 use self::ledger::{Arrivals, Changes, Gone, Ledger};
 use crate::contract::Contract;
@@ -65,11 +72,14 @@ pub struct Ingested {
     pub quarantine: BTreeMap<String, quarantine::Open>,
     /// Gates of the exports.
     pub gates: Vec<Gate>,
+    /// Modification time of the newest file of each source, UTC milliseconds.
+    pub newest: BTreeMap<String, i64>,
 }
 
 /// Everything a night gathers while it reads (`night`) and settles (`settle`).
 struct Night<'a> {
     context: &'a Context,
+    filters: &'a Filters,
     files: Vec<FileRecord>,
     first_new_file: u32,
     keys: Keys,
@@ -80,6 +90,8 @@ struct Night<'a> {
     fresh_contacts: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
+    /// Records of the rows of sources that refuse duplicates.
+    raws: HashMap<ledger::RowPlace, Raw>,
     bytes_read: u64,
     rows_read: u64,
 }
@@ -90,6 +102,7 @@ struct Night<'a> {
 /// `InputMissing`, `InputUnreadable`, `HeaderBroken`, `FilesGone` for exports; `Io`.
 pub fn run(
     context: &Context,
+    filters: &Filters,
     parent_tables: &[TableEntry],
     before: &[Accounting],
     rehash: bool,
@@ -107,6 +120,7 @@ pub fn run(
     let sources = sources(context, &files);
     let mut night = Night {
         context,
+        filters,
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
@@ -116,6 +130,7 @@ pub fn run(
         fresh_contacts: Vec::new(),
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
+        raws: HashMap::new(),
         bytes_read: 0,
         rows_read: 0,
     };
@@ -146,6 +161,7 @@ pub fn run(
     })?;
     gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
     let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
+    let newest = daily::newest(context, &plans, &night.files);
     Ok(Ingested {
         files: night.files,
         ledger,
@@ -157,6 +173,7 @@ pub fn run(
         entries,
         quarantine,
         gates,
+        newest,
     })
 }
 

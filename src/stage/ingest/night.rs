@@ -1,62 +1,16 @@
-//! Reading the files of a night, and telling what was met.
+//! What a night does with its files beside reading them: retiring, counting, telling what was met.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_array::Array;
-
-use super::cells::Settings;
-use super::deliveries::{FileRecord, SourcePlan, State};
-use super::faults::{self, Fault};
-use super::keyed::KeyedBatch;
-use super::mapping::Mapping;
-use super::reader::{self, Chunk, FileReader};
-use super::side_by_side::{Step, Taker, read_files};
-use super::{Night, contacts, transactions};
+use super::deliveries::{self, SourcePlan, State};
+use super::faults::{Fault, Groups, Raw, Reason};
+use super::ledger::RowPlace;
+use super::{Night, mapping};
 use crate::config::{Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
-use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::Input;
-use crate::store::export;
-
-/// A file that is being read.
-struct Reading {
-    record: FileRecord,
-    mapping: Mapping,
-}
-
-/// Hands the parts of a source's files to the night.
-struct Reader<'n, 'a, C, T> {
-    night: &'n mut Night<'a>,
-    complete: C,
-    take: T,
-}
-
-impl<'a, P, C, T> Taker<Reading, P> for Reader<'_, 'a, C, T>
-where
-    P: Send,
-    C: FnMut(&mut Night<'a>, Vec<&mut P>) -> Result<()> + Send,
-    T: FnMut(&mut Night<'a>, &Reading, P, usize) -> Result<()> + Send,
-{
-    fn complete(&mut self, parts: Vec<&mut P>) -> Result<()> {
-        (self.complete)(self.night, parts)
-    }
-
-    fn take(&mut self, file: &Reading, step: Step<P>) -> Result<()> {
-        self.night.context.go_on()?;
-        match step {
-            Step::Start => self.night.files.push(file.record.clone()),
-            Step::Part(part, n_bytes) => (self.take)(self.night, file, part, n_bytes)?,
-            Step::End(hash) => {
-                if let Some(record) = self.night.files.last_mut().filter(|record| record.hash.is_empty()) {
-                    record.hash = hash.map_or_else(|| export::hash(record.path.as_ref()), Ok)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
 
 impl Night<'_> {
     /// Known files whose rows go: replaced ones, and all of a source that is parsed differently now.
@@ -89,137 +43,44 @@ impl Night<'_> {
         }
     }
 
-    /// Reads the new files of one source.
-    pub(super) fn read(&mut self, plan: &SourcePlan) -> Result<()> {
-        let context = self.context;
-        let Some(source) = context.config.sources.get(plan.source) else { return Ok(()) };
-        let zone = &context.config.project.timezone;
-        let settings = Settings::new(source, zone, &context.units.currency, context.units.exponent)?;
-        let dialect = reader::dialect(source);
-        match source.kind {
-            SourceKind::Transactions => {
-                let key = source.key.as_deref().unwrap_or_default();
-                let parse = |file: &Reading, chunk: &Chunk| {
-                    let (mapping, file_id) = (&file.mapping, file.record.file_id);
-                    let units = &context.units;
-                    let name = &source.name;
-                    transactions::Parser::new(mapping, &settings, units, dialect, name, file_id, key)
-                        .parse(chunk)
-                };
-                let assign = |night: &mut Self, parts: Vec<&mut transactions::Parsed>| {
-                    let batches = parts.into_iter().map(|part| &mut part.batch).collect();
-                    night.keys.assign(batches, &source.id_space)
-                };
-                self.read_files(plan, source, parse, assign, |night, file, parsed, n_bytes| {
-                    night.take_transactions(source, file, parsed, n_bytes)
-                })
-            }
-            SourceKind::Contacts => {
-                let parse = |file: &Reading, chunk: &Chunk| {
-                    let parser = contacts::Parser {
-                        mapping: &file.mapping,
-                        settings: &settings,
-                        dialect,
-                        source: &source.name,
-                        id_space: &source.id_space,
-                        file_id: file.record.file_id,
-                        key: source.key.as_deref(),
-                    };
-                    Ok(parser.parse(chunk))
-                };
-                self.read_files(
-                    plan,
-                    source,
-                    parse,
-                    |_, _| Ok(()),
-                    |night, file, parsed, n_bytes| {
-                        night.take_contacts(source, file, parsed, n_bytes);
-                        Ok(())
-                    },
-                )
-            }
+    /// Keeps the records of a chunk that is not counted yet.
+    pub(super) fn keep_raws(&mut self, file_id: u32, raws: Vec<Raw>) {
+        let before = deliveries::by_id(&self.files, file_id).map_or(0, |file| file.n_read);
+        let raws = raws.into_iter().map(|raw| Raw { record: raw.record + before, ..raw });
+        self.raws.extend(raws.map(|raw| ((file_id, raw.line), raw)));
+    }
+
+    /// Puts rows that turned out to be duplicates into the quarantine.
+    pub(super) fn refuse(&mut self, places: &[RowPlace]) {
+        let mut touched = BTreeSet::new();
+        for place in places {
+            let Some(raw) = self.raws.remove(place) else { continue };
+            let Ok(at) = self.files.binary_search_by_key(&place.0, |file| file.file_id) else { continue };
+            let Some(file) = self.files.get_mut(at) else { continue };
+            file.n_quarantined += 1;
+            self.accounting.entry(file.source.clone()).or_default().quarantined += 1;
+            let source = self.context.config.sources.iter().find(|source| source.name == file.source);
+            let column = source.and_then(|source| {
+                let first = source.key.as_ref()?.first()?;
+                mapping::contract(source.kind).iter().find(|column| column.name == first)
+            });
+            self.faults.entry(file.file_id).or_default().push(Fault {
+                line: raw.line,
+                record: raw.record,
+                column: column.map(|column| column.name),
+                reason: Reason::DuplicateKey,
+                value: None,
+                raw: raw.bytes,
+            });
+            touched.insert(file.file_id);
         }
-    }
-
-    /// Reads the new files of a source: `parse` types a chunk, `complete` completes the parts of a batch with all threads
-    /// at hand, `take` takes them in order.
-    fn read_files<P: Send>(
-        &mut self,
-        plan: &SourcePlan,
-        source: &Source,
-        parse: impl Fn(&Reading, &Chunk) -> Result<P> + Sync,
-        complete: impl FnMut(&mut Self, Vec<&mut P>) -> Result<()> + Send,
-        take: impl FnMut(&mut Self, &Reading, P, usize) -> Result<()> + Send,
-    ) -> Result<()> {
-        let context = self.context;
-        let arrival = u32::try_from(context.arrival).unwrap_or(u32::MAX);
-        let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
-        let mut deliveries = (next..).zip(plan.deliveries.iter().filter(|delivery| delivery.state.is_read()));
-        let open = || {
-            let Some((file_id, delivery)) = deliveries.next() else { return Ok(None) };
-            context.go_on()?;
-            let (reader, head) = FileReader::open(source, &delivery.found.path)?;
-            let record = FileRecord {
-                file_id,
-                source: source.name.clone(),
-                path: delivery.found.path.to_string_lossy().into_owned(),
-                bytes: delivery.found.bytes,
-                modified_ms: delivery.found.modified_ms,
-                hash: delivery.hash.clone().unwrap_or_default(),
-                fingerprint: plan.fingerprint.clone(),
-                arrived_run: String::new(),
-                arrival,
-                active: true,
-                n_read: 0,
-                n_quarantined: 0,
-                header: head.header,
-            };
-            Ok(Some((reader, Reading { record, mapping: head.mapping })))
-        };
-        read_files(open, parse, &mut Reader { night: self, complete, take })
-    }
-
-    fn take_transactions(
-        &mut self,
-        source: &Source,
-        file: &Reading,
-        parsed: transactions::Parsed,
-        n_bytes: usize,
-    ) -> Result<()> {
-        let (batch, file_id) = (parsed.batch, file.record.file_id);
-        let account = self.accounting.entry(source.name.clone()).or_default();
-        account.read += parsed.n_records;
-        account.quarantined += parsed.n_quarantined;
-        account.deletions += parsed.n_keyless_deletions;
-        if source.key.as_ref().is_none_or(Vec::is_empty) {
-            account.accepted += batch.num_rows() as u64;
-            account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
-            self.changes.arrivals.add(self.context, &batch)?;
-        } else {
-            let source = source.name.clone();
-            self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
+        for file_id in touched {
+            self.faults.entry(file_id).or_default().sort_by_key(|fault| fault.line);
         }
-        self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
-        Ok(())
-    }
-
-    fn take_contacts(
-        &mut self,
-        source: &Source,
-        file: &Reading,
-        parsed: contacts::ParsedContacts,
-        n_bytes: usize,
-    ) {
-        let account = self.accounting.entry(source.name.clone()).or_default();
-        account.read += parsed.n_records;
-        account.quarantined += parsed.n_quarantined;
-        account.deletions += parsed.n_keyless_deletions;
-        self.fresh_contacts.extend(parsed.rows);
-        self.count(file.record.file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
     }
 
     /// Counts a chunk for its file and for whoever watches; its faults get record numbers of the file.
-    fn count(
+    pub(super) fn count(
         &mut self,
         file_id: u32,
         n_records: u64,
@@ -245,7 +106,7 @@ impl Night<'_> {
         for source in self.context.config.sources.iter().filter(|source| source.kind == SourceKind::Contacts)
         {
             for file in self.files.iter().filter(|file| file.active && file.source == source.name) {
-                let mapping = Mapping::resolve(source, &file.header, file.path.as_ref())?;
+                let mapping = mapping::Mapping::resolve(source, &file.header, file.path.as_ref())?;
                 let consents =
                     mapping.slots.iter().filter(|slot| matches!(slot.column.kind, ExportType::Enum(_)));
                 channels.extend(
@@ -288,27 +149,16 @@ impl Night<'_> {
 
     /// One line per source and kind of fault, with an example.
     pub(super) fn tell_faults(&self) {
-        let mut lines = Vec::new();
-        for source in &self.context.config.sources {
-            let mut all = Vec::new();
-            let mut paths = Vec::new();
-            for (file_id, faults) in &self.faults {
-                let Some(file) = self.files.iter().find(|file| file.file_id == *file_id) else { continue };
-                if file.source == source.name {
-                    paths.extend(std::iter::repeat_n(&file.path, faults.len()));
-                    all.extend(faults.iter().cloned());
-                }
-            }
-            let shown = |index: usize| paths.get(index).map(|path| short(path)).unwrap_or_default();
-            lines.extend(faults::summarise(source, &all, &shown));
+        let mut groups: BTreeMap<&str, Groups> = BTreeMap::new();
+        for (file_id, faults) in &self.faults {
+            let Some(file) = deliveries::by_id(&self.files, *file_id) else { continue };
+            let of_source = groups.entry(&file.source).or_default();
+            faults.iter().for_each(|fault| of_source.add(fault, &file.path));
         }
+        let of = |source: &Source| groups.get(source.name.as_str()).map(|of| of.lines(&source.name));
+        let lines: Vec<String> = self.context.config.sources.iter().filter_map(of).flatten().collect();
         if !lines.is_empty() {
             self.context.tell(&Event::Faults { lines });
         }
     }
-}
-
-/// A path's last name: the folder stands in the config.
-fn short(path: &str) -> String {
-    path.rsplit_once('/').map_or(path, |(_, name)| name).to_owned()
 }

@@ -10,7 +10,7 @@ use crate::kernel::csv::{Dialect, Field, Reader, whole_records};
 use crate::store::export::{self, ContentHasher};
 
 /// Bytes of a chunk; fixed, so that nothing depends on threads or memory.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 /// A chunk that holds no whole record grows by chunks up to this, then the record is read as it is.
 const MAX_CHUNK_BYTES: usize = 1 << 30;
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];

@@ -6,10 +6,11 @@ use arrow_array::RecordBatch;
 
 use super::contacts::{self, ContactRow};
 use super::ledger::{self, Ledger};
-use super::{Night, keyed, versions};
+use super::{Night, aside, keyed, versions};
 use crate::contract::tables::{ContactRows, RowKeys, Superseded};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result, Warning};
+use crate::kernel::versions::Rule;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
 
@@ -53,13 +54,14 @@ impl Night<'_> {
         let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
         self.close(&ledger)?;
         self.reread = outcome.reread;
-        let aside = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
+        self.refuse(&outcome.refused);
+        let aside_after = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
         let has = |table: &str| parent_tables.iter().any(|entry| entry.name == table);
         if outcome.row_keys.num_rows() > 0 || has(RowKeys::TABLE.name) {
             entries.push(context.write(RowKeys::TABLE, &RowKeys::TABLE.file(), &[outcome.row_keys])?);
         }
-        if aside.num_rows() > 0 || has(Superseded::TABLE.name) {
-            entries.push(context.write(Superseded::TABLE, &Superseded::TABLE.file(), &[aside])?);
+        if aside_after.num_rows() > 0 || has(Superseded::TABLE.name) {
+            entries.push(context.write(Superseded::TABLE, &Superseded::TABLE.file(), &[aside_after])?);
         }
         Ok((ledger, entries, conflicts))
     }
@@ -67,7 +69,7 @@ impl Night<'_> {
     /// Rows aside after the night: those of before, new losers, and what the ledger gave up.
     fn aside(
         &self,
-        mut aside: Vec<RecordBatch>,
+        mut rows_aside: Vec<RecordBatch>,
         given_up: &HashMap<ledger::RowPlace, String>,
         removed: &[RecordBatch],
     ) -> Result<RecordBatch> {
@@ -81,10 +83,10 @@ impl Night<'_> {
                 .map_err(|cause| Error::internal("cannot filter removed rows").caused_by(cause))?;
             let won_by: Vec<String> = winners.into_iter().flatten().cloned().collect();
             if rows.num_rows() > 0 {
-                aside.push(keyed::to_aside(&rows, &won_by, &self.context.units)?);
+                rows_aside.push(aside::to_aside(&rows, &won_by, &self.context.units)?);
             }
         }
-        keyed::aside_table(&aside, &self.context.units)
+        aside::aside_table(&rows_aside, &self.context.units)
     }
 
     /// Enters what the ledger lost and closes the accounts.
@@ -116,11 +118,15 @@ impl Night<'_> {
             fresh,
             &self.files,
             &self.changes.gone.files,
+            &keyed::rules(self.context),
             &mut self.accounting,
         );
+        self.refuse(&settled.refused);
         for (source, n) in settled.conflicts {
+            let first = keyed::rules(self.context).get(source.as_str()) == Some(&Rule::First);
+            let which = if first { "the first" } else { "the last" };
             self.context.warn(
-                Warning::new("contact_key_conflicts", format!("rows of source {source} share a key, differ, and no version parts them; the last one counts"))
+                Warning::new("contact_key_conflicts", format!("rows of source {source} share a key, differ, and no version parts them; {which} one counts"))
                     .times(n)
                     .hint(format!("map `version` or `updated_at` of source {source}")),
             );

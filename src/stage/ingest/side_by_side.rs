@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::store::export::ContentHasher;
 
 /// Chunks of a batch, for each thread.
-const CHUNKS_PER_THREAD: usize = 2;
+const CHUNKS_PER_THREAD: usize = 8;
 
 /// What is handed on, in the order of files and records.
 pub(super) enum Step<P> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use arrow_array::types::{Decimal128Type, Int32Type};
-use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::NullBuffer;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{DIMENSIONS, SummaryTables, counted};
@@ -51,18 +52,42 @@ pub struct MonthRows<'a> {
 struct Group<'a> {
     /// Place of its first row in the month.
     first: u32,
-    keys: &'a UInt32Array,
+    keys: &'a [u32],
+    /// Rows of anonymous sales; `None`: there are none.
+    anonymous: Option<&'a NullBuffer>,
     days: &'a [i32],
-    kinds: &'a PrimitiveArray<Int32Type>,
-    /// For each number of a kind whether it is that of refunds.
-    is_refund: Vec<bool>,
+    /// Numbers of the kinds.
+    kinds: &'a [i32],
+    /// The number of refunds; a kind that is not there has none.
+    refund: Option<i32>,
     amounts: &'a [i128],
-    costs: &'a PrimitiveArray<Decimal128Type>,
-    quantities: &'a PrimitiveArray<Decimal128Type>,
+    costs: Sometimes<'a>,
+    quantities: Sometimes<'a>,
     transactions: &'a StringArray,
-    sources: &'a PrimitiveArray<Int32Type>,
+    sources: &'a [i32],
     /// For each number of a source what parts it from others: depends on its name only.
     source_hashes: Vec<u64>,
+}
+
+/// A column of amounts that may be null.
+#[derive(Clone, Copy, Debug)]
+struct Sometimes<'a> {
+    values: &'a [i128],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> Sometimes<'a> {
+    fn of(array: &'a PrimitiveArray<Decimal128Type>) -> Self {
+        Self { values: array.values(), nulls: array.nulls() }
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> Option<i64> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return None;
+        }
+        self.values.get(row).copied().map(minor)
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "decimals of 18 digits fit 64 bits")]
@@ -74,17 +99,20 @@ impl<'a> Group<'a> {
     fn of(batch: &'a RecordBatch, first: u32) -> Result<Self> {
         let (kinds, kind_texts) = read::numbers(batch, c::KIND)?;
         let (sources, source_texts) = read::numbers(batch, c::SOURCE)?;
+        let keys = read::u32s(batch, c::SOURCE_KEY)?;
+        let refund = kind_texts.iter().position(|kind| kind == Some(REFUND));
         Ok(Self {
             first,
-            keys: read::u32s(batch, c::SOURCE_KEY)?,
+            keys: keys.values(),
+            anonymous: keys.nulls(),
             days: read::days(batch, c::DAY)?.values(),
-            kinds,
-            is_refund: kind_texts.iter().map(|kind| kind == Some(REFUND)).collect(),
+            kinds: kinds.values(),
+            refund: refund.and_then(|number| i32::try_from(number).ok()),
             amounts: read::decimals(batch, c::AMOUNT)?.values(),
-            costs: read::decimals(batch, c::COST)?,
-            quantities: read::decimals(batch, c::QUANTITY)?,
+            costs: Sometimes::of(read::decimals(batch, c::COST)?),
+            quantities: Sometimes::of(read::decimals(batch, c::QUANTITY)?),
             transactions: read::texts(batch, c::TRANSACTION_ID)?,
-            sources,
+            sources: sources.values(),
             source_hashes: source_texts
                 .iter()
                 .map(|name| xxh3_64(name.unwrap_or_default().as_bytes()))
@@ -92,25 +120,30 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The row; `None` for an anonymous one.
+    fn is_anonymous(&self, row: usize) -> bool {
+        self.anonymous.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// The row of a place in this batch.
+    #[inline]
     fn row(&self, row: usize) -> Option<Row> {
-        let key = read::at(self.keys, row)?;
-        let cost = read::at(self.costs, row);
+        let cost = self.costs.get(row);
         Some(Row {
-            key,
+            key: *self.keys.get(row)?,
             day: *self.days.get(row)?,
             place: self.first + u32::try_from(row).ok()?,
-            refund: number(self.kinds, row).and_then(|kind| self.is_refund.get(kind)) == Some(&true),
+            refund: self.kinds.get(row).copied() == self.refund,
             has_cost: cost.is_some(),
             amount: minor(*self.amounts.get(row)?),
-            cost: cost.map_or(0, minor),
-            quantity: read::at(self.quantities, row).map_or(0, minor),
+            cost: cost.unwrap_or(0),
+            quantity: self.quantities.get(row).unwrap_or(0),
         })
     }
 
     /// Source and transaction of a row.
     fn order(&self, row: usize) -> (u64, Option<&'a str>) {
-        let source = number(self.sources, row).and_then(|source| self.source_hashes.get(source));
+        let source = self.sources.get(row).and_then(|source| usize::try_from(*source).ok());
+        let source = source.and_then(|source| self.source_hashes.get(source));
         (source.copied().unwrap_or_default(), read::text_at(self.transactions, row))
     }
 }
@@ -188,8 +221,8 @@ impl Days<'_, '_> {
 impl accumulate::Rows for Days<'_, '_> {
     fn each_key(&self, mut take: impl FnMut(u32)) {
         for group in &self.rows.groups {
-            for (row, (&key, day)) in group.keys.values().iter().zip(group.days).enumerate() {
-                if self.has(*day) && group.keys.is_valid(row) {
+            for (row, (&key, day)) in group.keys.iter().zip(group.days).enumerate() {
+                if self.has(*day) && !group.is_anonymous(row) {
                     take(key);
                 }
             }
@@ -199,8 +232,9 @@ impl accumulate::Rows for Days<'_, '_> {
     fn each_row(&self, mut take: impl FnMut(Row)) {
         for group in &self.rows.groups {
             for row in 0..group.days.len() {
-                if let Some(row) = group.row(row).filter(|row| self.has(row.day)) {
-                    take(row);
+                match group.row(row) {
+                    Some(of) if self.has(of.day) && !group.is_anonymous(row) => take(of),
+                    _ => {}
                 }
             }
         }

@@ -1,0 +1,198 @@
+//! Reading the new files of a source: opened one after another, parsed side by side, handed to the night in order.
+
+use arrow_array::Array;
+
+use super::cells::Settings;
+use super::deliveries::{FileRecord, SourcePlan};
+use super::headers::Seen;
+use super::keyed::KeyedBatch;
+use super::mapping::Mapping;
+use super::reader::{self, Chunk, FileReader};
+use super::side_by_side::{Step, Taker, read_files};
+use super::{Night, contacts, transactions};
+use crate::config::{OnDuplicate, Source, SourceKind};
+use crate::contract::{column as c, read};
+use crate::error::Result;
+use crate::store::export;
+
+/// A file that is being read.
+struct Reading {
+    record: FileRecord,
+    mapping: Mapping,
+}
+
+/// Hands the parts of a source's files to the night.
+struct Reader<'n, 'a, C, T> {
+    night: &'n mut Night<'a>,
+    complete: C,
+    take: T,
+}
+
+impl<'a, P, C, T> Taker<Reading, P> for Reader<'_, 'a, C, T>
+where
+    P: Send,
+    C: FnMut(&mut Night<'a>, Vec<&mut P>) -> Result<()> + Send,
+    T: FnMut(&mut Night<'a>, &Reading, P, usize) -> Result<()> + Send,
+{
+    fn complete(&mut self, parts: Vec<&mut P>) -> Result<()> {
+        (self.complete)(self.night, parts)
+    }
+
+    fn take(&mut self, file: &Reading, step: Step<P>) -> Result<()> {
+        self.night.context.go_on()?;
+        match step {
+            Step::Start => self.night.files.push(file.record.clone()),
+            Step::Part(part, n_bytes) => (self.take)(self.night, file, part, n_bytes)?,
+            Step::End(hash) => {
+                if let Some(record) = self.night.files.last_mut().filter(|record| record.hash.is_empty()) {
+                    record.hash = hash.map_or_else(|| export::hash(record.path.as_ref()), Ok)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Night<'_> {
+    /// Reads the new files of one source.
+    pub(super) fn read(&mut self, plan: &SourcePlan) -> Result<()> {
+        let context = self.context;
+        let Some(source) = context.config.sources.get(plan.source) else { return Ok(()) };
+        let zone = &context.config.project.timezone;
+        let settings = Settings::new(source, zone, &context.units.currency, context.units.exponent)?;
+        let dialect = reader::dialect(source);
+        let filter = self.filters.of(plan.source);
+        match source.kind {
+            SourceKind::Transactions => {
+                let parse = |file: &Reading, chunk: &Chunk| {
+                    let (mapping, file_id) = (&file.mapping, file.record.file_id);
+                    let units = &context.units;
+                    transactions::Parser::new(mapping, &settings, units, dialect, source, file_id, filter)
+                        .parse(chunk)
+                };
+                let assign = |night: &mut Self, parts: Vec<&mut transactions::Parsed>| {
+                    let batches = parts.into_iter().map(|part| &mut part.batch).collect();
+                    night.keys.assign(batches, &source.id_space)
+                };
+                self.read_files(plan, source, parse, assign, |night, file, parsed, n_bytes| {
+                    night.take_transactions(source, file, parsed, n_bytes)
+                })
+            }
+            SourceKind::Contacts => {
+                let parse = |file: &Reading, chunk: &Chunk| {
+                    let parser = contacts::Parser {
+                        mapping: &file.mapping,
+                        settings: &settings,
+                        dialect,
+                        source: &source.name,
+                        id_space: &source.id_space,
+                        file_id: file.record.file_id,
+                        key: source.key.as_deref(),
+                        keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
+                        filter,
+                    };
+                    parser.parse(chunk)
+                };
+                self.read_files(
+                    plan,
+                    source,
+                    parse,
+                    |_, _| Ok(()),
+                    |night, file, parsed, n_bytes| {
+                        night.take_contacts(source, file, parsed, n_bytes);
+                        Ok(())
+                    },
+                )
+            }
+        }
+    }
+
+    /// Reads the new files of a source: `parse` types a chunk, `complete` completes the parts of a batch with all threads
+    /// at hand, `take` takes them in order.
+    fn read_files<P: Send>(
+        &mut self,
+        plan: &SourcePlan,
+        source: &Source,
+        parse: impl Fn(&Reading, &Chunk) -> Result<P> + Sync,
+        complete: impl FnMut(&mut Self, Vec<&mut P>) -> Result<()> + Send,
+        take: impl FnMut(&mut Self, &Reading, P, usize) -> Result<()> + Send,
+    ) -> Result<()> {
+        let context = self.context;
+        let filter = self.filters.of(plan.source);
+        let mut seen = Seen::of(self.files.iter().filter(|file| file.source == source.name));
+        let arrival = u32::try_from(context.arrival).unwrap_or(u32::MAX);
+        let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
+        let mut deliveries = (next..).zip(plan.deliveries.iter().filter(|delivery| delivery.state.is_read()));
+        let open = || {
+            let Some((file_id, delivery)) = deliveries.next() else { return Ok(None) };
+            context.go_on()?;
+            let (reader, head) = FileReader::open(source, &delivery.found.path)?;
+            if let Some(filter) = filter {
+                filter.bind(source, &head.mapping, &delivery.found.path)?;
+            }
+            if let Some(note) = seen.take(source, &head, &delivery.found.path) {
+                context.note(note);
+            }
+            let record = FileRecord {
+                file_id,
+                source: source.name.clone(),
+                path: delivery.found.path.to_string_lossy().into_owned(),
+                bytes: delivery.found.bytes,
+                modified_ms: delivery.found.modified_ms,
+                hash: delivery.hash.clone().unwrap_or_default(),
+                fingerprint: plan.fingerprint.clone(),
+                arrived_run: String::new(),
+                arrival,
+                active: true,
+                n_read: 0,
+                n_quarantined: 0,
+                header: head.header,
+            };
+            Ok(Some((reader, Reading { record, mapping: head.mapping })))
+        };
+        read_files(open, parse, &mut Reader { night: self, complete, take })
+    }
+
+    fn take_transactions(
+        &mut self,
+        source: &Source,
+        file: &Reading,
+        parsed: transactions::Parsed,
+        n_bytes: usize,
+    ) -> Result<()> {
+        let (batch, file_id) = (parsed.batch, file.record.file_id);
+        let account = self.accounting.entry(source.name.clone()).or_default();
+        account.read += parsed.n_records;
+        account.quarantined += parsed.n_quarantined;
+        account.deletions += parsed.n_keyless_deletions;
+        account.filtered += parsed.n_filtered;
+        if source.key.as_ref().is_none_or(Vec::is_empty) {
+            account.accepted += batch.num_rows() as u64;
+            account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
+            self.changes.arrivals.add(self.context, &batch)?;
+        } else {
+            let source = source.name.clone();
+            self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
+        }
+        self.keep_raws(file_id, parsed.raws);
+        self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
+        Ok(())
+    }
+
+    fn take_contacts(
+        &mut self,
+        source: &Source,
+        file: &Reading,
+        parsed: contacts::ParsedContacts,
+        n_bytes: usize,
+    ) {
+        let account = self.accounting.entry(source.name.clone()).or_default();
+        account.read += parsed.n_records;
+        account.quarantined += parsed.n_quarantined;
+        account.deletions += parsed.n_keyless_deletions;
+        account.filtered += parsed.n_filtered;
+        self.fresh_contacts.extend(parsed.rows);
+        self.keep_raws(file.record.file_id, parsed.raws);
+        self.count(file.record.file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
+    }
+}
