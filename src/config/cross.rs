@@ -17,6 +17,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
         delimiter_and_quote(source, "source[].delimiter", "source[].quote", faults);
         contract_columns(source, faults);
         duplicates(source, faults);
+        keys_of_other_formats(source, faults);
     }
     output_delimiter(root, faults);
     rfm(root, faults);
@@ -65,6 +66,25 @@ fn delimiter_and_quote(section: &Checked, delimiter: &str, quote: &str, faults: 
             )
             .help("what encloses a field cannot also part the fields; quote = \"\" switches quotes off"),
         );
+    }
+}
+
+/// A key that says how text is cut or encoded says nothing of a format that needs no such key.
+fn keys_of_other_formats(source: &Checked, faults: &mut Vec<Fault>) {
+    const OF_CSV: [&str; 4] = ["source[].delimiter", "source[].quote", "source[].header", "source[].names"];
+    let (format, keys) = match source.text("source[].format") {
+        "jsonl" => ("JSON Lines", &OF_CSV[..]),
+        "parquet" => ("Parquet", &[&OF_CSV[..], &["source[].encoding"]].concat()[..]),
+        _ => return,
+    };
+    for path in keys {
+        if let Some(found) = source.found.get(path) {
+            let name = path.trim_start_matches("source[].");
+            faults.push(
+                Fault::new(found.node.spot, format!("`{name}` says nothing of files in {format}"))
+                    .help("take it out, or set `format` to what the files are"),
+            );
+        }
     }
 }
 

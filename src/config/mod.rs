@@ -6,6 +6,7 @@
 
 pub mod schema;
 pub mod currency;
+mod format;
 pub mod tree;
 pub mod masks;
 pub mod diagnose;
@@ -25,6 +26,7 @@ pub mod reference;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
@@ -138,28 +140,6 @@ pub enum Redelivery {
     Add,
 }
 
-/// How the text of an export is encoded, unless a byte-order mark says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8.
-    Utf8,
-    /// windows-1252.
-    Windows1252,
-    /// ISO 8859-15.
-    Iso8859_15,
-    /// UTF-16 in either order of bytes.
-    Utf16,
-}
-
-/// How a date column is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DateFormat {
-    /// ISO forms, see the kernel's `parse_moment`.
-    Auto,
-    /// A strftime pattern.
-    Pattern(String),
-}
-
 /// `[[source]]`.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -169,6 +149,8 @@ pub struct Source {
     pub kind: SourceKind,
     /// Absolute paths or globs.
     pub paths: Vec<PathBuf>,
+    /// How its files are written.
+    pub format: Format,
     /// Field delimiter, one ASCII byte.
     pub delimiter: u8,
     /// Quote, one ASCII byte; `None` when switched off with "".

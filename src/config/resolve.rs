@@ -12,7 +12,7 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding,
+    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding, Format,
     OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind, SourceRules,
     Summary,
 };
@@ -139,6 +139,12 @@ impl Resolver<'_> {
                 _ => SourceKind::Transactions,
             },
             paths,
+            format: match text(source, "source[].format").as_str() {
+                "csv" => Format::Csv,
+                "jsonl" => Format::JsonLines,
+                "parquet" => Format::Parquet,
+                _ => Format::Auto,
+            },
             delimiter: byte(source, "source[].delimiter").unwrap_or(b','),
             quote: byte(source, "source[].quote"),
             header: truth(source, "source[].header"),

@@ -181,8 +181,13 @@ pub const KEYS: &[Key] = &[
     key("source[].kind", Kind::Choice(&["transactions", "contacts"]), "What the export holds.").required(),
     key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz and .zst are read through.")
         .required(),
-    key("source[].format", Kind::Choice(&["auto", "csv"]), "How the files are written; auto = by extension.")
-        .or(r#""auto""#),
+    key(
+        "source[].format",
+        Kind::Choice(&["auto", "csv", "jsonl", "parquet"]),
+        "How the files are written; auto = by extension: .jsonl, .ndjson and .json are JSON Lines, .parquet and .pq \
+         Parquet, all else CSV. In JSON Lines and Parquet a header is a path: `customer.id`.",
+    )
+    .or(r#""auto""#),
     key("source[].delimiter", Kind::Byte { empty: false }, "What parts the fields.").or(r#"",""#),
     key("source[].quote", Kind::Byte { empty: true }, "What encloses a field; \"\" = nothing does.").or("'\"'"),
     key("source[].header", Kind::Bool, "Whether the first record names the columns.").or("true"),

@@ -5,11 +5,14 @@
 //! reading resumes at the next one. Every decision depends only on bytes from the record's start to the point
 //! of decision, which is why a file may be cut into chunks anywhere ([`whole_records`]).
 
+mod field;
 mod marks;
 #[cfg(test)]
 mod tests;
 
 use memchr::{memchr, memchr2, memrchr};
+
+pub use self::field::{Field, Form};
 
 /// Longest record with a quoted field, in bytes without its line end; a longer one is broken.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -24,39 +27,6 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The byte around a quoted field; `None`: no field is quoted, and every line is a record.
     pub quote: Option<u8>,
-}
-
-/// One field of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// The content without its outer quotes; doubled quotes inside are still doubled. May be empty.
-    pub bytes: &'a [u8],
-    /// Whether the field stood in quotes (an empty quoted field is not a missing one everywhere).
-    pub quoted: bool,
-    /// Whether `bytes` holds doubled quotes that [`Field::unescape`] would halve.
-    pub has_escaped_quotes: bool,
-}
-
-impl<'a> Field<'a> {
-    /// The content with doubled quotes halved. `scratch` is overwritten only when the field has such quotes;
-    /// else the field's own bytes are returned.
-    pub fn unescape<'s>(&self, quote: u8, scratch: &'s mut Vec<u8>) -> &'s [u8]
-    where
-        'a: 's,
-    {
-        if !self.has_escaped_quotes {
-            return self.bytes;
-        }
-        scratch.clear();
-        let mut rest = self.bytes;
-        while let Some(at) = memchr(quote, rest) {
-            let (head, tail) = rest.split_at(at + 1);
-            scratch.extend_from_slice(head);
-            rest = tail.strip_prefix(&[quote]).unwrap_or(tail);
-        }
-        scratch.extend_from_slice(rest);
-        scratch
-    }
 }
 
 /// Why a record cannot be used. If several apply, the first in this order is told.
@@ -155,7 +125,7 @@ impl<'a> Reader<'a> {
             if data.get(to) != Some(&dialect.delimiter) {
                 return None;
             }
-            fields.push(Field { bytes: data.get(from..to)?, quoted: false, has_escaped_quotes: false });
+            fields.push(Field::plain(data.get(from..to)?));
             from = to + 1;
         }
         let line_feed = *last as usize;
@@ -164,7 +134,7 @@ impl<'a> Reader<'a> {
         }
         let bytes = data.get(from..line_feed)?;
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        fields.push(Field { bytes, quoted: false, has_escaped_quotes: false });
+        fields.push(Field::plain(bytes));
         let raw = data.get(self.at..from + bytes.len())?;
         let next = line_feed + 1;
         // Longer records have to be looked at field by field; after an empty line the marks go on elsewhere.
@@ -331,7 +301,7 @@ impl<'a> Input<'a> {
             None if self.at_eof => (rest, After::LineEnd { end: self.data.len(), next: self.data.len() }),
             None => return Err(Stop::Unfinished),
         };
-        Ok((Field { bytes, quoted: false, has_escaped_quotes: false }, after))
+        Ok((Field { bytes, quoted: false, has_escaped_quotes: false, form: Form::Written }, after))
     }
 
     /// The quoted field whose content starts at `from`, in the record that starts at `start`.
@@ -356,7 +326,7 @@ impl<'a> Input<'a> {
             } else {
                 let after = self.after_closing_quote(found + 1)?;
                 let bytes = self.data.get(from..found).unwrap_or_default();
-                return Ok((Field { bytes, quoted: true, has_escaped_quotes }, after));
+                return Ok((Field { bytes, quoted: true, has_escaped_quotes, form: Form::Written }, after));
             }
         }
     }

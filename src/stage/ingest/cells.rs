@@ -13,7 +13,7 @@ use crate::config::{DateFormat, Source};
 use crate::contract::{QUANTITY_DECIMALS, column as c};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{self, Moment};
-use crate::kernel::csv::Field;
+use crate::kernel::csv::{Field, Form};
 use crate::kernel::number::{self, DecimalSeparator};
 use crate::kernel::text;
 
@@ -186,6 +186,22 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// In which form a cell stands.
+    fn form(&self, slot: Option<&Slot>) -> Form {
+        match slot.map(|slot| &slot.origin) {
+            Some(Origin::Field(index)) => self.fields.get(*index).map_or(Form::Written, |field| field.form),
+            _ => Form::Written,
+        }
+    }
+
+    /// What stands before the decimals of a cell: a point in what was a number already, whatever the source writes.
+    fn separator(&self, slot: Option<&Slot>) -> DecimalSeparator {
+        match self.settings.separator {
+            DecimalSeparator::Comma if self.form(slot) != Form::Written => DecimalSeparator::Point,
+            separator => separator,
+        }
+    }
+
     /// A local time that must not be empty.
     pub(super) fn required_moment(&mut self, slot: Option<&Slot>) -> Option<i64> {
         if self.settings.date_format == DateFormat::Auto
@@ -240,13 +256,14 @@ impl<'a> Cells<'a> {
     }
 
     fn decimal(&mut self, slot: Option<&Slot>, exponent: u32) -> Option<i64> {
+        let separator = self.separator(slot);
         if let Some(bytes) = self.plain(slot)
-            && let Ok(value) = number::parse_decimal(bytes, exponent, self.settings.separator)
+            && let Ok(value) = number::parse_decimal(bytes, exponent, separator)
         {
             return Some(value);
         }
         let text = self.text(slot)?;
-        match number::parse_decimal(text.as_bytes(), exponent, self.settings.separator) {
+        match number::parse_decimal(text.as_bytes(), exponent, separator) {
             Ok(value) => Some(value),
             Err(fault) => {
                 self.fault(slot?, fault.into(), Some(&text));
@@ -304,7 +321,11 @@ impl<'a> Cells<'a> {
         let text = self.text(slot)?;
         let is_birth = slot.is_some_and(|slot| slot.column.name == c::BIRTH_DATE);
         let years = if is_birth { calendar::BIRTH_YEARS } else { calendar::YEARS };
-        let moment = self.settings.moment(&text, &years);
+        let format = match self.form(slot) {
+            Form::Time => &DateFormat::Auto,
+            Form::Written | Form::Number => &self.settings.date_format,
+        };
+        let moment = self.settings.moment(&text, format, &years);
         if moment.is_none() {
             self.fault(slot?, Reason::BadDate, Some(&text));
         }
@@ -331,8 +352,8 @@ pub(super) fn day_of(local_ms: i64) -> i32 {
 
 impl Settings {
     /// A text as local time in the project's zone. A day without a time of day is that business day in any zone.
-    fn moment(&self, text: &str, years: &RangeInclusive<i32>) -> Option<i64> {
-        let (moment, has_time) = match &self.date_format {
+    fn moment(&self, text: &str, format: &DateFormat, years: &RangeInclusive<i32>) -> Option<i64> {
+        let (moment, has_time) = match format {
             DateFormat::Auto => {
                 (calendar::parse_moment_in(text.as_bytes(), years.clone())?, text.contains(':'))
             }

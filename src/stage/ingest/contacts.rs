@@ -17,7 +17,7 @@ use crate::contract::tables::ContactRows;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::day_label;
-use crate::kernel::csv::{Dialect, Reader};
+use crate::kernel::csv::Dialect;
 
 /// One accepted row of a contacts export.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,10 +102,9 @@ impl Parser<'_> {
     /// Those of the source's `where`.
     pub fn parse(&self, chunk: &Chunk) -> Result<ParsedContacts> {
         let mut parsed = ParsedContacts::default();
-        let mut reader =
-            Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
+        let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             parsed.n_records += 1;
             let n_records = parsed.n_records;
             let fault = |column, reason, value| Fault {
@@ -114,10 +113,10 @@ impl Parser<'_> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             let result = match record.fault {
-                Some(reason) => Err(vec![fault(None, reason.into(), None)]),
+                Some(reason) => Err(vec![fault(None, reason, None)]),
                 None => self.row(&mut Cells::new(self.settings, &fields), record.line).map_err(|faults| {
                     faults.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)).collect()
                 }),
@@ -130,7 +129,7 @@ impl Parser<'_> {
                         parsed.raws.push(Raw {
                             line: record.line,
                             record: n_records,
-                            bytes: record.raw.to_vec(),
+                            bytes: record.raw().into_owned(),
                         });
                     }
                 }
@@ -239,7 +238,7 @@ impl Parser<'_> {
 }
 
 /// Canonical text of a local time.
-fn moment_label(local_ms: i64) -> String {
+pub(super) fn moment_label(local_ms: i64) -> String {
     let ms = local_ms.rem_euclid(DAY_MS);
     let (seconds, millis) = (ms / 1000, ms % 1000);
     let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

@@ -8,7 +8,7 @@ use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Ar
 use serde_json::json;
 
 use super::classify::{About, classify};
-use crate::config::{DateFormat, OnDuplicate, Source};
+use crate::config::{DateFormat, Format, OnDuplicate, Source};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
@@ -158,6 +158,12 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
     };
     rule("on_duplicate", source.rules.on_duplicate.name(), OnDuplicate::Replace.name());
     rule("where", &source.rules.predicate, "");
+    // Told only where it is set: what lakes of earlier versions hold was parsed by extension.
+    if source.format != Format::Auto
+        && let Some(keys) = parsed_by.as_object_mut()
+    {
+        keys.insert("format".to_owned(), format!("{:?}", source.format).into());
+    }
     files::hash_bytes(parsed_by.to_string().as_bytes())
 }
 

@@ -30,10 +30,12 @@ pub enum Reason {
     UnclosedQuote,
     /// Another currency than the project's.
     WrongCurrency,
-    /// A field over 1 MiB.
+    /// A field over 1 MiB, or a line of JSON.
     TooLong,
     /// Another row has its key, and the source refuses duplicates.
     DuplicateKey,
+    /// Not one object of JSON, or one that does not say what a wanted value is.
+    BadJson,
 }
 
 impl Reason {
@@ -54,6 +56,7 @@ impl Reason {
             Self::WrongCurrency => "wrong_currency",
             Self::TooLong => "too_long",
             Self::DuplicateKey => "duplicate_key",
+            Self::BadJson => "bad_json",
         }
     }
 
@@ -72,6 +75,7 @@ impl Reason {
             Self::WrongCurrency => "project.currency",
             Self::TooLong => "delimiter, quote",
             Self::DuplicateKey => "key, on_duplicate",
+            Self::BadJson => "format",
         }
     }
 }

@@ -138,7 +138,7 @@ pub fn run(
     for plan in &plans {
         night.read(plan)?;
     }
-    let mut consent_channels = night.consent_channels()?;
+    let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
     let (ledger, mut entries, conflicts) = night.settle_ledger(parent_tables)?;
     let contact_rows = night.settle_contacts(parent_tables, &mut entries)?;

@@ -8,7 +8,6 @@ use super::ledger::RowPlace;
 use super::{Night, mapping};
 use crate::config::{Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
-use crate::error::Result;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::Input;
 
@@ -101,22 +100,25 @@ impl Night<'_> {
     }
 
     /// Channels whose consent some active contacts file carries.
-    pub(super) fn consent_channels(&self) -> Result<BTreeSet<String>> {
+    pub(super) fn consent_channels(&self) -> BTreeSet<String> {
         let mut channels = BTreeSet::new();
         for source in self.context.config.sources.iter().filter(|source| source.kind == SourceKind::Contacts)
         {
             for file in self.files.iter().filter(|file| file.active && file.source == source.name) {
-                let mapping = mapping::Mapping::resolve(source, &file.header, file.path.as_ref())?;
-                let consents =
-                    mapping.slots.iter().filter(|slot| matches!(slot.column.kind, ExportType::Enum(_)));
-                channels.extend(
-                    consents
-                        .filter_map(|slot| slot.column.name.strip_prefix(CONSENT_PREFIX))
-                        .map(str::to_owned),
-                );
+                // Its header was judged when the file was read. JSON leaves out what nobody said: a column that the
+                // config names is carried also where no record has it, else silence would be taken for consent.
+                let slots = mapping::slots(source, &file.header, &mut Vec::new());
+                let is_filled = |name: &str| slots.iter().any(|slot| slot.column.name == name);
+                let consents = mapping::contract(source.kind)
+                    .iter()
+                    .filter(|column| matches!(column.kind, ExportType::Enum(_)))
+                    .map(|column| column.name)
+                    .filter(|name| is_filled(name) || source.columns.contains_key(*name));
+                channels
+                    .extend(consents.filter_map(|name| name.strip_prefix(CONSENT_PREFIX)).map(str::to_owned));
             }
         }
-        Ok(channels)
+        channels
     }
 
     /// Files for the manifest.

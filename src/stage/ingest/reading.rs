@@ -24,6 +24,7 @@ struct Reading {
 /// Hands the parts of a source's files to the night.
 struct Reader<'n, 'a, C, T> {
     night: &'n mut Night<'a>,
+    source: &'n Source,
     complete: C,
     take: T,
 }
@@ -43,9 +44,16 @@ where
         match step {
             Step::Start => self.night.files.push(file.record.clone()),
             Step::Part(part, n_bytes) => (self.take)(self.night, file, part, n_bytes)?,
-            Step::End(hash) => {
-                if let Some(record) = self.night.files.last_mut().filter(|record| record.hash.is_empty()) {
-                    record.hash = hash.map_or_else(|| export::hash(record.path.as_ref()), Ok)?;
+            Step::End(ending) => {
+                let context = self.night.context;
+                let Some(record) = self.night.files.last_mut() else { return Ok(()) };
+                if let Some(met) = &ending.met {
+                    let warnings = met.judge(self.source, &file.mapping, record.path.as_ref())?;
+                    warnings.into_iter().for_each(|warning| context.warn(warning));
+                    record.header = met.header();
+                }
+                if record.hash.is_empty() {
+                    record.hash = ending.hash.map_or_else(|| export::hash(record.path.as_ref()), Ok)?;
                 }
             }
         }
@@ -150,7 +158,7 @@ impl Night<'_> {
             };
             Ok(Some((reader, Reading { record, mapping: head.mapping })))
         };
-        read_files(open, parse, &mut Reader { night: self, complete, take })
+        read_files(open, parse, &mut Reader { night: self, source, complete, take })
     }
 
     fn take_transactions(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::reader::{Chunk, FileReader};
+use super::reader::{Chunk, FileReader, Form, Met};
 use crate::error::Result;
 use crate::store::export::ContentHasher;
 
@@ -19,9 +19,18 @@ pub(super) enum Step<P> {
     Start,
     /// The next part of it, and the bytes that it was parsed from.
     Part(P, usize),
-    /// It ended: SHA-256 of its content; `None` for a file that was decompressed or decoded, whose bytes as delivered
+    /// It ended.
+    End(Ending),
+}
+
+/// What is known of a file once it was read.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// SHA-256 of its content; `None` for a file that was decompressed, decoded or is no text, whose bytes as delivered
     /// are not what was parsed.
-    End(Option<String>),
+    pub hash: Option<String>,
+    /// What was met in its records; `None` for a file with a header.
+    pub(super) met: Option<Met>,
 }
 
 /// Who takes the parts `P` of files `A`.
@@ -49,7 +58,7 @@ pub(super) fn read_files<A: Send + Sync, P: Send>(
     parse: impl Fn(&A, &Chunk) -> Result<P> + Sync,
     taker: &mut impl Taker<A, P>,
 ) -> Result<()> {
-    let mut files = Files { open, current: None, ended: false, hasher: ContentHasher::new() };
+    let mut files = Files { open, current: None, ended: false, hasher: ContentHasher::new(), met: None };
     let mut ready: Vec<Ready<A, P>> = Vec::new();
     loop {
         let done = std::mem::take(&mut ready);
@@ -79,13 +88,15 @@ struct Files<A, O> {
     current: Option<(FileReader, Arc<A>)>,
     ended: bool,
     hasher: ContentHasher,
+    met: Option<Met>,
 }
 
 /// What is read of the files, in order.
 enum Piece {
-    /// With the hash of what precedes the first chunk.
-    Start(ContentHasher),
-    Chunk(Chunk),
+    /// With the hash of what precedes the first chunk, and nothing met yet.
+    Start(ContentHasher, Option<Met>),
+    /// With what makes its records.
+    Chunk(Chunk, Arc<Form>),
     /// With whether the content hash is that of the file.
     End(bool),
 }
@@ -100,8 +111,11 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
         let (parsed, hashes) = rayon::join(
             || {
                 let parse = |(about, piece): &(Arc<A>, Piece)| match piece {
-                    Piece::Chunk(chunk) => parse(about, chunk).map(|part| Some((part, chunk.bytes.len()))),
-                    Piece::Start(_) | Piece::End(_) => Ok(None),
+                    Piece::Chunk(chunk, form) => {
+                        form.prepare(chunk);
+                        parse(about, chunk).map(|part| Some((part, chunk.n_bytes)))
+                    }
+                    Piece::Start(..) | Piece::End(_) => Ok(None),
                 };
                 pieces.par_iter().map(parse).collect::<Vec<Result<Option<(P, usize)>>>>()
             },
@@ -111,9 +125,17 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
         let mut ready = Vec::with_capacity(pieces.len());
         for ((about, piece), part) in pieces.into_iter().zip(parsed) {
             let step = match (part?, piece) {
-                (Some((part, n_bytes)), _) => Step::Part(part, n_bytes),
-                (None, Piece::End(_)) => Step::End(hashes.next().flatten()),
-                (None, _) => Step::Start,
+                (Some((part, n_bytes)), Piece::Chunk(chunk, _)) => {
+                    if let (Some(all), Some(met)) = (&mut self.met, chunk.met()) {
+                        all.add(met);
+                    }
+                    Step::Part(part, n_bytes)
+                }
+                (_, Piece::Start(_, met)) => {
+                    self.met = met;
+                    Step::Start
+                }
+                _ => Step::End(Ending { hash: hashes.next().flatten(), met: self.met.take() }),
             };
             ready.push((about, step));
         }
@@ -130,7 +152,10 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
                     None => self.ended = true,
                     Some((mut reader, about)) => {
                         let about = Arc::new(about);
-                        pieces.push((Arc::clone(&about), Piece::Start(reader.take_hasher())));
+                        pieces.push((
+                            Arc::clone(&about),
+                            Piece::Start(reader.take_hasher(), reader.take_met()),
+                        ));
                         self.current = Some((reader, about));
                     }
                 }
@@ -138,7 +163,7 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
             };
             match reader.next_chunk()? {
                 Some(chunk) => {
-                    pieces.push((Arc::clone(about), Piece::Chunk(chunk)));
+                    pieces.push((Arc::clone(about), Piece::Chunk(chunk, reader.form())));
                     n_missing -= 1;
                 }
                 None => {
@@ -156,8 +181,8 @@ fn hashes_of<'p>(hasher: &mut ContentHasher, pieces: impl Iterator<Item = &'p Pi
     let mut hashes = Vec::new();
     for piece in pieces {
         match piece {
-            Piece::Start(head) => *hasher = head.clone(),
-            Piece::Chunk(chunk) => hasher.update(&chunk.bytes),
+            Piece::Start(head, _) => *hasher = head.clone(),
+            Piece::Chunk(chunk, _) => hasher.update(&chunk.bytes),
             Piece::End(is_of_file) => {
                 let hash = std::mem::take(hasher).finish();
                 hashes.push(is_of_file.then_some(hash));

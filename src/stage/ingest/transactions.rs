@@ -18,7 +18,7 @@ use crate::config::{OnDuplicate, Source};
 use crate::contract::column as c;
 use crate::contract::{Units, exports, read};
 use crate::error::{Error, Result};
-use crate::kernel::csv::{Dialect, Field, Reader};
+use crate::kernel::csv::{Dialect, Field};
 use crate::kernel::number::product_minor;
 
 /// Kind of a sale in the ledger.
@@ -216,9 +216,10 @@ impl<'a> Parser<'a> {
         let mut faults = Vec::new();
         let mut beside = Beside::default();
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
-        let mut reader = Reader::new(&chunk.bytes, self.dialect, Some(self.n_fields), chunk.first_line);
+        let plain = self.plain.filter(|_| chunk.is_delimited());
+        let mut records = chunk.records(self.dialect, self.n_fields);
         let mut fields: Vec<Field<'_>> = Vec::with_capacity(self.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             n_records += 1;
             let fault = |column, reason, value| Fault {
                 line: record.line,
@@ -226,14 +227,14 @@ impl<'a> Parser<'a> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             if let Some(reason) = record.fault {
                 n_quarantined += 1;
-                faults.push(fault(None, reason.into(), None));
+                faults.push(fault(None, reason, None));
                 continue;
             }
-            if self.plain.is_some_and(|plain| plain.push(&fields, record.line, &mut rows)) {
+            if plain.is_some_and(|plain| plain.push(&fields, record.line, &mut rows)) {
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
@@ -257,11 +258,15 @@ impl<'a> Parser<'a> {
                         beside.deleted.push(deleted);
                     }
                     if !self.key.is_empty() {
-                        let content = xxhash_rust::xxh3::xxh3_128(record.raw);
+                        let content = xxhash_rust::xxh3::xxh3_128(&record.raw());
                         keys.push(RowKey { hash, content, deleted });
                     }
                     if self.keeps_raw {
-                        raws.push(Raw { line: record.line, record: n_records, bytes: record.raw.to_vec() });
+                        raws.push(Raw {
+                            line: record.line,
+                            record: n_records,
+                            bytes: record.raw().into_owned(),
+                        });
                     }
                 }
                 _ => {
