@@ -191,11 +191,12 @@ fn headers_of(
     }
     let mut headers = Vec::with_capacity(found.len());
     for file in found {
-        let (_, head) = FileReader::open(source, &file.path)?;
         if let Some(filter) = filter {
-            filter.bind(source, &head.mapping, &file.path)?;
+            let (_, whole) = FileReader::open(source, &file.path)?;
+            filter.bind(source, &whole.mapping, &file.path)?;
         }
-        checked.mapping = shown(&head.mapping, &head.header);
+        let head = FileReader::look(source, &file.path)?;
+        checked.mapping = shown(&head.mapping);
         checked.ignored = head.mapping.ignored;
         headers.push((file.path.display().to_string(), head.header));
     }
@@ -235,9 +236,9 @@ fn in_pool<T: Send>(config: &Config, work: impl FnOnce() -> Result<T> + Send) ->
     pool.map_err(|cause| Error::new(Code::Io, "cannot start the threads").caused_by(cause))?.install(work)
 }
 
-fn shown(mapping: &Mapping, header: &[String]) -> Vec<(String, String)> {
+fn shown(mapping: &Mapping) -> Vec<(String, String)> {
     let from = |origin: &Origin| match origin {
-        Origin::Field(field) => header.get(*field).cloned().unwrap_or_default(),
+        Origin::Field(field) => mapping.fields.get(*field).cloned().unwrap_or_default(),
         Origin::Constant(value) => format!("constant {value:?}"),
     };
     let slots = mapping.slots.iter().map(|slot| (slot.column.name.to_owned(), from(&slot.origin)));

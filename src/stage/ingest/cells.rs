@@ -66,9 +66,13 @@ impl Settings {
         })
     }
 
-    /// Whether cells are read as they stand: only empty ones are nothing, days and times are ISO and local.
+    /// Whether cells are read as they stand: only empty ones are nothing, days and times are ISO and local. A digit for
+    /// a quote would be a digit too many where it is doubled.
     pub(super) fn reads_plainly(&self) -> bool {
-        self.only_empty_is_null && self.date_format == DateFormat::Auto && self.source_zone.is_none()
+        self.only_empty_is_null
+            && self.date_format == DateFormat::Auto
+            && self.source_zone.is_none()
+            && !self.quote.is_ascii_digit()
     }
 
     /// What stands before decimals.
