@@ -1,7 +1,5 @@
 //! What `check` tells before a night: what every row would do, and what is new in a header.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod common;
 
 use common::{Outcome, Project, files};

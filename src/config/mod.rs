@@ -109,6 +109,8 @@ pub struct Project {
     pub as_of: AsOf,
     /// Threads; 0 = all cores.
     pub threads: usize,
+    /// Bytes that exports may take while they are read; 0 = as many chunks as the threads keep busy.
+    pub memory_limit: u64,
     /// Runs kept by retention, at least 1.
     pub keep_runs: usize,
 }

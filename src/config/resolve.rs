@@ -116,6 +116,7 @@ impl Resolver<'_> {
                 _ => AsOf::Latest,
             },
             threads: integer(root, "project.threads"),
+            memory_limit: integer(root, "project.memory_limit"),
             keep_runs: integer(root, "project.keep_runs"),
         }
     }

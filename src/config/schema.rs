@@ -22,6 +22,8 @@ pub enum Kind {
     },
     /// A share from 0 to 1.
     Share,
+    /// `"auto"`, or a number of bytes with its unit, such as `"4GiB"`.
+    Memory,
     /// `true` or `false`.
     Bool,
     /// A path.
@@ -165,6 +167,13 @@ pub const KEYS: &[Key] = &[
     )
     .or(r#""latest""#),
     key("project.threads", whole(0, 1024), "Threads; 0 = all cores. `--threads` overrides it.").or("0"),
+    key(
+        "project.memory_limit",
+        Kind::Memory,
+        "Memory that exports may take while they are read, such as \"4GiB\": bounds the chunks in flight. \"auto\" = two \
+         of 4 MiB for each thread. The results do not depend on it.",
+    )
+    .or(r#""auto""#),
     key("project.keep_runs", whole(1, 100_000), "Runs kept by retention; the published one always is.").or("14"),
     key(
         "privacy.suppression_key",
@@ -406,7 +415,6 @@ pub const KEYS: &[Key] = &[
 /// Keys and sections that the contract has for later versions; told apart from misspelled ones.
 pub const LATER: &[&str] = &[
     "project.country",
-    "project.memory_limit",
     "engine",
     "quality.suppression_max_age_hours",
     "clv.model",

@@ -55,6 +55,7 @@ pub fn check(key: &Key, address: &str, node: &Node, faults: &mut Vec<Fault>) -> 
         Kind::Choice(allowed) => check.choice(node, allowed).map(Value::Text),
         Kind::Integer { low, high } => check.integer(node, low, high),
         Kind::Share => check.share(node),
+        Kind::Memory => check.memory(node),
         Kind::Bool => match node.raw {
             Raw::Bool(value) => Some(Value::Bool(value)),
             _ => check.mismatch(node),

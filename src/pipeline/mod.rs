@@ -16,6 +16,8 @@ pub use self::checking::{CheckReport, CheckedData, CheckedFault, CheckedSource, 
 pub use self::planning::{PlanReport, PlannedFile, plan};
 pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run};
 
+pub use crate::stage::ingest::Reading;
+
 use self::session::Session;
 use crate::config::Config;
 use crate::error::Result;
@@ -26,7 +28,7 @@ use crate::run::event::Stage;
 use crate::stage::{campaigns, features, ingest, models, outputs, register, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Gates let pass.
     pub accepts: Vec<Accept>,
@@ -34,8 +36,8 @@ pub struct Options {
     pub look_back: bool,
     /// End with exit code 5 when nothing changed.
     pub skip_unchanged: bool,
-    /// Hash every file, also those whose size and time did not change.
-    pub rehash: bool,
+    /// What is read.
+    pub reading: Reading,
 }
 
 /// Runs a night and gives the process's exit code; how it ended is told to the listeners and stands in the manifest.
@@ -59,7 +61,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, &filters, tables, accounts, options.rehash)?;
+        let ingested = ingest::run(context, &filters, tables, accounts, options.reading)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;

@@ -80,6 +80,29 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// The reason of that name in the quarantine.
+    #[must_use]
+    pub(super) fn named(name: &str) -> Option<Self> {
+        const ALL: [Reason; 13] = [
+            Reason::MissingValue,
+            Reason::BadNumber,
+            Reason::TooManyDecimals,
+            Reason::OutOfRange,
+            Reason::BadDate,
+            Reason::BadEnum,
+            Reason::BadEncoding,
+            Reason::TooFewFields,
+            Reason::TooManyFields,
+            Reason::UnclosedQuote,
+            Reason::WrongCurrency,
+            Reason::TooLong,
+            Reason::DuplicateKey,
+        ];
+        ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
 impl From<NumberFault> for Reason {
     fn from(fault: NumberFault) -> Self {
         match fault {

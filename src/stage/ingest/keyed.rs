@@ -7,7 +7,7 @@ use arrow_select::take::take_record_batch;
 
 use super::aside::{AsideMoves, to_aside};
 use super::contacts::place_label;
-use super::deliveries::FileRecord;
+use super::deliveries::{self, FileRecord};
 use super::ledger::{Changes, RowPlace};
 use super::row_keys::{self, Kept};
 use super::transactions::RowKey;
@@ -104,7 +104,7 @@ pub(super) fn decide(
         restored: HashSet::new(),
         counts: BTreeMap::new(),
     };
-    night.gather(changes)?;
+    night.gather(files, changes)?;
     let stays = night.judge(aside, files, changes)?;
     let aside = night.move_rows(aside, files, changes)?;
     let row_keys = row_keys::write(&night.kept, &stays, &context.units)?;
@@ -147,7 +147,7 @@ struct Night<'a> {
 
 impl Night<'_> {
     /// Adds the fresh versions to the kept ones; rows with an empty key cell are always new.
-    fn gather(&mut self, changes: &mut Changes) -> Result<()> {
+    fn gather(&mut self, files: &[FileRecord], changes: &mut Changes) -> Result<()> {
         self.origin = vec![None; self.kept.len()];
         for (batch, keyed) in self.fresh.iter().enumerate() {
             let days = read::days(&keyed.batch, c::DAY)?;
@@ -174,7 +174,7 @@ impl Night<'_> {
         }
         let rules = rules(self.context);
         let may_conflict = |source: &str| rules.get(source) != Some(&Rule::Only);
-        for (source, conflicts, share) in conflicts(self.fresh, &may_conflict)? {
+        for (source, conflicts, share) in conflicts(self.fresh, files, &may_conflict)? {
             let count = self.counts.entry(source).or_default();
             count.conflicts += conflicts;
             count.conflict_share = count.conflict_share.max(share);
@@ -257,7 +257,7 @@ impl Night<'_> {
         let moves = AsideMoves { restored: &self.restored, leave: &self.leave_aside };
         if let Some(rows) = moves.apply(aside, &mut after, units)? {
             for &file in read::u32s(&rows, c::FILE_ID)?.values() {
-                if let Some(record) = files.iter().find(|record| record.file_id == file) {
+                if let Some(record) = deliveries::by_id(files, file) {
                     self.counts.entry(record.source.clone()).or_default().restored += 1;
                 }
             }
@@ -268,7 +268,11 @@ impl Night<'_> {
 }
 
 /// Rows of one file with one key, different content and no version to part them, with their share of the file.
-fn conflicts(fresh: &[KeyedBatch], may_conflict: &dyn Fn(&str) -> bool) -> Result<Vec<(String, u64, f64)>> {
+fn conflicts(
+    fresh: &[KeyedBatch],
+    files: &[FileRecord],
+    may_conflict: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(String, u64, f64)>> {
     let mut found = Vec::new();
     for file in fresh.chunk_by(|a, b| a.file_id == b.file_id) {
         if file.first().is_none_or(|keyed| !may_conflict(&keyed.source)) {
@@ -285,6 +289,9 @@ fn conflicts(fresh: &[KeyedBatch], may_conflict: &dyn Fn(&str) -> bool) -> Resul
                 conflicts += u64::from(first != key.content);
             }
         }
+        // Of a file whose quarantined records are read again only those are here.
+        let of_file = file.first().and_then(|keyed| deliveries::by_id(files, keyed.file_id));
+        n_rows = n_rows.max(of_file.map_or(0, |file| file.n_read.saturating_sub(file.n_quarantined)));
         #[expect(clippy::cast_precision_loss, reason = "a share for a gate")]
         let share = conflicts as f64 / n_rows.max(1) as f64;
         found.extend(file.first().map(|keyed| (keyed.source.clone(), conflicts, share)));

@@ -27,6 +27,7 @@ mod quarantine;
 mod reader;
 mod reading;
 mod side_by_side;
+mod replay;
 mod transactions;
 mod versions;
 
@@ -38,7 +39,7 @@ pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
 
 use self::contacts::ContactRow;
-use self::deliveries::FileRecord;
+use self::deliveries::{FileRecord, SourcePlan};
 use self::faults::{Fault, Raw};
 use self::keyed::KeyedBatch;
 use self::ledger::{Arrivals, Changes, Gone, Ledger};
@@ -76,6 +77,18 @@ pub struct Ingested {
     pub newest: BTreeMap<String, i64>,
 }
 
+/// What a night reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Files that are new or changed.
+    Files {
+        /// Hash also those whose size and time did not change.
+        rehash: bool,
+    },
+    /// Records that are quarantined, and no file.
+    Quarantine,
+}
+
 /// Everything a night gathers while it reads (`night`) and settles (`settle`).
 struct Night<'a> {
     context: &'a Context,
@@ -92,6 +105,8 @@ struct Night<'a> {
     faults: BTreeMap<u32, Vec<Fault>>,
     /// Records of the rows of sources that refuse duplicates.
     raws: HashMap<ledger::RowPlace, Raw>,
+    /// Places of quarantined records that were read again.
+    replayed: HashSet<ledger::RowPlace>,
     bytes_read: u64,
     rows_read: u64,
 }
@@ -105,18 +120,15 @@ pub fn run(
     filters: &Filters,
     parent_tables: &[TableEntry],
     before: &[Accounting],
-    rehash: bool,
+    reading: Reading,
 ) -> Result<Ingested> {
     let files = deliveries::from_batch(&context.read_parent(Files::TABLE)?)?;
-    let plans = deliveries::plan(context, &files, rehash)?;
+    let plans = match reading {
+        Reading::Files { rehash } => deliveries::plan(context, &files, rehash)?,
+        Reading::Quarantine => deliveries::without_files(context, &files),
+    };
     deliveries::warn_of_duplicates(context, &plans);
-    let total_bytes = plans
-        .iter()
-        .flat_map(|plan| &plan.deliveries)
-        .filter(|delivery| delivery.state.is_read())
-        .map(|delivery| delivery.found.bytes)
-        .sum();
-    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
+    tell_start(context, &plans);
     let sources = sources(context, &files);
     let mut night = Night {
         context,
@@ -131,12 +143,14 @@ pub fn run(
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
         raws: HashMap::new(),
+        replayed: HashSet::new(),
         bytes_read: 0,
         rows_read: 0,
     };
     night.retire(&plans);
-    for plan in &plans {
-        night.read(plan)?;
+    match reading {
+        Reading::Files { .. } => plans.iter().try_for_each(|plan| night.read(plan))?,
+        Reading::Quarantine => night.replay()?,
     }
     let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
@@ -147,11 +161,11 @@ pub fn run(
     entries.extend(night.keep_or_write(KeysTable::TABLE, parent_tables, night.keys.has_new(), &|| {
         night.keys.to_batch(&context.units)
     })?);
-    let quarantine =
-        quarantine::open(context, &sources, &night.files, &night.changes.gone.files, &night.faults)?;
+    let quarantine = night.quarantine(&sources)?;
     night.tell_faults();
     let mut gates = gates::evaluate(&gates::Measured {
         context,
+        is_replay: reading == Reading::Quarantine,
         accounting: &night.accounting,
         ledger: &ledger,
         new_files: night.first_new_file,
@@ -175,6 +189,14 @@ pub fn run(
         gates,
         newest,
     })
+}
+
+/// Tells that the stage begins, and how much there is to read.
+fn tell_start(context: &Context, plans: &[SourcePlan]) {
+    let deliveries = plans.iter().flat_map(|plan| &plan.deliveries);
+    let read = deliveries.filter(|delivery| delivery.state.is_read());
+    let total_bytes = read.map(|delivery| delivery.found.bytes).sum();
+    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
 }
 
 /// Sources of the config, and those that it leaves out: they keep their rows, and so their accounts and quarantine.

@@ -1,40 +1,40 @@
 //! What a night does with its files beside reading them: retiring, counting, telling what was met.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::deliveries::{self, SourcePlan, State};
+use super::deliveries::{self, FileRecord, SourcePlan, State};
 use super::faults::{Fault, Groups, Raw, Reason};
 use super::ledger::RowPlace;
-use super::{Night, mapping};
+use super::{Night, mapping, quarantine};
 use crate::config::{Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
+use crate::error::Result;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::Input;
 
 impl Night<'_> {
     /// Known files whose rows go: replaced ones, and all of a source that is parsed differently now.
     pub(super) fn retire(&mut self, plans: &[SourcePlan]) {
+        let going = deliveries::going(&self.context.config, plans, &self.files);
+        for file in self.files.iter_mut().filter(|file| going.contains(&file.file_id)) {
+            file.active = false;
+        }
+        self.changes.gone.files.extend(going);
         for plan in plans {
-            let name = self.context.config.sources.get(plan.source).map(|source| source.name.as_str());
-            for file in self.files.iter_mut().filter(|file| file.active && Some(file.source.as_str()) == name)
-            {
-                // A redelivery replaces everything that its name delivered, also what `add` had kept apart.
-                let same_name = plan
-                    .deliveries
-                    .iter()
-                    .any(|delivery| delivery.replaces && delivery.found.path.to_string_lossy() == file.path);
-                if plan.kept_as_parsed.is_some() {
-                    // Accepted once: from now on the file counts as parsed by the config of today.
-                    file.fingerprint.clone_from(&plan.fingerprint);
-                }
-                if same_name || (plan.reparsed && file.fingerprint != plan.fingerprint) {
-                    file.active = false;
-                    self.changes.gone.files.insert(file.file_id);
-                }
+            let source = self.context.config.sources.get(plan.source);
+            if plan.kept_as_parsed.is_some() {
+                // Accepted once: from now on the file counts as parsed by the config of today.
+                let own = |file: &&mut FileRecord| {
+                    file.active && source.is_some_and(|source| source.name == file.source)
+                };
+                self.files
+                    .iter_mut()
+                    .filter(own)
+                    .for_each(|file| file.fingerprint.clone_from(&plan.fingerprint));
             }
             for delivery in plan.deliveries.iter().filter(|delivery| delivery.state == State::Known) {
-                let known = self.files.iter_mut().find(|file| Some(file.file_id) == delivery.known);
-                if let Some(file) = known {
+                let place = self.files.binary_search_by_key(&delivery.known, |file| Some(file.file_id));
+                if let Some(file) = place.ok().and_then(|place| self.files.get_mut(place)) {
                     file.bytes = delivery.found.bytes;
                     file.modified_ms = delivery.found.modified_ms;
                 }
@@ -87,7 +87,8 @@ impl Night<'_> {
         faults: Vec<Fault>,
         n_bytes: usize,
     ) {
-        let Some(file) = self.files.iter_mut().rfind(|file| file.file_id == file_id) else { return };
+        let Ok(place) = self.files.binary_search_by_key(&file_id, |file| file.file_id) else { return };
+        let Some(file) = self.files.get_mut(place) else { return };
         let before = file.n_read;
         file.n_read += n_records;
         file.n_quarantined += n_quarantined;
@@ -121,19 +122,42 @@ impl Night<'_> {
         channels
     }
 
-    /// Files for the manifest.
+    /// What is open after the night, by source.
+    pub(super) fn quarantine(&self, sources: &[String]) -> Result<BTreeMap<String, quarantine::Open>> {
+        let gone = &self.changes.gone.files;
+        quarantine::open(self.context, sources, &self.files, gone, &self.faults, &self.replayed)
+    }
+
+    /// Files for the manifest; of a night that looked at none, those that count.
     pub(super) fn inputs(&self, plans: &[SourcePlan]) -> Vec<Input> {
         let mut inputs = Vec::new();
+        if plans.iter().all(|plan| plan.deliveries.is_empty()) {
+            let known = |file: &FileRecord| Input {
+                source: file.source.clone(),
+                path: file.path.clone(),
+                bytes: file.bytes,
+                hash: Some(file.hash.clone()),
+                fingerprint: file.fingerprint.clone(),
+                rows: Some(file.n_read),
+                state: State::Known.name().to_owned(),
+                header: Some(file.header.clone()),
+            };
+            return self.files.iter().filter(|file| file.active).map(known).collect();
+        }
+        // Of several that one name has added the last stands for it.
+        let mut by_path: HashMap<(&str, &str), &FileRecord> = HashMap::new();
+        for file in self.files.iter().filter(|file| file.active) {
+            by_path.insert((&file.source, &file.path), file);
+        }
         for plan in plans {
             let Some(source) = self.context.config.sources.get(plan.source) else { continue };
             for delivery in &plan.deliveries {
                 let path = delivery.found.path.to_string_lossy().into_owned();
-                let record = self.files.iter().rev().find(|file| {
-                    file.active
-                        && file.source == source.name
-                        && (file.path == path || Some(file.file_id) == delivery.known)
-                        && delivery.state != State::Waiting
-                });
+                let by_name = by_path.get(&(source.name.as_str(), path.as_str())).copied();
+                let known = delivery.known.and_then(|known| deliveries::by_id(&self.files, known));
+                let known = known.filter(|file| file.active && file.source == source.name);
+                let newest = by_name.into_iter().chain(known).max_by_key(|file| file.file_id);
+                let record = newest.filter(|_| delivery.state != State::Waiting);
                 inputs.push(Input {
                     source: source.name.clone(),
                     path,

@@ -22,7 +22,7 @@ use crate::store::export::{self, ContentHasher};
 use crate::store::parquet_input::{self, Column};
 
 /// Bytes of a chunk; fixed, so that nothing depends on threads or memory.
-const CHUNK_BYTES: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// A chunk that holds no whole record grows by chunks up to this, then the record is read as it is.
 const MAX_CHUNK_BYTES: usize = 1 << 30;
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -48,6 +48,7 @@ pub struct FileReader {
     hasher: ContentHasher,
     form: Arc<Form>,
     met: Option<Met>,
+    memory_limit: u64,
 }
 
 #[derive(Debug)]
@@ -101,7 +102,18 @@ impl FileReader {
             hasher.update(&BYTE_ORDER_MARK);
         }
         let (input, form) = (Input::Text(bytes), Arc::new(Form::Delimited));
-        Ok(Self { input, dialect, carry, ended, next_line: 1, n_fields: 0, hasher, form, met: None })
+        Ok(Self {
+            input,
+            dialect,
+            carry,
+            ended,
+            next_line: 1,
+            n_fields: 0,
+            hasher,
+            form,
+            met: None,
+            memory_limit: 0,
+        })
     }
 
     fn open_delimited(source: &Source, path: &Path) -> Result<(Self, FileHead)> {
@@ -189,8 +201,15 @@ impl FileReader {
             hasher: ContentHasher::new(),
             form: Arc::new(Form::Rows(columns, names)),
             met: None,
+            memory_limit: 0,
         };
         Ok((file, FileHead { header, mapping }))
+    }
+
+    /// The same within so many bytes of memory, as far as one chunk at a time allows; 0 sets no limit.
+    #[must_use]
+    pub(super) fn within(self, memory_limit: u64) -> Self {
+        Self { memory_limit, ..self }
     }
 
     /// The next chunk; `None` at the end.
@@ -257,10 +276,28 @@ impl FileReader {
         parse: impl Fn(&Chunk) -> Result<P> + Sync,
         consume: impl FnMut(P, usize) -> Result<()> + Send,
     ) -> Result<Ending> {
+        let limit = self.memory_limit;
         let mut file = Some(self);
         let mut taker = OneFile { consume, ending: Ending::default() };
-        read_files(|| Ok(file.take().map(|file| (file, ()))), |(), chunk| parse(chunk), &mut taker)?;
+        let open = || Ok(file.take().map(|file| (file, ())));
+        read_files(limit, open, |(), chunk| parse(chunk), &mut taker)?;
         Ok(taker.ending)
+    }
+}
+
+/// How records that were kept of a file with this header are read again: what fills the columns, and what makes records
+/// of them. Of Parquet and JSON Lines an object of JSON was kept.
+///
+/// # Errors
+/// `HeaderBroken`.
+pub(super) fn again(source: &Source, path: &Path, header: &[String]) -> Result<(Mapping, Form)> {
+    match source.format.of(path) {
+        Format::JsonLines | Format::Parquet => {
+            let mapping = lines::resolve(source, path, |_, fields, _| Ok(Met::of_header(fields, header)))?;
+            let form = Form::Lines(Flattener::new(&mapping.fields), mapping.fields.clone());
+            Ok((mapping, form))
+        }
+        Format::Auto | Format::Csv => Ok((Mapping::resolve(source, header, path)?, Form::Delimited)),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::store::export;
 
 /// A file that is being read.
-struct Reading {
+struct OpenFile {
     record: FileRecord,
     mapping: Mapping,
 }
@@ -29,17 +29,17 @@ struct Reader<'n, 'a, C, T> {
     take: T,
 }
 
-impl<'a, P, C, T> Taker<Reading, P> for Reader<'_, 'a, C, T>
+impl<'a, P, C, T> Taker<OpenFile, P> for Reader<'_, 'a, C, T>
 where
     P: Send,
     C: FnMut(&mut Night<'a>, Vec<&mut P>) -> Result<()> + Send,
-    T: FnMut(&mut Night<'a>, &Reading, P, usize) -> Result<()> + Send,
+    T: FnMut(&mut Night<'a>, &OpenFile, P, usize) -> Result<()> + Send,
 {
     fn complete(&mut self, parts: Vec<&mut P>) -> Result<()> {
         (self.complete)(self.night, parts)
     }
 
-    fn take(&mut self, file: &Reading, step: Step<P>) -> Result<()> {
+    fn take(&mut self, file: &OpenFile, step: Step<P>) -> Result<()> {
         self.night.context.go_on()?;
         match step {
             Step::Start => self.night.files.push(file.record.clone()),
@@ -72,7 +72,7 @@ impl Night<'_> {
         let filter = self.filters.of(plan.source);
         match source.kind {
             SourceKind::Transactions => {
-                let parse = |file: &Reading, chunk: &Chunk| {
+                let parse = |file: &OpenFile, chunk: &Chunk| {
                     let (mapping, file_id) = (&file.mapping, file.record.file_id);
                     let units = &context.units;
                     transactions::Parser::new(mapping, &settings, units, dialect, source, file_id, filter)
@@ -87,7 +87,7 @@ impl Night<'_> {
                 })
             }
             SourceKind::Contacts => {
-                let parse = |file: &Reading, chunk: &Chunk| {
+                let parse = |file: &OpenFile, chunk: &Chunk| {
                     let parser = contacts::Parser {
                         mapping: &file.mapping,
                         settings: &settings,
@@ -121,15 +121,15 @@ impl Night<'_> {
         &mut self,
         plan: &SourcePlan,
         source: &Source,
-        parse: impl Fn(&Reading, &Chunk) -> Result<P> + Sync,
+        parse: impl Fn(&OpenFile, &Chunk) -> Result<P> + Sync,
         complete: impl FnMut(&mut Self, Vec<&mut P>) -> Result<()> + Send,
-        take: impl FnMut(&mut Self, &Reading, P, usize) -> Result<()> + Send,
+        take: impl FnMut(&mut Self, &OpenFile, P, usize) -> Result<()> + Send,
     ) -> Result<()> {
         let context = self.context;
         let filter = self.filters.of(plan.source);
         let mut seen = Seen::of(self.files.iter().filter(|file| file.source == source.name));
         let arrival = u32::try_from(context.arrival).unwrap_or(u32::MAX);
-        let next = self.files.iter().map(|file| file.file_id + 1).max().unwrap_or(0);
+        let next = self.files.last().map_or(0, |file| file.file_id + 1);
         let mut deliveries = (next..).zip(plan.deliveries.iter().filter(|delivery| delivery.state.is_read()));
         let open = || {
             let Some((file_id, delivery)) = deliveries.next() else { return Ok(None) };
@@ -156,15 +156,16 @@ impl Night<'_> {
                 n_quarantined: 0,
                 header: head.header,
             };
-            Ok(Some((reader, Reading { record, mapping: head.mapping })))
+            Ok(Some((reader, OpenFile { record, mapping: head.mapping })))
         };
-        read_files(open, parse, &mut Reader { night: self, source, complete, take })
+        let limit = context.config.project.memory_limit;
+        read_files(limit, open, parse, &mut Reader { night: self, source, complete, take })
     }
 
     fn take_transactions(
         &mut self,
         source: &Source,
-        file: &Reading,
+        file: &OpenFile,
         parsed: transactions::Parsed,
         n_bytes: usize,
     ) -> Result<()> {
@@ -190,7 +191,7 @@ impl Night<'_> {
     fn take_contacts(
         &mut self,
         source: &Source,
-        file: &Reading,
+        file: &OpenFile,
         parsed: contacts::ParsedContacts,
         n_bytes: usize,
     ) {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::reader::{Chunk, FileReader, Form, Met};
+use super::reader::{CHUNK_BYTES, Chunk, FileReader, Form, Met};
 use crate::error::Result;
 use crate::store::export::ContentHasher;
 
 /// Chunks of a batch, for each thread.
 const CHUNKS_PER_THREAD: usize = 8;
+/// Bytes that a chunk takes while it is in flight, with its typed rows and those of the chunk that is taken meanwhile.
+const BYTES_IN_FLIGHT: u64 = 6 * CHUNK_BYTES as u64;
 
 /// What is handed on, in the order of files and records.
 pub(super) enum Step<P> {
@@ -49,22 +51,29 @@ pub(super) trait Taker<A, P>: Send {
     fn take(&mut self, about: &A, step: Step<P>) -> Result<()>;
 }
 
-/// Reads every file that `open` gives, until it gives none.
+/// Reads every file that `open` gives, until it gives none, within so many bytes of memory, as far as one chunk at a time
+/// allows; 0 sets no limit.
 ///
 /// # Errors
 /// Those of opening, reading, parsing and taking.
 pub(super) fn read_files<A: Send + Sync, P: Send>(
+    memory_limit: u64,
     open: impl FnMut() -> Result<Option<(FileReader, A)>> + Send,
     parse: impl Fn(&A, &Chunk) -> Result<P> + Sync,
     taker: &mut impl Taker<A, P>,
 ) -> Result<()> {
     let mut files = Files { open, current: None, ended: false, hasher: ContentHasher::new(), met: None };
+    let within = match memory_limit {
+        0 => usize::MAX,
+        limit => usize::try_from(limit / BYTES_IN_FLIGHT).unwrap_or(usize::MAX).max(1),
+    };
+    let n_chunks = within.min(rayon::current_num_threads() * CHUNKS_PER_THREAD);
     let mut ready: Vec<Ready<A, P>> = Vec::new();
     loop {
         let done = std::mem::take(&mut ready);
         let had_any = !done.is_empty();
         let (next, taken) = rayon::join(
-            || files.parse_next(&parse),
+            || files.parse_next(n_chunks, &parse),
             || done.into_iter().try_for_each(|(about, step)| taker.take(&about, step)),
         );
         taken?;
@@ -104,9 +113,10 @@ enum Piece {
 impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files<A, O> {
     fn parse_next<P: Send>(
         &mut self,
+        n_chunks: usize,
         parse: &(impl Fn(&A, &Chunk) -> Result<P> + Sync),
     ) -> Result<Vec<Ready<A, P>>> {
-        let pieces = self.read_next(rayon::current_num_threads() * CHUNKS_PER_THREAD)?;
+        let pieces = self.read_next(n_chunks)?;
         let hasher = &mut self.hasher;
         let (parsed, hashes) = rayon::join(
             || {

@@ -65,6 +65,7 @@ pub fn survey(
             continue;
         }
         let (reader, head) = FileReader::open(source, &file.path)?;
+        let reader = reader.within(context.config.project.memory_limit);
         if let Some(filter) = filter {
             filter.bind(source, &head.mapping, &file.path)?;
         }

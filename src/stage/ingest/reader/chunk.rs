@@ -26,7 +26,7 @@ pub struct Chunk {
 
 impl Chunk {
     /// Lines of text.
-    pub(super) fn text(bytes: Vec<u8>, first_line: u64) -> Self {
+    pub(in super::super) fn text(bytes: Vec<u8>, first_line: u64) -> Self {
         let n_bytes = bytes.len();
         Self { bytes, first_line, n_bytes, rows: None, grid: OnceLock::new() }
     }

@@ -39,6 +39,12 @@ impl Met {
         Self { fields: fields.iter().map(|name| (name.clone(), false)).collect(), ..Self::default() }
     }
 
+    /// What was met in a file of this header.
+    pub(super) fn of_header(fields: &[String], header: &[String]) -> Self {
+        let fields = fields.iter().map(|name| (name.clone(), header.contains(name))).collect();
+        Self { fields, ..Self::default() }
+    }
+
     fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(field, met)| field == name && *met)
     }
