@@ -134,7 +134,7 @@ pub fn run(
     }
     Ok(Register {
         contacts,
-        customer_of_key: keys.identities().iter().map(|(space, id)| id_of(space, id)).collect(),
+        customer_of_key: keys.identities().map(|(space, id)| id_of(space, id)).collect(),
         has_contacts: context.config.sources.iter().any(|s| s.kind == crate::config::SourceKind::Contacts),
         consent_channels,
     })

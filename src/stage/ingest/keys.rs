@@ -1,7 +1,6 @@
 //! Dense keys of source identities: strings are looked up once, when they arrive.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -13,106 +12,147 @@ use crate::contract::tables::Keys as KeysTable;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
 
-/// Longest id, in bytes, that is looked up without touching its text.
+/// Longest id, in bytes, that stands in the list of ids itself; its length comes after it.
 const INLINE_BYTES: usize = 15;
+/// Stands for the length of a longer one, which the list names by its place among the long ones.
+const IS_LONG: u8 = u8::MAX;
 
 /// Ids that are looked up together.
 const BLOCK_ROWS: usize = 64;
 
+/// An id as it is compared: its bytes and their number.
+type Packed = [u8; INLINE_BYTES + 1];
+
 /// All keys: position = key.
 #[derive(Debug, Default)]
 pub struct Keys {
-    identities: Vec<(Arc<str>, String)>,
-    spaces: HashMap<String, Space>,
+    spaces: Vec<Space>,
+    ids: Vec<Packed>,
+    /// Place of its numbering in `spaces`, by key.
+    space_of: Vec<u16>,
+    /// Ids that are not inline.
+    long: Vec<String>,
     n_known: usize,
 }
 
-/// The ids of one numbering. Short ids, which nearly all are, are their own key in the map, so that a lookup costs one
-/// miss of the cache and no comparison of texts.
+/// The ids of one numbering.
 #[derive(Debug)]
 struct Space {
-    name: Arc<str>,
-    short: HashMap<u128, u32, BuildHasherDefault<Fold>>,
+    name: String,
+    short: Table,
     long: HashMap<String, u32, Xxh3DefaultBuilder>,
 }
 
+/// Keys of short ids by hash, with open addresses: four bytes of the hash and the key, so that nearly every lookup
+/// touches one place here and one in the list of ids. It is small enough to stay in the cache where ids are many.
+#[derive(Debug, Default)]
+struct Table {
+    /// Hash in the high half, key + 1 in the low one; 0: free. A power of two in number, at most half of them taken.
+    slots: Vec<u64>,
+    n_taken: usize,
+}
+
+const LOW_HALF: u64 = 0xFFFF_FFFF;
+
 /// Hash of a packed id: two multiplications and a fold, which spread what ids differ in (mostly digits near their end)
 /// over all bits. Fixed, so that a night's work does not depend on a random seed; ids come from the company's own systems.
-#[derive(Debug, Default)]
-struct Fold(u64);
+fn hash(id: Packed) -> u64 {
+    const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+    const B: u64 = 0xD6E8_FEB8_6659_FD93;
+    let product = u128::from_le_bytes(id).wrapping_mul(A);
+    // The low half of a product keeps what only low bits know; folding the halves mixes both.
+    let folded = ((product >> 64) ^ product) & u128::from(u64::MAX);
+    let mixed = u64::try_from(folded).unwrap_or_default().wrapping_mul(B);
+    mixed ^ (mixed >> 32)
+}
 
-impl Hasher for Fold {
-    fn finish(&self) -> u64 {
-        self.0
+/// An id of at most [`INLINE_BYTES`].
+fn inline(id: &str) -> Option<Packed> {
+    let bytes = id.as_bytes();
+    let mut packed = [0; INLINE_BYTES + 1];
+    packed.get_mut(..bytes.len()).filter(|_| bytes.len() <= INLINE_BYTES)?.copy_from_slice(bytes);
+    packed[INLINE_BYTES] = u8::try_from(bytes.len()).ok()?;
+    Some(packed)
+}
+
+impl Table {
+    /// Where the search for a hash begins, and its high half.
+    fn start(&self, hash: u64) -> (usize, u64) {
+        let mask = self.slots.len().wrapping_sub(1);
+        (usize::try_from(hash & LOW_HALF).unwrap_or_default() & mask, hash & !LOW_HALF)
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u128(u128::from(*byte));
+    #[inline]
+    fn get(&self, id: Packed, ids: &[Packed]) -> Option<u32> {
+        let (mut place, tag) = self.start(hash(id));
+        loop {
+            let slot = *self.slots.get(place)?;
+            if slot == 0 {
+                return None;
+            }
+            if slot & !LOW_HALF == tag {
+                let key = u32::try_from((slot & LOW_HALF) - 1).ok()?;
+                if ids.get(key as usize) == Some(&id) {
+                    return Some(key);
+                }
+            }
+            place = (place + 1) & (self.slots.len() - 1);
         }
     }
 
-    fn write_u128(&mut self, packed: u128) {
-        const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
-        const B: u64 = 0xD6E8_FEB8_6659_FD93;
-        let product = (packed ^ u128::from(self.0)).wrapping_mul(A);
-        // The low half of a product keeps what only low bits know; folding the halves mixes both.
-        let folded = ((product >> 64) ^ product) & u128::from(u64::MAX);
-        let mixed = u64::try_from(folded).unwrap_or_default().wrapping_mul(B);
-        self.0 = mixed ^ (mixed >> 32);
+    /// Enters a key whose id is not there yet.
+    fn insert(&mut self, id: Packed, key: u32, ids: &[Packed]) {
+        if self.slots.len() < 2 * (self.n_taken + 1) {
+            self.grow((2 * (self.n_taken + 1)).next_power_of_two().max(1024), ids);
+        }
+        self.enter(hash(id), key);
+        self.n_taken += 1;
     }
-}
 
-/// Length and bytes of an id of at most [`INLINE_BYTES`].
-fn inline(id: &str) -> Option<u128> {
-    let bytes = id.as_bytes();
-    let mut packed = [0; 16];
-    packed.get_mut(..bytes.len()).filter(|_| bytes.len() <= INLINE_BYTES)?.copy_from_slice(bytes);
-    packed[INLINE_BYTES] = u8::try_from(bytes.len()).ok()?;
-    Some(u128::from_le_bytes(packed))
+    fn grow(&mut self, n_slots: usize, ids: &[Packed]) {
+        let before = std::mem::replace(&mut self.slots, vec![0; n_slots]);
+        for slot in before.into_iter().filter(|slot| *slot != 0) {
+            let Ok(key) = u32::try_from((slot & LOW_HALF) - 1) else { continue };
+            if let Some(id) = ids.get(key as usize) {
+                self.enter(hash(*id), key);
+            }
+        }
+    }
+
+    fn enter(&mut self, hash: u64, key: u32) {
+        let (mut place, tag) = self.start(hash);
+        while self.slots.get(place).is_some_and(|slot| *slot != 0) {
+            place = (place + 1) & (self.slots.len() - 1);
+        }
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = tag | (u64::from(key) + 1);
+        }
+    }
 }
 
 impl Space {
     fn named(name: &str) -> Self {
-        Self { name: name.into(), short: HashMap::default(), long: HashMap::default() }
-    }
-
-    /// The key of a short id and whether it is new; a new one gets `next`.
-    fn short_key(&mut self, packed: u128, next: u32) -> (u32, bool) {
-        let key = *self.short.entry(packed).or_insert(next);
-        (key, key == next)
+        Self { name: name.to_owned(), short: Table::default(), long: HashMap::default() }
     }
 
     /// The keys of ids that have one.
-    fn known(&self, ids: &StringArray) -> Vec<Option<u32>> {
-        let mut keys = Vec::with_capacity(ids.len());
+    fn known(&self, texts: &StringArray, ids: &[Packed]) -> Vec<Option<u32>> {
+        let mut keys = Vec::with_capacity(texts.len());
         let mut block = [None; BLOCK_ROWS];
-        for from in (0..ids.len()).step_by(BLOCK_ROWS) {
-            let rows = from..ids.len().min(from + BLOCK_ROWS);
+        for from in (0..texts.len()).step_by(BLOCK_ROWS) {
+            let rows = from..texts.len().min(from + BLOCK_ROWS);
             // No lookup depends on the one before it, so that the processor waits for many at once.
             for (packed, row) in block.iter_mut().zip(rows.clone()) {
-                *packed = read::text_at(ids, row).and_then(inline);
+                *packed = read::text_at(texts, row).and_then(inline);
             }
             for (packed, row) in block.iter().zip(rows) {
                 keys.push(match packed {
-                    Some(packed) => self.short.get(packed).copied(),
-                    None => read::text_at(ids, row).and_then(|id| self.long.get(id).copied()),
+                    Some(packed) => self.short.get(*packed, ids),
+                    None => read::text_at(texts, row).and_then(|id| self.long.get(id).copied()),
                 });
             }
         }
         keys
-    }
-
-    /// The key of an id and whether it is new; a new one gets `next`.
-    fn key(&mut self, id: &str, next: u32) -> (u32, bool) {
-        let key = match inline(id) {
-            Some(packed) => self.short_key(packed, next).0,
-            None => match self.long.get(id) {
-                Some(key) => *key,
-                None => *self.long.entry(id.to_owned()).or_insert(next),
-            },
-        };
-        (key, key == next)
     }
 }
 
@@ -124,18 +164,28 @@ impl Keys {
     pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
         let (spaces, ids) = (read::texts(batch, c::ID_SPACE)?, read::texts(batch, c::SOURCE_ID)?);
         let mut keys = Self::default();
-        keys.identities.reserve(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            if row == 0 {
-                // Nearly all keys are of one numbering.
-                let mut space = Space::named(spaces.value(row));
-                space.short.reserve(batch.num_rows());
-                keys.spaces.insert(spaces.value(row).to_owned(), space);
+        keys.ids.reserve(batch.num_rows());
+        if batch.num_rows() > 0 {
+            // Nearly all keys are of one numbering.
+            let place = keys.space(spaces.value(0))?;
+            if let Some(space) = keys.spaces.get_mut(usize::from(place)) {
+                space.short.grow((2 * batch.num_rows()).next_power_of_two(), &[]);
             }
+        }
+        for row in 0..batch.num_rows() {
             keys.key(spaces.value(row), ids.value(row))?;
         }
-        keys.n_known = keys.identities.len();
+        keys.n_known = keys.ids.len();
         Ok(keys)
+    }
+
+    /// Place of a numbering, made if it is new.
+    fn space(&mut self, name: &str) -> Result<u16> {
+        let place = self.spaces.iter().position(|space| space.name == name).unwrap_or_else(|| {
+            self.spaces.push(Space::named(name));
+            self.spaces.len() - 1
+        });
+        u16::try_from(place).map_err(|_| Error::internal("more than 2^16 numberings of customers"))
     }
 
     /// The key of an identity, made at its first arrival.
@@ -143,16 +193,38 @@ impl Keys {
     /// # Errors
     /// `Internal` past 2³² identities.
     pub fn key(&mut self, space: &str, id: &str) -> Result<u32> {
-        if !self.spaces.contains_key(space) {
-            self.spaces.insert(space.to_owned(), Space::named(space));
+        let place = self.space(space)?;
+        self.key_in(place, id)
+    }
+
+    fn key_in(&mut self, place: u16, id: &str) -> Result<u32> {
+        let Self { spaces, ids, space_of, long, .. } = self;
+        let space =
+            spaces.get_mut(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
+        let packed = inline(id);
+        let known = match packed {
+            Some(packed) => space.short.get(packed, ids),
+            None => space.long.get(id).copied(),
+        };
+        if let Some(key) = known {
+            return Ok(key);
         }
-        let next = u32::try_from(self.identities.len())
-            .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
-        let ids = self.spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
-        let (key, is_new) = ids.key(id, next);
-        if is_new {
-            self.identities.push((Arc::clone(&ids.name), id.to_owned()));
+        let too_many = |_| Error::internal("more than 2^32 customer identities");
+        // One below the limit: the table keeps the number after the key.
+        let key = u32::try_from(ids.len() + 1).map_err(too_many)? - 1;
+        if let Some(packed) = packed {
+            space.short.insert(packed, key, ids);
+            ids.push(packed);
+        } else {
+            space.long.insert(id.to_owned(), key);
+            let mut packed = [0; INLINE_BYTES + 1];
+            let place = u32::try_from(long.len()).map_err(too_many)?.to_le_bytes();
+            packed.iter_mut().zip(place).for_each(|(to, byte)| *to = byte);
+            packed[INLINE_BYTES] = IS_LONG;
+            ids.push(packed);
+            long.push(id.to_owned());
         }
+        space_of.push(place);
         Ok(key)
     }
 
@@ -162,26 +234,19 @@ impl Keys {
     /// # Errors
     /// `Internal`.
     pub fn assign(&mut self, batches: Vec<&mut RecordBatch>, space: &str) -> Result<()> {
-        if !self.spaces.contains_key(space) {
-            self.spaces.insert(space.to_owned(), Space::named(space));
-        }
-        let Self { identities, spaces, .. } = self;
-        let ids = spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
+        let place = self.space(space)?;
+        let space =
+            self.spaces.get(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
         let known = batches
             .par_iter()
-            .map(|batch| Ok(ids.known(read::texts(batch, c::CUSTOMER_ID)?)))
+            .map(|batch| Ok(space.known(read::texts(batch, c::CUSTOMER_ID)?, &self.ids)))
             .collect::<Result<Vec<Vec<Option<u32>>>>>()?;
         for (batch, mut keys) in batches.into_iter().zip(known) {
             let customers = read::texts(batch, c::CUSTOMER_ID)?;
             for (key, id) in keys.iter_mut().zip(customers) {
-                let Some(id) = id.filter(|_| key.is_none()) else { continue };
-                let next = u32::try_from(identities.len())
-                    .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
-                let (given, is_new) = ids.key(id, next);
-                if is_new {
-                    identities.push((Arc::clone(&ids.name), id.to_owned()));
+                if let Some(id) = id.filter(|_| key.is_none()) {
+                    *key = Some(self.key_in(place, id)?);
                 }
-                *key = Some(given);
             }
             let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
             if let Some(first) = columns.first_mut() {
@@ -193,16 +258,29 @@ impl Keys {
         Ok(())
     }
 
-    /// Identities in key order: `(id_space, source_id)`.
-    #[must_use]
-    pub fn identities(&self) -> &[(Arc<str>, String)] {
-        &self.identities
+    /// Identities in key order: numbering and id.
+    pub fn identities(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.space_of.iter().zip(&self.ids).map(|(place, packed)| {
+            let space = self.spaces.get(usize::from(*place)).map_or("", |space| &space.name);
+            (space, self.text(packed))
+        })
+    }
+
+    /// The id that a packed one stands for.
+    fn text<'a>(&'a self, packed: &'a Packed) -> &'a str {
+        let [head @ .., n_bytes] = packed;
+        if *n_bytes == IS_LONG {
+            let place = head.first_chunk().copied().map_or(0, u32::from_le_bytes);
+            return self.long.get(place as usize).map_or("", String::as_str);
+        }
+        let bytes = head.get(..usize::from(*n_bytes)).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// Whether this night made keys.
     #[must_use]
     pub fn has_new(&self) -> bool {
-        self.identities.len() > self.n_known
+        self.ids.len() > self.n_known
     }
 
     /// Makes `register/keys`.
@@ -211,11 +289,42 @@ impl Keys {
     /// `Internal`.
     pub fn to_batch(&self, units: &Units) -> Result<RecordBatch> {
         let (mut spaces, mut ids) = (StringBuilder::new(), StringBuilder::new());
-        for (space, id) in &self.identities {
+        for (space, id) in self.identities() {
             spaces.append_value(space);
             ids.append_value(id);
         }
-        let keys = UInt32Array::from_iter_values((0_u32..).take(self.identities.len()));
+        let keys = UInt32Array::from_iter_values((0_u32..).take(self.ids.len()));
         KeysTable::TABLE.batch(units, vec![Arc::new(keys), Arc::new(spaces.finish()), Arc::new(ids.finish())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_keeps_its_key_whatever_its_length_and_numbering() {
+        let mut keys = Keys::default();
+        let mut plainly: HashMap<(String, String), u32> = HashMap::new();
+        for round in 0..2 {
+            for n in 0..20_000_u32 {
+                // Lengths from 0 to 24 bytes; ids of 15 and 16 bytes that begin alike; equal ids of two numberings.
+                let width = (n % 25) as usize;
+                let id = if width == 0 { String::new() } else { format!("{:0>width$}", n / 25) };
+                let space = if n % 3 == 0 { "shop" } else { "till" };
+                let next = u32::try_from(plainly.len()).unwrap();
+                let expected = *plainly.entry((space.to_owned(), id.clone())).or_insert(next);
+                assert_eq!(keys.key(space, &id).unwrap(), expected, "{space} {id} {round}");
+            }
+        }
+        let texts: Vec<(&str, &str)> = keys.identities().collect();
+        assert_eq!(texts.len(), plainly.len());
+        for ((space, id), key) in &plainly {
+            assert_eq!(texts[*key as usize], (space.as_str(), id.as_str()));
+        }
+        let units = Units { currency: "EUR".to_owned(), exponent: 2 };
+        let kept = Keys::from_batch(&keys.to_batch(&units).unwrap()).unwrap();
+        assert!(kept.identities().eq(texts));
+        assert!(!kept.has_new() && keys.has_new());
     }
 }

@@ -127,7 +127,7 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
             linked_by,
         }
     });
-    let of_ledger = (0_u32..).zip(keys.identities().iter().zip(&register.customer_of_key)).map(
+    let of_ledger = (0_u32..).zip(keys.identities().zip(&register.customer_of_key)).map(
         |(key, ((id_space, source_id), id))| Identity {
             customer_id: id,
             id_space,
