@@ -89,15 +89,17 @@ pub struct Summary {
 
 /// Rows of a bucket, about: few enough that sorting them stays in the nearest cache.
 const BUCKET_ROWS: usize = 512;
+/// Rows from which it pays that several threads look at all keys.
+const MOVED_ROWS: usize = 1 << 20;
 /// Rows that one thread summarises at a time, about.
 const TASK_ROWS: usize = 65_536;
 
 /// Ledger rows of one month, those of anonymous sales left out, in any order but always the same.
-pub trait Rows {
+pub trait Rows: Sync {
     /// Hands on the key of every row.
     fn each_key(&self, take: impl FnMut(u32));
-    /// Hands on every row.
-    fn each_row(&self, take: impl FnMut(Row));
+    /// Hands on every row whose key lies in a range, both ends included.
+    fn each_row(&self, first: u32, last: u32, take: impl FnMut(Row));
 }
 
 impl Rows for [Row] {
@@ -105,8 +107,8 @@ impl Rows for [Row] {
         self.iter().for_each(|row| take(row.key));
     }
 
-    fn each_row(&self, take: impl FnMut(Row)) {
-        self.iter().copied().for_each(take);
+    fn each_row(&self, first: u32, last: u32, take: impl FnMut(Row)) {
+        self.iter().filter(|row| (first..=last).contains(&row.key)).copied().for_each(take);
     }
 }
 
@@ -135,22 +137,36 @@ impl Parted {
         }
         let n_wanted = u32::try_from(n_rows / BUCKET_ROWS).unwrap_or(u32::MAX).max(1);
         let shift = (0..u32::BITS).find(|shift| greatest >> shift < n_wanted).unwrap_or(u32::BITS - 1);
-        // First how many rows each bucket has, then where its next row goes, which ends as where it ends.
+        // First how many rows each bucket has, then where its next row goes, which in the end is where it ends.
         let ends = &mut self.ends;
         ends.clear();
         ends.resize((greatest >> shift) as usize + 1, 0);
         rows.each_key(|key| ends.get_mut((key >> shift) as usize).into_iter().for_each(|n| *n += 1));
-        let mut start = 0;
-        for n in ends.iter_mut() {
-            start += std::mem::replace(n, start);
+        // Each task looks at all keys and moves the rows of its own buckets.
+        let n_tasks = rayon::current_num_threads().min(n_rows / MOVED_ROWS + 1);
+        let buckets_each = ends.len().div_ceil(n_tasks);
+        let mut tasks = Vec::with_capacity(n_tasks);
+        let (mut rest, mut base) = (self.rows.as_mut_slice(), 0);
+        for (place, ends) in ends.chunks_mut(buckets_each).enumerate() {
+            let n_own = ends.iter().sum();
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(n_own);
+            tasks.push((place * buckets_each, base, ends, own));
+            (rest, base) = (after, base + n_own);
         }
-        let parted = &mut self.rows;
-        rows.each_row(|row| {
-            let Some(next) = ends.get_mut((row.key >> shift) as usize) else { return };
-            if let Some(to) = parted.get_mut(*next) {
-                *to = row;
+        tasks.into_par_iter().for_each(|(first, base, ends, own)| {
+            let mut start = 0;
+            for n in ends.iter_mut() {
+                start += std::mem::replace(n, start);
             }
-            *next += 1;
+            let key = |bucket: usize| u32::try_from(bucket << shift).unwrap_or(u32::MAX);
+            rows.each_row(key(first), key(first + ends.len()).saturating_sub(1), |row| {
+                let Some(next) = ends.get_mut((row.key >> shift) as usize - first) else { return };
+                if let Some(to) = own.get_mut(*next) {
+                    *to = row;
+                }
+                *next += 1;
+            });
+            ends.iter_mut().for_each(|end| *end += base);
         });
     }
 

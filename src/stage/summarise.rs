@@ -22,6 +22,9 @@ use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::{files, parquet};
 
+/// Ledger rows of the months that are counted together.
+const ROWS_AT_ONCE: u64 = 10 << 20;
+
 /// Place of the sales channel in [`DIMENSIONS`].
 pub const CHANNEL: usize = 0;
 /// Place of the product line.
@@ -84,13 +87,25 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
             summaries.entries.push((*entry).clone());
         }
     }
-    // Months are independent, and so are ranges of keys inside a month; the results come back in order.
-    let results: Vec<Result<(u64, Vec<TableEntry>)>> = changed
-        .par_iter()
-        .map_init(Parted::default, |parted, month| {
+    // Months are independent, and so are ranges of keys inside a month; the results come back in order. Large months are
+    // counted one after another, so that memory holds a few million rows at a time.
+    let n_rows =
+        |month: &i32| -> u64 { ledger.months.get(month).into_iter().flatten().map(|part| part.rows).sum() };
+    let mut results: Vec<Result<(u64, Vec<TableEntry>)>> = Vec::with_capacity(changed.len());
+    let mut rest = changed.as_slice();
+    while !rest.is_empty() {
+        let mut n_together = 0;
+        let within = rest.iter().take_while(|month| {
+            n_together += n_rows(month);
+            n_together <= ROWS_AT_ONCE
+        });
+        let (together, after) = rest.split_at(within.count().max(1));
+        rest = after;
+        let counted = together.par_iter().map_init(Parted::default, |parted, month| {
             recount(context, *month, ledger.months.get(month).map_or(&[], Vec::as_slice), parted)
-        })
-        .collect();
+        });
+        results.extend(counted.collect::<Vec<_>>());
+    }
     for result in results {
         let (rows, entries) = result?;
         summaries.rows_in += rows;

@@ -229,20 +229,25 @@ impl<'a> Gathered<'a> {
             })
             .copied()
             .collect();
-        let numbers = || kept.par_iter().map(|(_, number)| *number as usize);
-        let of_slots = || numbers().filter_map(|number| slots.get(number));
+        let slot = |number: u32| slots.get(number as usize).copied().unwrap_or(Slot::EMPTY);
         let nets = |window: usize| -> Vec<i64> {
-            of_slots().map(|slot| slot.nets.get(window).copied().unwrap_or_default()).collect()
+            kept.par_iter().map(|(_, number)| slot(*number).nets.get(window).copied().unwrap_or(0)).collect()
         };
         let (mains, values) = values.mains(slots.len());
         Ok(Features {
             as_of,
-            total: of_slots().map(|slot| slot.total).collect(),
+            total: kept.par_iter().map(|(_, number)| slot(*number).total).collect(),
             net_year: nets(0),
             net_half: nets(1),
             net_half_before: nets(2),
-            window: window.map(|window| numbers().filter_map(|slot| window.get(slot).copied()).collect()),
-            mains: numbers().map(|slot| mains.get(slot).copied().unwrap_or(Mains::NONE)).collect(),
+            window: window.map(|window| {
+                let of = |number: u32| window.get(number as usize).copied().unwrap_or(Sums::NONE);
+                kept.par_iter().map(|(_, number)| of(*number)).collect()
+            }),
+            mains: kept
+                .par_iter()
+                .map(|(_, number)| mains.get(*number as usize).copied().unwrap_or(Mains::NONE))
+                .collect(),
             values,
             customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
             cohorts: cohorts.table(),

@@ -384,12 +384,14 @@ pub fn read_groups(
     columns: &[&str],
     numbered: &[&str],
 ) -> Result<Vec<RecordBatch>> {
-    let mut batches = Vec::with_capacity(parts.len());
-    for part in parts {
+    let groups = |part: &Part| {
         let path = context.work.join(&part.path);
-        let (_, groups) =
-            parquet::read_groups(&path, Transactions::TABLE, &context.units, Some(columns), numbered)?;
-        batches.extend(groups);
+        parquet::read_groups(&path, Transactions::TABLE, &context.units, Some(columns), numbered)
+    };
+    let parts: Vec<Result<(_, Vec<RecordBatch>)>> = parts.par_iter().map(groups).collect();
+    let mut batches = Vec::new();
+    for part in parts {
+        batches.extend(part?.1);
     }
     Ok(batches)
 }

@@ -229,12 +229,12 @@ impl accumulate::Rows for Days<'_, '_> {
         }
     }
 
-    fn each_row(&self, mut take: impl FnMut(Row)) {
+    fn each_row(&self, first: u32, last: u32, mut take: impl FnMut(Row)) {
         for group in &self.rows.groups {
-            for row in 0..group.days.len() {
-                match group.row(row) {
-                    Some(of) if self.has(of.day) && !group.is_anonymous(row) => take(of),
-                    _ => {}
+            for (row, (key, &day)) in group.keys.iter().zip(group.days).enumerate() {
+                let is_wanted = (first..=last).contains(key) && self.has(day) && !group.is_anonymous(row);
+                if let Some(row) = is_wanted.then(|| group.row(row)).flatten() {
+                    take(row);
                 }
             }
         }
