@@ -122,6 +122,40 @@ table! { CustomerMonthBy = "summary/customer_month_by" v 1
         c::FIRST_DAY_NET: Money null, "";
     }
 }
+table! { CustomerBase = "summary/customer_base" v 1 sorted [c::SOURCE_KEY] unique true,
+    "Sums of one key over all months before the one that the file names, so that a night reads the months after only."
+    {
+        c::SOURCE_KEY: UInt32, "register/keys";
+        c::N_ORDERS: Int, "orders";
+        c::N_ACTIVE_DAYS: Int, "purchase days";
+        c::N_ROWS: Int, "ledger rows";
+        c::N_COST_MISSING: Int, "sale rows without cost";
+        c::REVENUE: Money, "sum of sales";
+        c::REFUNDS: Money, "sum of refunds, at most 0";
+        c::COST: Money, "sum of known costs";
+        c::FIRST_DAY: Date null, "first purchase day; null: none";
+        c::LAST_DAY: Date null, "last purchase day";
+    }
+}
+table! { CustomerBaseBy = "summary/customer_base_by" v 1 sorted [c::SOURCE_KEY, c::DIMENSION, c::VALUE] unique true,
+    "The same of one value of one dimension."
+    {
+        c::SOURCE_KEY: UInt32, "register/keys";
+        c::DIMENSION: Text, "channel, line or unit";
+        c::VALUE: Text, "value";
+        c::NET_REVENUE: Money, "revenue + refunds";
+        c::N_ORDERS: Int, "orders that contain it";
+    }
+}
+table! { CohortBase = "summary/cohort_base" v 1 sorted [c::COHORT_MONTH, c::AGE_MONTHS] unique true,
+    "One cohort of first purchase month at one age, as far as the months before the one that the file names."
+    {
+        c::COHORT_MONTH: Date, "first day of the month of the first purchase";
+        c::AGE_MONTHS: Int, "months since";
+        c::N_ACTIVE: Int, "customers with a purchase day in that month";
+        c::NET_REVENUE: Money, "net revenue in that month";
+    }
+}
 table! { Keys = "register/keys" v 1 sorted [c::SOURCE_KEY] unique true,
     "One identity of a customer in a source's numbering."
     {
@@ -380,6 +414,9 @@ pub const ALL: &[&Table] = &[
     Superseded::TABLE,
     CustomerMonth::TABLE,
     CustomerMonthBy::TABLE,
+    CustomerBase::TABLE,
+    CustomerBaseBy::TABLE,
+    CohortBase::TABLE,
     Keys::TABLE,
     Files::TABLE,
     RowKeys::TABLE,

@@ -80,8 +80,10 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let rows_out = summaries.rows_out;
     session.keep(summaries.entries);
-    let features = session.stage(context, Stage::Features, |_| {
-        let features = features::run(context, &ingested.ledger, &register, as_of)?;
+    let features = session.stage(context, Stage::Features, |session| {
+        let (features, entries) =
+            features::run(context, &ingested.ledger, &register, as_of, &session.parent_tables)?;
+        session.keep(entries);
         Ok(((rows_out, features.customer_id.len() as u64), features))
     })?;
     night::after_features(context, session, &features, &register);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use self::gather::Gathered;
+use self::gather::{Gathered, base};
 use super::ingest::ledger::{Ledger, Part};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::kernel::accumulate::{NO_VALUE, Parted, add};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
 
 /// Days of a year's window.
 const YEAR_DAYS: i32 = 365;
@@ -168,6 +169,12 @@ impl Windows {
         Self { ranges: [(i32::MIN, as_of), last(YEAR_DAYS), last(HALF_DAYS), half_before, rfm] }
     }
 
+    /// The first month that a window begins in, tonight or later.
+    fn first_month(&self) -> i32 {
+        let begins = self.ranges.iter().map(|(from, _)| *from).filter(|from| *from > i32::MIN);
+        begins.min().map_or(i32::MIN, month_index)
+    }
+
     /// Pieces of a month, inclusive, none of which an edge of a window cuts; what lies after `as_of` is left out.
     fn pieces(&self, month: i32) -> Vec<(i32, i32)> {
         let (start, next) = (month_start(month), month_start(month + 1));
@@ -206,23 +213,59 @@ pub fn latest_day(context: &Context, ledger: &Ledger, today: i32) -> Result<i32>
     Ok(today)
 }
 
-/// Computes the features.
+/// Computes the features, and keeps what was added up over the months before all windows.
 ///
 /// # Errors
-/// `SumOutOfRange`, `Io`.
-pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) -> Result<Features> {
+/// `SumOutOfRange`, `Io`, `ContractBroken`.
+pub fn run(
+    context: &Context,
+    ledger: &Ledger,
+    register: &Register,
+    as_of: i32,
+    parent_tables: &[TableEntry],
+) -> Result<(Features, Vec<TableEntry>)> {
     let windows = Windows::new(as_of, context.config.rfm.window_days);
     let months: Vec<(i32, &[Part])> =
         ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
     let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
-    // As many months at a time as there are threads: read side by side, and added in order while the next are read.
-    let n_side_by_side = rayon::current_num_threads().max(1);
+    let before = windows.first_month();
+    let n_before = months.partition_point(|(month, _)| *month < before);
+    let mut entries = Vec::new();
+    let mut n_added = 0;
+    if n_before > 0 && gathered.has_one_key_each() {
+        let first_changed = ledger.changed.first().copied();
+        let kept = base::of_parent(context, parent_tables, before, first_changed);
+        if let Some(kept) = kept {
+            gathered.begin(context, kept)?;
+            n_added = months.partition_point(|(month, _)| *month < kept);
+        }
+        add_months(context, &windows, months.get(n_added..n_before).unwrap_or_default(), &mut gathered)?;
+        entries = match kept {
+            Some(kept) if kept == before => base::carry(context, parent_tables)?,
+            _ => gathered.keep(context, before)?,
+        };
+        n_added = n_before;
+    }
+    add_months(context, &windows, months.get(n_added..).unwrap_or_default(), &mut gathered)?;
+    let after_as_of = after(context, ledger, as_of)?;
+    Ok((gathered.finish(as_of, register, after_as_of)?, entries))
+}
+
+/// Adds months in their order: as many at a time as there are threads, read side by side and added while the next are
+/// read.
+fn add_months(
+    context: &Context,
+    windows: &Windows,
+    months: &[(i32, &[Part])],
+    gathered: &mut Gathered<'_>,
+) -> Result<()> {
     let load_all = |side_by_side: &[(i32, &[Part])]| -> Vec<Result<(i32, Vec<PieceSummary>)>> {
         let load = |(month, parts): &(i32, &[Part])| {
-            load(context, &windows, *month, parts).map(|pieces| (*month, pieces))
+            load(context, windows, *month, parts).map(|pieces| (*month, pieces))
         };
         side_by_side.par_iter().map(load).collect()
     };
+    let n_side_by_side = rayon::current_num_threads().max(1);
     let mut loaded: Vec<Result<(i32, Vec<PieceSummary>)>> = Vec::new();
     for side_by_side in months.chunks(n_side_by_side).chain([[].as_slice()]) {
         context.go_on()?;
@@ -231,15 +274,14 @@ pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) 
             || {
                 std::mem::take(&mut loaded).into_iter().try_for_each(|month| {
                     let (month, pieces) = month?;
-                    pieces.iter().try_for_each(|piece| gathered.add(&windows, month, piece))
+                    pieces.iter().try_for_each(|piece| gathered.add(windows, month, piece))
                 })
             },
         );
         added?;
         loaded = next;
     }
-    let after_as_of = after(context, ledger, as_of)?;
-    gathered.finish(as_of, register, after_as_of)
+    Ok(())
 }
 
 /// Summaries of the days from `first` to `last`.

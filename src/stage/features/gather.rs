@@ -1,5 +1,7 @@
 //! Sums under construction: pieces of months, added column by column.
 
+pub(super) mod base;
+
 use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::{Date32Array, RecordBatch};
@@ -369,14 +371,7 @@ impl CohortSums {
 
     /// Adds what was pending and the cells in which nothing happened; gives the customers of each cohort.
     fn finish(&mut self, as_of: i32, slots: &[Slot]) -> Result<BTreeMap<i32, i64>> {
-        for (number, month, net) in std::mem::take(&mut self.pending) {
-            if slots.get(number as usize).is_none_or(|slot| slot.cohort != month) {
-                continue;
-            }
-            if let Some(cell) = self.cell(month, 0) {
-                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
-            }
-        }
+        self.settle(slots)?;
         let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
         for slot in slots.iter().filter(|slot| slot.cohort != NEVER) {
             *sizes.entry(slot.cohort).or_default() += 1;

@@ -1,0 +1,247 @@
+//! What was added up over the months that no window cuts or will cut again, kept from night to night: a night then costs
+//! the months of the windows and the number of customers, whatever the length of history.
+//!
+//! The sums of a key are kept; they make those of a customer where each customer has one key only. As soon as one has
+//! several, whose days may coincide, all months are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+
+use super::super::{Sums, too_large};
+use super::{CohortCell, Gathered, NEVER};
+use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy};
+use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
+use crate::error::Result;
+use crate::kernel::accumulate::add;
+use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
+use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
+use crate::stage::summarise::{self, DIMENSIONS};
+use crate::store::{files, parquet};
+
+/// The tables, in the order in which they are written.
+const TABLES: [&Table; 3] = [CustomerBase::TABLE, CustomerBaseBy::TABLE, CohortBase::TABLE];
+
+/// Where a table lies that holds what was added up before a month.
+fn file(table: &Table, before: i32) -> String {
+    format!("{}/before={}.parquet", table.name, month_label(before))
+}
+
+/// The month that the parent's base ends before, if it can be built on: it ends where tonight's does or earlier, and no
+/// month in it got or lost rows.
+pub(in super::super) fn of_parent(
+    context: &Context,
+    parent_tables: &[TableEntry],
+    before: i32,
+    first_changed: Option<i32>,
+) -> Option<i32> {
+    let of = |entry: &TableEntry| {
+        let label = entry.path.strip_suffix(".parquet")?.rsplit_once("before=")?.1;
+        parse_day(format!("{label}-01").as_bytes()).map(month_index)
+    };
+    let entry = parent_tables.iter().find(|entry| entry.name == CustomerBase::TABLE.name)?;
+    let kept = of(entry)?;
+    let is_whole = first_changed.is_none_or(|month| month >= kept);
+    (!context.recount_all && kept <= before && is_whole).then_some(kept)
+}
+
+/// Links the parent's base.
+///
+/// # Errors
+/// `Io`.
+pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -> Result<Vec<TableEntry>> {
+    let mut entries = Vec::new();
+    for entry in parent_tables.iter().filter(|entry| TABLES.iter().any(|table| table.name == entry.name)) {
+        if let Some(parent) = context.parent() {
+            files::carry(parent, &context.work, &entry.path)?;
+            entries.push(entry.clone());
+        }
+    }
+    Ok(entries)
+}
+
+impl Gathered<'_> {
+    /// Whether each key is a customer of its own.
+    pub(in super::super) fn has_one_key_each(&self) -> bool {
+        (0_u32..).zip(&self.slot_of_key).all(|(key, slot)| key == *slot)
+    }
+
+    /// Begins with the parent's base; nothing was added before.
+    ///
+    /// # Errors
+    /// `Io`, `SumOutOfRange`.
+    pub(in super::super) fn begin(&mut self, context: &Context, before: i32) -> Result<()> {
+        let Some(parent) = context.parent() else { return Ok(()) };
+        let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
+        let keys = table(CustomerBase::TABLE)?;
+        self.begin_keys(&keys)?;
+        let by = table(CustomerBaseBy::TABLE)?;
+        let (dimensions, values) = (read::texts(&by, c::DIMENSION)?, read::texts(&by, c::VALUE)?);
+        let (of_keys, nets) = (read::u32s(&by, c::SOURCE_KEY)?, read::decimals(&by, c::NET_REVENUE)?);
+        let orders = read::ints(&by, c::N_ORDERS)?;
+        for row in 0..by.num_rows() {
+            let dimension = summarise::dimension(dimensions.value(row));
+            let value = self.values.number(values.value(row));
+            let net = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
+            self.values.sums.insert((of_keys.value(row), dimension, value), (net, orders.value(row)));
+        }
+        let cells = table(CohortBase::TABLE)?;
+        let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
+        let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
+        for row in 0..cells.num_rows() {
+            let age = i32::try_from(ages.value(row)).map_err(|_| too_large())?;
+            if let Some(cell) = self.cohorts.cell(month_index(cohorts.value(row)), age) {
+                cell.n_active = active.value(row);
+                cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_keys(&mut self, batch: &RecordBatch) -> Result<()> {
+        let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
+        let counts = [c::N_ORDERS, c::N_ACTIVE_DAYS, c::N_ROWS, c::N_COST_MISSING];
+        let mut ints: Vec<&[i64]> = Vec::with_capacity(counts.len());
+        for name in counts {
+            ints.push(read::ints(batch, name)?.values());
+        }
+        let mut amounts: Vec<&[i128]> = Vec::new();
+        for name in [c::REVENUE, c::REFUNDS, c::COST] {
+            amounts.push(read::decimals(batch, name)?.values());
+        }
+        let (first, last) = (read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?);
+        for (row, &key) in keys.iter().enumerate() {
+            let count = |of: usize| {
+                let value = ints.get(of).and_then(|column| column.get(row)).copied();
+                value.and_then(|value| u32::try_from(value).ok()).ok_or_else(too_large)
+            };
+            let amount = |of: usize| {
+                let value = amounts.get(of).and_then(|column| column.get(row)).copied();
+                value.and_then(|value| i64::try_from(value).ok()).ok_or_else(too_large)
+            };
+            let Some(slot) = self.slots.get_mut(key as usize) else { continue };
+            slot.total = Sums {
+                n_orders: count(0)?,
+                n_active_days: count(1)?,
+                n_rows: count(2)?,
+                n_cost_missing: count(3)?,
+                revenue: amount(0)?,
+                refunds: amount(1)?,
+                cost: amount(2)?,
+                days: read::at(first, row).zip(read::at(last, row)),
+            };
+            slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
+            if let Some(known) = self.first_day_of_key.get_mut(key as usize) {
+                *known = slot.total.days.map(|(first, _)| first);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was added so far, all of it before a month.
+    ///
+    /// # Errors
+    /// `Io`, `ContractBroken`, `SumOutOfRange`.
+    pub(in super::super) fn keep(&mut self, context: &Context, before: i32) -> Result<Vec<TableEntry>> {
+        let units = &context.units;
+        self.cohorts.settle(&self.slots)?;
+        let (by_key, by_value) = rayon::join(|| self.key_columns(units), || self.value_columns(units));
+        let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
+        let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
+        let cohorts: Checked<CohortBase> =
+            Checked::from_columns(units, cohort_columns(&self.cohorts.table(), units))?;
+        let batches = [by_key.batch(), by_value.batch(), cohorts.batch()];
+        let write = |(table, batch): (&'static Table, &RecordBatch)| {
+            context.write(table, &file(table, before), std::slice::from_ref(batch))
+        };
+        TABLES.into_iter().zip(batches).map(write).collect()
+    }
+
+    fn key_columns(&self, units: &Units) -> Vec<ArrayRef> {
+        let keyed = || (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.total.n_rows > 0);
+        let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot)| i64::from(of(&slot.total)))))
+        };
+        let amounts = |of: fn(&Sums) -> i64| money(keyed().map(|(_, slot)| of(&slot.total)), units);
+        let days = |of: fn((i32, i32)) -> i32| -> ArrayRef {
+            Arc::new(keyed().map(|(_, slot)| slot.total.days.map(of)).collect::<Date32Array>())
+        };
+        vec![
+            Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            ints(|sums| sums.n_orders),
+            ints(|sums| sums.n_active_days),
+            ints(|sums| sums.n_rows),
+            ints(|sums| sums.n_cost_missing),
+            amounts(|sums| sums.revenue),
+            amounts(|sums| sums.refunds),
+            amounts(|sums| sums.cost),
+            days(|(first, _)| first),
+            days(|(_, last)| last),
+        ]
+    }
+
+    fn value_columns(&self, units: &Units) -> Vec<ArrayRef> {
+        let texts: BTreeMap<u32, &str> =
+            self.values.numbers.iter().map(|(text, number)| (*number, text.as_str())).collect();
+        let text = |number: u32| texts.get(&number).copied().unwrap_or_default();
+        let name = |dimension: u32| DIMENSIONS.get(dimension as usize).map_or("", |(name, _)| name);
+        let mut rows: Vec<(u32, &str, &str, i64, i64)> = self
+            .values
+            .sums
+            .iter()
+            .map(|((slot, dimension, value), (net, orders))| {
+                (*slot, name(*dimension), text(*value), *net, *orders)
+            })
+            .collect();
+        rayon::slice::ParallelSliceMut::par_sort_unstable(rows.as_mut_slice());
+        let (mut dimensions, mut values) = (StringBuilder::new(), StringBuilder::new());
+        for (_, dimension, value, ..) in &rows {
+            dimensions.append_value(dimension);
+            values.append_value(value);
+        }
+        vec![
+            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.0))),
+            Arc::new(dimensions.finish()),
+            Arc::new(values.finish()),
+            money(rows.iter().map(|row| row.3), units),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.4))),
+        ]
+    }
+}
+
+/// Cells in which something happened.
+fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Vec<ArrayRef> {
+    let met = || cells.iter().filter(|(_, cell)| **cell != CohortCell::default());
+    vec![
+        Arc::new(Date32Array::from_iter_values(met().map(|((cohort, _), _)| month_start(*cohort)))),
+        Arc::new(Int64Array::from_iter_values(met().map(|((_, age), _)| i64::from(*age)))),
+        Arc::new(Int64Array::from_iter_values(met().map(|(_, cell)| cell.n_active))),
+        money(met().map(|(_, cell)| cell.net_revenue), units),
+    ]
+}
+
+fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
+    let array = Decimal128Array::from_iter_values(values.map(i128::from));
+    Arc::new(array.with_data_type(ColumnType::Money.arrow(units)))
+}
+
+impl super::CohortSums {
+    /// Enters what was pending: net revenue before the first purchase belongs to its month if that comes in the same one.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn settle(&mut self, slots: &[super::Slot]) -> Result<()> {
+        for (number, month, net) in std::mem::take(&mut self.pending) {
+            if slots.get(number as usize).is_none_or(|slot| slot.cohort != month) {
+                continue;
+            }
+            if let Some(cell) = self.cell(month, 0) {
+                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+            }
+        }
+        Ok(())
+    }
+}
