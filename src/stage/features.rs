@@ -7,6 +7,7 @@ mod gather;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::gather::{Gathered, base};
@@ -287,8 +288,9 @@ fn add_months(
 /// Summaries of the days from `first` to `last`.
 struct PieceSummary {
     days: (i32, i32),
-    /// Ranges of keys, ascending.
-    tables: Vec<SummaryTables>,
+    /// By key and by value, each in ranges of ascending keys.
+    by_key: Vec<RecordBatch>,
+    by_value: Vec<RecordBatch>,
 }
 
 /// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
@@ -296,8 +298,8 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
     let pieces = windows.pieces(month);
     let whole = (month_start(month), month_start(month + 1) - 1);
     if pieces == [whole] {
-        let tables = summarise::read_summary(context, month)?;
-        return Ok(vec![PieceSummary { days: whole, tables: vec![tables] }]);
+        let (by_key, by_value) = summarise::read_summary(context, month)?;
+        return Ok(vec![PieceSummary { days: whole, by_key, by_value }]);
     }
     let batches = summarise::read_columns(context, parts)?;
     let rows = MonthRows::of(&batches, summarise::counted(context.config.summary))?;
@@ -306,7 +308,9 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
         .into_iter()
         .map(|days| {
             let tables = rows.summarise(days.0, days.1, &mut parted, &context.units)?;
-            Ok(PieceSummary { days, tables })
+            let (by_key, by_value) =
+                tables.into_iter().map(|SummaryTables { by_key, by_value }| (by_key, by_value)).unzip();
+            Ok(PieceSummary { days, by_key, by_value })
         })
         .collect()
 }

@@ -168,11 +168,12 @@ pub fn dimension(name: &str) -> u32 {
     place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
 }
 
-/// Reads both summaries of a month of the run under construction: the columns that features add up.
+/// Reads both summaries of a month of the run under construction: the columns that features add up, a batch for each row
+/// group, dimensions and values as numbers of their texts.
 ///
 /// # Errors
 /// `Io`.
-pub fn read_summary(context: &Context, month: i32) -> Result<SummaryTables> {
+pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
     const PLAIN: [&str; 10] = [
         c::SOURCE_KEY,
         c::ACTIVE_DAYS,
@@ -186,13 +187,14 @@ pub fn read_summary(context: &Context, month: i32) -> Result<SummaryTables> {
         c::LAST_DAY,
     ];
     const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
-    let read_table = |table: &'static Table, columns: &[&str]| {
-        parquet::read(&context.work.join(file(table, month)), table, &context.units, Some(columns))
+    let read_table = |table: &'static Table, columns: &[&str], numbered: &[&str]| {
+        let path = context.work.join(file(table, month));
+        parquet::read_groups(&path, table, &context.units, Some(columns), numbered).map(|(_, groups)| groups)
     };
-    Ok(SummaryTables {
-        by_key: read_table(CustomerMonth::TABLE, &PLAIN)?,
-        by_value: read_table(CustomerMonthBy::TABLE, &BY)?,
-    })
+    Ok((
+        read_table(CustomerMonth::TABLE, &PLAIN, &[])?,
+        read_table(CustomerMonthBy::TABLE, &BY, &[c::DIMENSION, c::VALUE])?,
+    ))
 }
 
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {

@@ -1,26 +1,23 @@
 //! Sums under construction: pieces of months, added column by column.
 
 pub(super) mod base;
+mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use arrow_array::{Date32Array, RecordBatch};
 use rayon::prelude::*;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
+use self::values::Values;
 use super::{
     CohortCell, Features, HALF, HALF_BEFORE, Mains, PieceSummary, RFM, Sums, Windows, YEAR, too_large,
 };
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::Result;
-use crate::kernel::accumulate::{NO_VALUE, add};
+use crate::kernel::accumulate::add;
 use crate::kernel::calendar::month_index;
 use crate::stage::register::Register;
-use crate::stage::summarise;
-
-/// Net revenue and orders of one value.
-type ValueSums = (i64, i64);
 
 /// Marks a customer without a purchase so far.
 const NEVER: i32 = i32::MIN;
@@ -58,13 +55,6 @@ struct Slot {
 impl Slot {
     const EMPTY: Self =
         Self { total: Sums::NONE, nets: [0; 3], piece: 0, seen_days: 0, cohort: NEVER, counted: NEVER };
-}
-
-/// Net revenue and orders by slot, dimension and value.
-#[derive(Default)]
-struct Values {
-    numbers: HashMap<String, u32, Xxh3DefaultBuilder>,
-    sums: HashMap<(u32, u32, u32), ValueSums, Xxh3DefaultBuilder>,
 }
 
 /// Sums by cohort and age.
@@ -174,11 +164,10 @@ impl<'a> Gathered<'a> {
         let in_nets = [YEAR, HALF, HALF_BEFORE].map(covers);
         let in_window = covers(RFM);
         self.n_pieces += 1;
-        for tables in &piece.tables {
-            self.add_keys(month, &Columns::of(&tables.by_key)?, in_nets, in_window)?;
-            self.values.add(&tables.by_value, &self.slot_of_key)?;
+        for batch in &piece.by_key {
+            self.add_keys(month, &Columns::of(batch)?, in_nets, in_window)?;
         }
-        Ok(())
+        piece.by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
 
     fn add_keys(
@@ -235,7 +224,7 @@ impl<'a> Gathered<'a> {
         let nets = |window: usize| -> Vec<i64> {
             kept.par_iter().map(|(_, number)| slot(*number).nets.get(window).copied().unwrap_or(0)).collect()
         };
-        let (mains, values) = values.mains(slots.len());
+        let (mains, values) = values.mains(slots.len())?;
         Ok(Features {
             as_of,
             total: kept.par_iter().map(|(_, number)| slot(*number).total).collect(),
@@ -274,64 +263,6 @@ impl Sums {
         self.cost = sum(self.cost, part.cost)?;
         self.days = join(self.days, part.days);
         Ok(())
-    }
-}
-
-impl Values {
-    fn add(&mut self, batch: &RecordBatch, slot_of_key: &[u32]) -> Result<()> {
-        let keys = read::u32s(batch, c::SOURCE_KEY)?;
-        let (dimensions, values) = (read::texts(batch, c::DIMENSION)?, read::texts(batch, c::VALUE)?);
-        let orders = read::ints(batch, c::N_ORDERS)?;
-        let (revenue, refunds) = (read::decimals(batch, c::REVENUE)?, read::decimals(batch, c::REFUNDS)?);
-        for row in 0..batch.num_rows() {
-            let Some(&slot) = slot_of_key.get(keys.value(row) as usize) else { continue };
-            let dimension = summarise::dimension(dimensions.value(row));
-            let value = self.number(values.value(row));
-            let net = i64::try_from(revenue.value(row) + refunds.value(row)).map_err(|_| too_large())?;
-            let sums = self.sums.entry((slot, dimension, value)).or_default();
-            sums.0 = add(sums.0, net).map_err(|_| too_large())?;
-            sums.1 = add(sums.1, orders.value(row)).map_err(|_| too_large())?;
-        }
-        Ok(())
-    }
-
-    fn number(&mut self, text: &str) -> u32 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(text.to_owned(), number);
-        number
-    }
-
-    /// What is largest for each slot, and the texts of the values; no slots where nothing was counted.
-    fn mains(self, n_slots: usize) -> (Vec<Mains>, Vec<String>) {
-        let mut texts: Vec<(String, u32)> = self.numbers.into_iter().collect();
-        texts.sort_unstable_by_key(|(_, number)| *number);
-        let texts: Vec<String> = texts.into_iter().map(|(text, _)| text).collect();
-        if self.sums.is_empty() {
-            return (Vec::new(), texts);
-        }
-        let text = |number: u32| texts.get(number as usize).map_or("", String::as_str);
-        let mut by_slot: Vec<Mains> = vec![Mains::NONE; n_slots];
-        let mut most: Vec<[i64; 3]> = vec![[0; 3]; n_slots];
-        let mut found: Vec<(&(u32, u32, u32), &ValueSums)> = self.sums.iter().collect();
-        found.par_sort_unstable();
-        for ((slot, dimension, value), (net, n_orders)) in found {
-            let (slot, dimension) = (*slot as usize, *dimension as usize);
-            let (Some(mains), Some(most)) = (by_slot.get_mut(slot), most.get_mut(slot)) else { continue };
-            if dimension == summarise::LINE && *n_orders > 0 {
-                mains.n_lines_owned += 1;
-            }
-            let (Some(known), Some(most)) = (mains.values.get_mut(dimension), most.get_mut(dimension)) else {
-                continue;
-            };
-            // Largest net revenue, ties by name.
-            if *known == NO_VALUE || (*net, text(*value)) > (*most, text(*known)) {
-                (*known, *most) = (*value, *net);
-            }
-        }
-        (by_slot, texts)
     }
 }
 

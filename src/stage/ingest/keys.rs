@@ -319,9 +319,9 @@ mod tests {
         }
         let texts: Vec<(&str, &str)> = keys.identities().collect();
         assert_eq!(texts.len(), plainly.len());
-        for ((space, id), key) in &plainly {
-            assert_eq!(texts[*key as usize], (space.as_str(), id.as_str()));
-        }
+        assert!(
+            plainly.iter().all(|((space, id), key)| texts[*key as usize] == (space.as_str(), id.as_str()))
+        );
         let units = Units { currency: "EUR".to_owned(), exponent: 2 };
         let kept = Keys::from_batch(&keys.to_batch(&units).unwrap()).unwrap();
         assert!(kept.identities().eq(texts));

@@ -11,6 +11,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
 
 use super::super::{Sums, too_large};
+use super::values::Entry;
 use super::{CohortCell, Gathered, NEVER};
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
@@ -19,7 +20,7 @@ use crate::kernel::accumulate::add;
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
-use crate::stage::summarise::{self, DIMENSIONS};
+use crate::stage::summarise::DIMENSIONS;
 use crate::store::{files, parquet};
 
 /// The tables, in the order in which they are written.
@@ -78,16 +79,11 @@ impl Gathered<'_> {
         let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
         let keys = table(CustomerBase::TABLE)?;
         self.begin_keys(&keys)?;
-        let by = table(CustomerBaseBy::TABLE)?;
-        let (dimensions, values) = (read::texts(&by, c::DIMENSION)?, read::texts(&by, c::VALUE)?);
-        let (of_keys, nets) = (read::u32s(&by, c::SOURCE_KEY)?, read::decimals(&by, c::NET_REVENUE)?);
-        let orders = read::ints(&by, c::N_ORDERS)?;
-        for row in 0..by.num_rows() {
-            let dimension = summarise::dimension(dimensions.value(row));
-            let value = self.values.number(values.value(row));
-            let net = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
-            self.values.sums.insert((of_keys.value(row), dimension, value), (net, orders.value(row)));
-        }
+        let path = parent.join(file(CustomerBaseBy::TABLE, before));
+        let numbered = [c::DIMENSION, c::VALUE];
+        let (_, groups) =
+            parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
+        groups.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))?;
         let cells = table(CohortBase::TABLE)?;
         let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
         let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
@@ -148,7 +144,8 @@ impl Gathered<'_> {
     pub(in super::super) fn keep(&mut self, context: &Context, before: i32) -> Result<Vec<TableEntry>> {
         let units = &context.units;
         self.cohorts.settle(&self.slots)?;
-        let (by_key, by_value) = rayon::join(|| self.key_columns(units), || self.value_columns(units));
+        let by_value = self.value_columns(units)?;
+        let by_key = self.key_columns(units);
         let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
         let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
         let cohorts: Checked<CohortBase> =
@@ -183,32 +180,27 @@ impl Gathered<'_> {
         ]
     }
 
-    fn value_columns(&self, units: &Units) -> Vec<ArrayRef> {
-        let texts: BTreeMap<u32, &str> =
-            self.values.numbers.iter().map(|(text, number)| (*number, text.as_str())).collect();
-        let text = |number: u32| texts.get(&number).copied().unwrap_or_default();
-        let name = |dimension: u32| DIMENSIONS.get(dimension as usize).map_or("", |(name, _)| name);
-        let mut rows: Vec<(u32, &str, &str, i64, i64)> = self
-            .values
-            .sums
-            .iter()
-            .map(|((slot, dimension, value), (net, orders))| {
-                (*slot, name(*dimension), text(*value), *net, *orders)
-            })
-            .collect();
-        rayon::slice::ParallelSliceMut::par_sort_unstable(rows.as_mut_slice());
+    fn value_columns(&mut self, units: &Units) -> Result<Vec<ArrayRef>> {
+        let mut entries = self.values.merge()?.to_vec();
+        let texts = self.values.texts();
+        let text = |entry: &Entry| texts.get(entry.value() as usize).copied().unwrap_or_default();
+        let name = |entry: &Entry| DIMENSIONS.get(entry.dimension()).map_or("", |(name, _)| name);
+        // Numbers of values follow their arrival, rows of the table their texts.
+        entries
+            .chunk_by_mut(|a, b| (a.slot(), a.dimension()) == (b.slot(), b.dimension()))
+            .for_each(|alike| alike.sort_unstable_by(|a, b| text(a).cmp(text(b))));
         let (mut dimensions, mut values) = (StringBuilder::new(), StringBuilder::new());
-        for (_, dimension, value, ..) in &rows {
-            dimensions.append_value(dimension);
-            values.append_value(value);
+        for entry in &entries {
+            dimensions.append_value(name(entry));
+            values.append_value(text(entry));
         }
-        vec![
-            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.0))),
+        Ok(vec![
+            Arc::new(UInt32Array::from_iter_values(entries.iter().map(Entry::slot))),
             Arc::new(dimensions.finish()),
             Arc::new(values.finish()),
-            money(rows.iter().map(|row| row.3), units),
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.4))),
-        ]
+            money(entries.iter().map(|entry| entry.net), units),
+            Arc::new(Int64Array::from_iter_values(entries.iter().map(|entry| entry.n_orders))),
+        ])
     }
 }
 
