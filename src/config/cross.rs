@@ -16,6 +16,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     for source in root.array("source[]") {
         delimiter_and_quote(source, "source[].delimiter", "source[].quote", faults);
         contract_columns(source, faults);
+        delivery(source, faults);
     }
     output_delimiter(root, faults);
     rfm(root, faults);
@@ -78,11 +79,7 @@ fn output_delimiter(root: &Checked, faults: &mut Vec<Fault>) {
 
 /// The contract of a source's kind.
 fn contract_of(source: &Checked) -> Option<&'static [ExportColumn]> {
-    match source.text("source[].kind") {
-        "transactions" => Some(exports::TRANSACTIONS),
-        "contacts" => Some(exports::CONTACTS),
-        _ => None,
-    }
+    exports::find(source.text("source[].kind")).map(|export| export.columns)
 }
 
 fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
@@ -120,6 +117,31 @@ fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Only contacts and products come as whole lists, and only a key tells what a list lacks.
+fn delivery(source: &Checked, faults: &mut Vec<Fault>) {
+    let Some(found) = source.found.get("source[].delivery") else { return };
+    let kind = source.text("source[].kind");
+    if source.text("source[].delivery") != "snapshot" || exports::find(kind).is_none() {
+        return;
+    }
+    if !matches!(kind, "contacts" | "products") {
+        let what = format!("{kind} are not delivered as whole lists");
+        let help = "delivery = \"snapshot\" is for contacts and products; leave it out here";
+        faults.push(Fault::new(found.node.spot, what).help(help));
+    } else if let Some(Found { node: Node { raw: Raw::List(key), spot, .. }, .. }) =
+        source.found.get("source[].key")
+        && key.is_empty()
+    {
+        let what = "without a key nothing tells what a whole list lacks";
+        faults.push(
+            Fault::new(*spot, what)
+                .label("no key")
+                .also(found.node.spot, "each file is the whole list")
+                .help("name the columns that tell one row from another, or leave `key` out"),
+        );
+    }
+}
+
 fn entries(found: Option<&Found>) -> &[Entry] {
     match found.map(|found| &found.node.raw) {
         Some(Raw::Table(table)) => &table.entries,
@@ -133,18 +155,16 @@ fn column(contract: &'static [ExportColumn], name: &str) -> Option<&'static Expo
 
 fn unknown_column(contract: &'static [ExportColumn], kind: &str, name: &str, spot: Spot) -> Fault {
     let fault = Fault::new(spot, format!("{kind} have no contract column `{name}`"));
-    let other = if kind == "contacts" { exports::TRANSACTIONS } else { exports::CONTACTS };
+    let other = exports::ALL.iter().find(|other| other.name != kind && column(other.columns, name).is_some());
     match near(name, contract.iter().map(|column| column.name)) {
         Some(known) => fault.help(format!("did you mean `{known}`?")),
         None if kind == "contacts" && name.starts_with("x_") => fault.help(
             "attributes are `x_` and a name of `a-z`, `0-9` and `_`, and are read where [source.columns] names them",
         ),
         None => {
-            let fault = if column(other, name).is_some() {
-                let other_kind = if kind == "contacts" { "transactions" } else { "contacts" };
-                fault.help(format!("it is a column of {other_kind}"))
-            } else {
-                fault
+            let fault = match other {
+                Some(other) => fault.help(format!("it is a column of {}", other.name)),
+                None => fault,
             };
             fault.help(format!("known: {}", listed(contract.iter().map(|column| column.name))))
         }

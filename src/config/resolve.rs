@@ -10,7 +10,7 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding,
+    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
     Frequency, Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment,
     Source, SourceKind, Summary, rfm_rules,
 };
@@ -130,12 +130,11 @@ impl Resolver<'_> {
             };
             nodes.iter().filter_map(path).collect()
         });
+        let kind = SourceKind::named(&text(source, "source[].kind")).unwrap_or(SourceKind::Transactions);
+        let key = source.found.contains_key("source[].key").then(|| texts(source, "source[].key"));
         Source {
             name: text(source, "source[].name"),
-            kind: match text(source, "source[].kind").as_str() {
-                "contacts" => SourceKind::Contacts,
-                _ => SourceKind::Transactions,
-            },
+            kind,
             paths,
             delimiter: byte(source, "source[].delimiter").unwrap_or(b','),
             quote: byte(source, "source[].quote"),
@@ -155,7 +154,11 @@ impl Resolver<'_> {
                 pattern => DateFormat::Pattern(pattern.to_owned()),
             },
             id_space: text(source, "source[].id_space"),
-            key: source.found.contains_key("source[].key").then(|| texts(source, "source[].key")),
+            key: key.or_else(|| kind.default_key()),
+            delivery: match text(source, "source[].delivery").as_str() {
+                "snapshot" => Delivery::Snapshot,
+                _ => Delivery::Delta,
+            },
             redelivery: match text(source, "source[].redelivery").as_str() {
                 "add" => Redelivery::Add,
                 _ => Redelivery::ReplaceFile,
@@ -240,6 +243,7 @@ fn quality(root: &Checked) -> Quality {
         max_removed_share: share("quality.max_removed_share"),
         unmatched_customers_warn: share("quality.unmatched_customers_warn"),
         unmatched_customers_stop: share("quality.unmatched_customers_stop"),
+        suppression_max_age_hours: integer(root, "quality.suppression_max_age_hours"),
     }
 }
 

@@ -178,7 +178,19 @@ pub const KEYS: &[Key] = &[
         .or(r#""${CLIENTING_REPORT_KEY:-}""#)
         .secret(),
     key("source[].name", Kind::Name, "Unique name; stands in every message about the source.").required(),
-    key("source[].kind", Kind::Choice(&["transactions", "contacts"]), "What the export holds.").required(),
+    key(
+        "source[].kind",
+        Kind::Choice(&[
+            "transactions",
+            "contacts",
+            "consents",
+            "suppressions",
+            "products",
+            "units",
+        ]),
+        "What the export holds.",
+    )
+    .required(),
     key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz and .zst are read through.")
         .required(),
     key("source[].format", Kind::Choice(&["auto", "csv"]), "How the files are written; auto = by extension.")
@@ -213,11 +225,19 @@ pub const KEYS: &[Key] = &[
         "source[].key",
         Kind::ContractColumns,
         "Contract columns that make a row the same row when it is delivered again; [] = every row is new. Default: \
-         [] for transactions; for contacts the first that is not empty of customer_id, card_id, email, phone.",
+         [] for transactions, interactions, consents and suppressions (the last two keep every record, whatever the \
+         key); for contacts the first that is not empty of customer_id, card_id, email, phone; [\"product_id\"] for \
+         products; [\"unit_id\", \"period\"] for units.",
     ),
     key("source[].on_duplicate", Kind::Choice(&["replace"]), "What a row of a known key does: the newest wins.")
         .or(r#""replace""#),
-    key("source[].delivery", Kind::Choice(&["delta"]), "Whether files add to those before.").or(r#""delta""#),
+    key(
+        "source[].delivery",
+        Kind::Choice(&["delta", "snapshot"]),
+        "Whether files add to those before, or each is the whole list (contacts, products): what the newest lacks is \
+         marked absent, and absent contacts are not addressed.",
+    )
+    .or(r#""delta""#),
     key(
         "source[].redelivery",
         Kind::Choice(&["replace_file", "add"]),
@@ -276,6 +296,13 @@ pub const KEYS: &[Key] = &[
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
+    key(
+        "quality.suppression_max_age_hours",
+        whole(0, 876_000),
+        "Hours from the newest suppression file's modification to the start of the run; above it tables are published \
+         and lists are held. 0 = off.",
+    )
+    .or("24"),
     key("summary.lines", Kind::Bool, "Count by product line: `n_lines_owned`, `main_line`.").or("true"),
     key("summary.units", Kind::Bool, "Count by store or branch: `main_unit`.").or("true"),
     key("summary.channels", Kind::Bool, "Count by sales channel: `main_channel`.").or("true"),
@@ -372,7 +399,6 @@ pub const LATER: &[&str] = &[
     "source[].where",
     "quality.row_count_tolerance",
     "quality.row_count_stop",
-    "quality.suppression_max_age_hours",
     "clv.model",
     "clv.horizon_days",
     "clv.discount_rate",

@@ -175,7 +175,94 @@ table! { ContactRows = "register/contact_rows" v 1,
         c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
         c::CONSENTS: Text, "status by channel, a JSON object";
         c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
-        c::ABSENT_SINCE: Date null, "day from which a full list lacked it";
+        c::ABSENT_SINCE: Date null, "as_of of the first run that met a full list without it; null: present";
+    }
+}
+table! { ConsentRows = "register/consent_rows" v 1,
+    "One record of a consents export, as delivered; nothing takes it away, and equal records are kept once."
+    {
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::LINE: UInt64, "1-based physical line";
+        c::CONTENT: Hash128, "xxh3-128 of all its cells";
+        c::ID_SPACE: Text, "numbering of source_id";
+        c::SOURCE_ID: Text null, "the source's own customer number";
+        c::EMAIL: Text null, "as exported";
+        c::PHONE: Text null, "as exported";
+        c::CARD_ID: Text null, "as exported";
+        c::CONTACT_POINT: Text null, "address or number that was agreed to, as exported";
+        c::CHANNEL: Text, "email, sms, phone, phone_auto, post, push or ads";
+        c::STATUS: Text, "granted, denied, withdrawn or unknown";
+        c::COLLECTED_AT: TimestampMs null, "local time; null: it can only restrict";
+        c::PURPOSE: Text null, "what for";
+        c::LEGAL_BASIS: Text null, "legal basis";
+        c::PRODUCT_SCOPE: Text null, "lines that it covers";
+        c::EVIDENCE_ID: Text null, "where the proof is kept";
+        c::VALID_UNTIL: TimestampMs null, "local time of its end; null: open";
+        c::WORDING_VERSION: Text null, "version of the text that was agreed to";
+    }
+}
+table! { SuppressionRows = "register/suppression_rows" v 1,
+    "One suppression as delivered, by a suppressions export or by an interaction that says so; nothing takes it away, and \
+     equal ones are kept once."
+    {
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::LINE: UInt64, "1-based physical line";
+        c::CONTENT: Hash128, "xxh3-128 of all its cells";
+        c::ID_SPACE: Text, "numbering of source_id";
+        c::SOURCE_ID: Text null, "the source's own customer number";
+        c::EMAIL: Text null, "as exported";
+        c::PHONE: Text null, "as exported";
+        c::CARD_ID: Text null, "as exported";
+        c::CONTACT_POINT: Text null, "address or number that must not be used, as exported";
+        c::KIND: Text, "why";
+        c::SCOPE: Text null, "person, contact point or household, as exported";
+        c::CHANNEL: Text null, "the channel that it covers; null: all";
+        c::PRODUCT_LINE: Text null, "the line that a topic opt-out covers; null: all";
+        c::SINCE: TimestampMs null, "local time from when on; null: always";
+        c::UNTIL: TimestampMs null, "local time of its end; null: none";
+        c::REASON: Text null, "in words, as exported";
+    }
+}
+table! { Products = "register/products" v 1,
+    "One accepted row of a products export."
+    {
+        c::PRODUCT_ID: Text null, "product; null only on a deletion";
+        c::PRODUCT_LINE: Text null, "product line; null only on a deletion";
+        c::NAME: Text null, "what it is called";
+        c::UNIT_COST: Money null, "cost of one piece";
+        c::SIMILAR_TO: Text null, "lines that count as similar, as exported";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line";
+        c::ROW_KEY: Text null, "key cells, for versions; null: always new";
+        c::VERSION: Text null, "version among rows of one key";
+        c::CONTENT: Hash128, "xxh3-128 of the row as typed";
+        c::DELETED: Bool, "takes the row with this key away";
+        c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
+        c::ABSENT_SINCE: Date null, "as_of of the first run that met a full list without it";
+    }
+}
+table! { BusinessUnits = "register/units" v 1,
+    "One accepted row of a units export: a shop, branch or team in a month."
+    {
+        c::UNIT_ID: Text null, "shop, branch or team; null only on a deletion";
+        c::PERIOD: Date null, "first day of the month; null only on a deletion";
+        c::EMPLOYEE_SATISFACTION: Float null, "mean answer of the staff, as exported";
+        c::SERVICE_QUALITY_INTERNAL: Float null, "as exported";
+        c::EMPLOYEE_RETENTION: Float null, "as exported";
+        c::SERVICE_QUALITY_EXTERNAL: Float null, "as exported";
+        c::N_EMPLOYEES: Int null, "how many answered";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line";
+        c::ROW_KEY: Text null, "key cells, for versions; null: always new";
+        c::VERSION: Text null, "version among rows of one key";
+        c::CONTENT: Hash128, "xxh3-128 of the row as typed";
+        c::DELETED: Bool, "takes the row with this key away";
+        c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
+        c::ABSENT_SINCE: Date null, "reserved";
     }
 }
 table! { RegisterCustomers = "register/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
@@ -370,7 +457,7 @@ table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
         c::VALUE: Float null, "measured; null: not checked";
         c::WARN: Float null, "warns above; null: never";
         c::STOP: Float null, "stops above; null: never";
-        c::VERDICT: Text, "passed, warned, stopped, accepted or not_checked";
+        c::VERDICT: Text, "passed, warned, held, stopped, accepted or not_checked";
     }
 }
 
@@ -384,6 +471,10 @@ pub const ALL: &[&Table] = &[
     Files::TABLE,
     RowKeys::TABLE,
     ContactRows::TABLE,
+    ConsentRows::TABLE,
+    SuppressionRows::TABLE,
+    Products::TABLE,
+    BusinessUnits::TABLE,
     RegisterCustomers::TABLE,
     Identities::TABLE,
     ContactPoints::TABLE,

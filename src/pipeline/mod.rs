@@ -16,7 +16,7 @@ pub use self::reports::{
 };
 
 use self::session::Session;
-use crate::config::Config;
+use crate::config::{Config, SourceKind};
 use crate::error::Result;
 use crate::error::Warning;
 use crate::run::context::{Accept, Context};
@@ -57,18 +57,19 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, tables, accounts, options.rehash)?;
+        let ingested = ingest::run(context, tables, accounts, &session.held_before, options.rehash)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
-    session.take_ingested(context, &mut ingested)?;
+    session.take_ingested(context, &mut ingested, as_of)?;
     session.stop_at_gates(context, options)?;
 
     let register = session.stage(context, Stage::Register, |_| {
-        let rows = &ingested.contact_rows;
+        let n_rows = ingest::kinds::rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
         let channels = std::mem::take(&mut ingested.consent_channels);
-        let register = register::run(context, rows, &ingested.keys, &ingested.files, channels)?;
-        Ok(((rows.len() as u64, register.contacts.len() as u64), register))
+        let register =
+            register::run(context, &ingested.kept, &ingested.keys, &ingested.files, channels, as_of)?;
+        Ok(((n_rows, register.contacts.len() as u64), register))
     })?;
     let summaries = session.stage(context, Stage::Summarise, |session| {
         let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;
@@ -110,7 +111,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         if session.looks_back() {
             return Ok(((0, 0), Vec::new()));
         }
-        let considered = campaigns::run(context, &plans, &inputs)?;
+        let considered = night::considered(context, session, &plans, &inputs)?;
         let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
         let n_accepted = considered.iter().map(campaigns::Considered::n_accepted).sum();
         Ok(((n_candidates, n_accepted), considered))

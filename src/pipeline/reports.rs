@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::identity::check_identity;
 use super::opening::{Known, clock, heal, history};
-use crate::config::{AsOf, Config, SourceKind};
+use crate::config::{AsOf, Config};
 use crate::contract::Contract;
 use crate::contract::tables::Files;
 use crate::error::{Code, Error, Result, Warning};
@@ -121,11 +121,7 @@ pub fn check(config: &Config) -> Result<CheckReport> {
         let found = export::find(&source.paths)?;
         let mut checked = CheckedSource {
             name: source.name.clone(),
-            kind: match source.kind {
-                SourceKind::Transactions => "transactions",
-                SourceKind::Contacts => "contacts",
-            }
-            .to_owned(),
+            kind: source.kind.export().name.to_owned(),
             files: found.iter().map(|file| file.path.display().to_string()).collect(),
             mapping: Vec::new(),
             ignored: Vec::new(),

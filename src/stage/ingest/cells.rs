@@ -66,6 +66,12 @@ impl Settings {
         })
     }
 
+    /// What parts a number's decimals.
+    #[must_use]
+    pub const fn separator(&self) -> DecimalSeparator {
+        self.separator
+    }
+
     /// Decimals of the currency.
     #[must_use]
     pub const fn exponent(&self) -> u32 {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::deliveries::{Delivery, FileRecord, State};
-use crate::config::{Redelivery, Source};
+use crate::config::{self, Redelivery, Source};
 use crate::error::Result;
 use crate::run::context::Clock;
 use crate::store::{export, files};
@@ -132,9 +132,11 @@ fn judge(
             && about.parsed_alike(known)
             && !going.contains(known.path.as_str())
     };
-    let (state, why, known) = if let Some(other) = about.own.iter().find(same) {
+    // A whole list counts by being the newest, so that one that says again what an older one said is read again.
+    let is_list = about.source.delivery == config::Delivery::Snapshot;
+    let (state, why, known) = if let Some(other) = about.own.iter().find(same).filter(|_| !is_list) {
         (State::Duplicate, format!("equal content is known as {}", other.path), Some(other.file_id))
-    } else if let Some(other) = hash.as_ref().and_then(|hash| read.get(hash)) {
+    } else if let Some(other) = hash.as_ref().and_then(|hash| read.get(hash)).filter(|_| !is_list) {
         (State::Duplicate, format!("equal content is read from {other}"), None)
     } else if let Some(known) = by_name {
         match (about.parsed_alike(known), replaces) {

@@ -6,6 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::deliveries::{FileRecord, SourcePlan};
+use super::kinds;
 use super::ledger::{Ledger, RowPlace};
 use crate::config::SourceKind;
 use crate::contract::{column as c, read};
@@ -30,6 +31,8 @@ pub(super) struct Measured<'a> {
     pub(super) conflicts: &'a BTreeMap<String, (u64, f64)>,
     /// Ledger rows of files taken back whose key was delivered again.
     pub(super) reread: &'a HashSet<RowPlace>,
+    /// Rows of small kinds that were taken away or found absent, by source.
+    pub(super) lost: &'a BTreeMap<String, u64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares for gates")]
@@ -47,8 +50,10 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
         if quality.max_quarantined_rows > 0 {
             gates.push(quarantined_rows(measured.context, account, quality.max_quarantined_rows));
         }
-        if source.kind == SourceKind::Transactions {
-            gates.push(removed_share(measured, account)?);
+        match source.kind {
+            SourceKind::Transactions => gates.push(removed_share(measured, account)?),
+            kind if kinds::is_append_only(kind) => {}
+            _ => gates.push(lost_share(measured, account)),
         }
         if let Some(&(conflicts, share)) = measured.conflicts.get(&source.name) {
             let limit = quality.max_key_conflicts;
@@ -153,6 +158,15 @@ fn removed_share(measured: &Measured<'_>, account: &Accounting) -> Result<Gate> 
     };
     let trips = rolling || value > limit;
     Ok(gate(measured.context, name, &account.source, value, limit, trips, what))
+}
+
+/// Rows of a small kind that no file has any more.
+fn lost_share(measured: &Measured<'_>, account: &Accounting) -> Gate {
+    let limit = measured.context.config.quality.max_removed_share;
+    let n_lost = measured.lost.get(&account.source).copied().unwrap_or(0);
+    let value = share(n_lost, account.ledger_before);
+    let what = format!("{n_lost} of {} rows are taken away or absent", account.ledger_before);
+    gate(measured.context, "max_removed_share", &account.source, value, limit, value > limit, what)
 }
 
 struct Gone {

@@ -1,16 +1,20 @@
 //! Exports → ledger, keys, contact rows, quarantine.
 //!
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
-//! values; `transactions` and `contacts` into rows; `keyed` decides among versions; `ledger` writes the months.
+//! values; `transactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions` decide among
+//! versions; `ledger` writes the months, `kinds` the small kinds.
 
+mod canonical;
 mod cells;
 mod classify;
 pub mod contacts;
 pub mod deliveries;
 mod faults;
 mod gates;
+pub mod holds;
 mod keyed;
 mod keys;
+pub mod kinds;
 mod night;
 mod settle;
 mod row_keys;
@@ -24,6 +28,7 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+pub use self::canonical::moment_ms;
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
@@ -32,7 +37,9 @@ use self::contacts::ContactRow;
 use self::deliveries::FileRecord;
 use self::faults::Fault;
 use self::keyed::KeyedBatch;
+use self::kinds::KeptRows;
 use self::ledger::{Arrivals, Changes, Gone, Ledger};
+use crate::config::SourceKind;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
 use crate::error::{Result, Warning};
@@ -49,8 +56,8 @@ pub struct Ingested {
     pub ledger: Ledger,
     /// Identities by key.
     pub keys: Keys,
-    /// All contact rows, lost versions too.
-    pub contact_rows: Vec<ContactRow>,
+    /// Rows of the small kinds, lost versions too.
+    pub kept: Vec<KeptRows>,
     /// Channels whose consent column some contacts source maps.
     pub consent_channels: BTreeSet<String>,
     /// Records by source.
@@ -75,7 +82,10 @@ struct Night<'a> {
     keyed: Vec<KeyedBatch>,
     /// Ledger rows of files taken back whose key was delivered again.
     reread: HashSet<ledger::RowPlace>,
-    fresh_contacts: Vec<ContactRow>,
+    /// Rows of the small kinds.
+    fresh: BTreeMap<SourceKind, Vec<ContactRow>>,
+    /// Suppressions that interactions say.
+    said: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
     bytes_read: u64,
@@ -90,18 +100,12 @@ pub fn run(
     context: &Context,
     parent_tables: &[TableEntry],
     before: &[Accounting],
+    held_before: &BTreeSet<String>,
     rehash: bool,
 ) -> Result<Ingested> {
     let files = deliveries::from_batch(&context.read_parent(Files::TABLE)?)?;
     let plans = deliveries::plan(context, &files, rehash)?;
-    deliveries::warn_of_duplicates(context, &plans);
-    let total_bytes = plans
-        .iter()
-        .flat_map(|plan| &plan.deliveries)
-        .filter(|delivery| delivery.state.is_read())
-        .map(|delivery| delivery.found.bytes)
-        .sum();
-    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
+    begin(context, &plans);
     let sources = sources(context, &files);
     let mut night = Night {
         context,
@@ -111,7 +115,8 @@ pub fn run(
         changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(parent_tables) },
         keyed: Vec::new(),
         reread: HashSet::new(),
-        fresh_contacts: Vec::new(),
+        fresh: BTreeMap::new(),
+        said: Vec::new(),
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
         bytes_read: 0,
@@ -124,12 +129,18 @@ pub fn run(
     let mut consent_channels = night.consent_channels()?;
     let inputs = night.inputs(&plans);
     let (ledger, mut entries, conflicts) = night.settle_ledger(parent_tables)?;
-    let contact_rows = night.settle_contacts(parent_tables, &mut entries)?;
+    let (kept, lost) = night.settle_small()?;
+    night.close_accounts();
     // A source that the config leaves out for a night still said what it said.
+    let contact_rows = kinds::rows_of(&kept, SourceKind::Contacts);
     consent_channels.extend(contact_rows.iter().flat_map(|row| row.consents.keys().cloned()));
-    entries.extend(night.keep_or_write(KeysTable::TABLE, parent_tables, night.keys.has_new(), &|| {
-        night.keys.to_batch(&context.units)
-    })?);
+    entries.extend(settle::keep_or_write(
+        context,
+        KeysTable::TABLE,
+        parent_tables,
+        night.keys.has_new(),
+        &|| night.keys.to_batch(&context.units),
+    )?);
     let quarantine =
         quarantine::open(context, &sources, &night.files, &night.changes.gone.files, &night.faults)?;
     night.tell_faults();
@@ -141,14 +152,15 @@ pub fn run(
         files: &night.files,
         conflicts: &conflicts,
         reread: &night.reread,
+        lost: &lost,
     })?;
-    gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
+    gates.extend(night.other_gates(&plans, held_before));
     let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     Ok(Ingested {
         files: night.files,
         ledger,
         keys: night.keys,
-        contact_rows,
+        kept,
         consent_channels,
         accounting,
         inputs,
@@ -156,6 +168,28 @@ pub fn run(
         quarantine,
         gates,
     })
+}
+
+/// Tells how much there is to read.
+fn begin(context: &Context, plans: &[deliveries::SourcePlan]) {
+    deliveries::warn_of_duplicates(context, plans);
+    let total_bytes = plans
+        .iter()
+        .flat_map(|plan| &plan.deliveries)
+        .filter(|delivery| delivery.state.is_read())
+        .map(|delivery| delivery.found.bytes)
+        .sum();
+    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
+}
+
+impl Night<'_> {
+    /// Gates that hold lists, and those of sources whose rows stay as they were parsed.
+    fn other_gates(&self, plans: &[deliveries::SourcePlan], held_before: &BTreeSet<String>) -> Vec<Gate> {
+        let (context, files) = (self.context, &self.files);
+        let mut gates = holds::evaluate(context, plans, files, self.first_new_file, held_before);
+        gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
+        gates
+    }
 }
 
 /// Sources of the config, and those that it leaves out: they keep their rows, and so their accounts and quarantine.
@@ -183,7 +217,7 @@ fn opening(source: &str, before: &[Accounting]) -> Accounting {
     }
 }
 
-/// Writes what bears the name of the run: delivered files and the quarantine.
+/// Writes what bears the name or the day of the run: delivered files, the quarantine, the small kinds.
 ///
 /// # Errors
 /// `Io`.
@@ -191,12 +225,14 @@ pub fn write_named(
     context: &Context,
     ingested: &mut Ingested,
     run_id: &str,
+    as_of: i32,
     parent_tables: &[TableEntry],
 ) -> Result<Vec<TableEntry>> {
     for file in ingested.files.iter_mut().filter(|file| file.arrived_run.is_empty()) {
         run_id.clone_into(&mut file.arrived_run);
     }
     let mut entries = quarantine::write(context, &ingested.quarantine, run_id, parent_tables)?;
+    entries.extend(kinds::write(context, &mut ingested.kept, as_of, parent_tables)?);
     let files = deliveries::to_batch(&ingested.files, &context.units)?;
     entries.push(context.write(Files::TABLE, &Files::TABLE.file(), &[files])?);
     Ok(entries)

@@ -82,7 +82,7 @@ impl Night<'_> {
                 SourceKind::Transactions => {
                     self.read_transactions(source, reader, &head.mapping, &settings, next)?
                 }
-                SourceKind::Contacts => self.read_contacts(source, reader, &head.mapping, &settings, next)?,
+                _ => self.read_small(source, reader, &head.mapping, &settings, next)?,
             };
             if delivery.hash.is_none() {
                 let hash = hash.map_or_else(|| export::hash(&delivery.found.path), Ok)?;
@@ -128,7 +128,7 @@ impl Night<'_> {
         )
     }
 
-    fn read_contacts(
+    fn read_small(
         &mut self,
         source: &Source,
         reader: FileReader,
@@ -138,6 +138,7 @@ impl Night<'_> {
     ) -> Result<Option<String>> {
         let context = self.context;
         let parser = contacts::Parser {
+            export: source.kind.export(),
             mapping,
             settings,
             dialect: reader::dialect(source),
@@ -154,7 +155,7 @@ impl Night<'_> {
                 account.read += parsed.n_records;
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
-                self.fresh_contacts.extend(parsed.rows);
+                self.fresh.entry(source.kind).or_default().extend(parsed.rows);
                 self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
                 Ok(())
             },

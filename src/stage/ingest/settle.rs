@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::RecordBatch;
 
-use super::contacts::{self, ContactRow};
 use super::ledger::{self, Ledger};
-use super::{Night, keyed, versions};
-use crate::contract::tables::{ContactRows, RowKeys, Superseded};
+use super::{Night, keyed};
+use crate::contract::tables::{RowKeys, Superseded};
 use crate::contract::{Contract, Table, column as c, read};
-use crate::error::{Error, Result, Warning};
+use crate::error::{Error, Result};
+use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
 
@@ -27,8 +27,8 @@ impl Night<'_> {
         let mut conflicts = BTreeMap::new();
         let touched = !self.keyed.is_empty() || !self.changes.gone.files.is_empty();
         if !touched {
-            entries.extend(self.keep_or_write(RowKeys::TABLE, parent_tables, false, &none)?);
-            entries.extend(self.keep_or_write(Superseded::TABLE, parent_tables, false, &none)?);
+            entries.extend(keep_or_write(context, RowKeys::TABLE, parent_tables, false, &none)?);
+            entries.extend(keep_or_write(context, Superseded::TABLE, parent_tables, false, &none)?);
             let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
             self.close(&ledger)?;
             return Ok((ledger, entries, conflicts));
@@ -87,7 +87,7 @@ impl Night<'_> {
         keyed::aside_table(&aside, &self.context.units)
     }
 
-    /// Enters what the ledger lost and closes the accounts.
+    /// Enters what the ledger lost.
     fn close(&mut self, ledger: &Ledger) -> Result<()> {
         for batch in &ledger.removed {
             let sources = read::texts(batch, c::SOURCE)?;
@@ -95,63 +95,29 @@ impl Night<'_> {
                 self.accounting.entry(sources.value(row).to_owned()).or_default().removed += 1;
             }
         }
-        for account in self.accounting.values_mut() {
-            account.ledger_after =
-                (account.ledger_before + account.accepted + account.restored).saturating_sub(account.removed);
-        }
         Ok(())
     }
+}
 
-    /// Decides the versions of contact rows and keeps all of them.
-    pub(super) fn settle_contacts(
-        &mut self,
-        parent_tables: &[TableEntry],
-        entries: &mut Vec<TableEntry>,
-    ) -> Result<Vec<ContactRow>> {
-        let known = contacts::from_batch(&self.context.read_parent(ContactRows::TABLE)?)?;
-        let fresh = std::mem::take(&mut self.fresh_contacts);
-        let changed = !fresh.is_empty() || !self.changes.gone.files.is_empty();
-        let settled = versions::settle_contacts(
-            known,
-            fresh,
-            &self.files,
-            &self.changes.gone.files,
-            &mut self.accounting,
-        );
-        for (source, n) in settled.conflicts {
-            self.context.warn(
-                Warning::new("contact_key_conflicts", format!("rows of source {source} share a key, differ, and no version parts them; the last one counts"))
-                    .times(n)
-                    .hint(format!("map `version` or `updated_at` of source {source}")),
-            );
+/// Writes a kept table, or links the parent's where nothing changed; `None` where there is none.
+///
+/// # Errors
+/// `Io`, and those of making the batch.
+pub(super) fn keep_or_write(
+    context: &Context,
+    table: &'static Table,
+    parent_tables: &[TableEntry],
+    changed: bool,
+    batch: &dyn Fn() -> Result<RecordBatch>,
+) -> Result<Option<TableEntry>> {
+    let known = parent_tables.iter().find(|entry| entry.name == table.name);
+    match (changed, known, context.parent()) {
+        (true, ..) => context.write(table, &table.file(), &[batch()?]).map(Some),
+        (false, Some(entry), Some(parent)) => {
+            files::carry(parent, &context.work, &entry.path)?;
+            Ok(Some(entry.clone()))
         }
-        let rows = settled.rows;
-        let has_contacts = changed || parent_tables.iter().any(|entry| entry.name == ContactRows::TABLE.name);
-        if has_contacts {
-            let units = &self.context.units;
-            let write = || contacts::to_batch(&rows, units);
-            entries.extend(self.keep_or_write(ContactRows::TABLE, parent_tables, changed, &write)?);
-        }
-        Ok(rows)
-    }
-
-    /// Writes a kept table, or links the parent's where nothing changed.
-    pub(super) fn keep_or_write(
-        &self,
-        table: &'static Table,
-        parent_tables: &[TableEntry],
-        changed: bool,
-        batch: &dyn Fn() -> Result<RecordBatch>,
-    ) -> Result<Option<TableEntry>> {
-        let known = parent_tables.iter().find(|entry| entry.name == table.name);
-        match (changed, known, self.context.parent()) {
-            (true, ..) => self.context.write(table, &table.file(), &[batch()?]).map(Some),
-            (false, Some(entry), Some(parent)) => {
-                files::carry(parent, &self.context.work, &entry.path)?;
-                Ok(Some(entry.clone()))
-            }
-            _ => Ok(None),
-        }
+        _ => Ok(None),
     }
 }
 

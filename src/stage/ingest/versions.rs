@@ -1,91 +1,238 @@
-//! Versions of contact rows: the greatest of a key counts, whole.
+//! Versions of the rows of small kinds: the greatest of a key counts, whole. Where each file is the whole list, a key that
+//! the newest one lacks is absent: its row stays, marked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::contacts::ContactRow;
 use super::deliveries::FileRecord;
 use crate::kernel::versions::{Verdict, Version, resolve};
 use crate::run::manifest::Accounting;
 
-/// Contact rows after a night.
-#[derive(Debug)]
+/// Rows of one kind after a night.
+#[derive(Debug, Default)]
 pub(super) struct Settled {
     /// All rows that stay, lost versions marked.
     pub rows: Vec<ContactRow>,
+    /// Whether the rows differ from those before the night.
+    pub changed: bool,
+    /// Places among them of those that this night found absent.
+    pub newly_absent: Vec<usize>,
     /// Rows of one file with one key, no version to part them and different content, by source.
     pub conflicts: BTreeMap<String, u64>,
+    /// Rows that were taken away, or found absent, and not delivered again, by source.
+    pub lost: BTreeMap<String, u64>,
 }
 
-/// Decides every key, drops rows of files that go, and keeps the accounts.
+/// What rows are settled by.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    /// Every delivered file.
+    pub files: &'a [FileRecord],
+    /// Those that this night takes back.
+    pub files_gone: &'a BTreeSet<u32>,
+    /// Sources of the config, and whether each of their files is the whole list.
+    pub named: BTreeMap<&'a str, bool>,
+}
+
+impl<'a> Rules<'a> {
+    /// Whether a row of the file takes part: its file was not taken back. Where each file is the whole list no row of a
+    /// file that does not count takes part, so that one that was kept as absent gives way when its key returns.
+    fn stays(&self, row: &ContactRow, active: &HashSet<u32>) -> bool {
+        if self.is_snapshot(&row.source) {
+            active.contains(&row.file_id)
+        } else {
+            !self.files_gone.contains(&row.file_id)
+        }
+    }
+
+    fn is_snapshot(&self, source: &str) -> bool {
+        self.named.get(source).copied().unwrap_or(false)
+    }
+
+    /// The newest file of each source whose files are whole lists: by run of arrival, then modification, then path.
+    fn newest(&self) -> HashMap<&'a str, u32> {
+        let mut newest: HashMap<&str, &FileRecord> = HashMap::new();
+        let order =
+            |file: &'a FileRecord| (file.arrival, file.modified_ms, file.path.as_bytes(), file.file_id);
+        for file in self.files.iter().filter(|file| file.active) {
+            if !self.is_snapshot(&file.source) {
+                continue;
+            }
+            let so_far = newest.entry(&file.source).or_insert(file);
+            if order(file) > order(so_far) {
+                *so_far = file;
+            }
+        }
+        newest.into_iter().map(|(source, file)| (source, file.file_id)).collect()
+    }
+}
+
+/// Decides every key, drops rows of files that go, marks what is absent, and keeps the accounts.
 #[must_use]
-pub(super) fn settle_contacts(
+pub(super) fn settle(
     known: Vec<ContactRow>,
     fresh: Vec<ContactRow>,
-    files: &[FileRecord],
-    files_gone: &BTreeSet<u32>,
+    rules: &Rules<'_>,
     accounting: &mut BTreeMap<String, Accounting>,
 ) -> Settled {
     let conflicts = conflicts(&fresh);
     let n_known = known.len();
     let mut rows: Vec<ContactRow> = known.into_iter().chain(fresh).collect();
-    let (verdicts, winners) = decide(&rows, n_known, files, files_gone);
+    let active: HashSet<u32> =
+        rules.files.iter().filter(|file| file.active).map(|file| file.file_id).collect();
+    let keys: Vec<u128> = rows.iter().map(key_of).collect();
+    let (verdicts, winners) = decide(&rows, &keys, n_known, rules, &active);
     let places: Vec<(u32, u64)> = rows.iter().map(|row| (row.file_id, row.line)).collect();
-    for (index, row) in rows.iter_mut().enumerate() {
-        let winner = winners.get(index).and_then(|winner| places.get(*winner)).copied();
+    for (row, winner) in rows.iter_mut().zip(&winners) {
+        let winner = places.get(*winner).copied();
         row.superseded_by = winner.filter(|winner| *winner != (row.file_id, row.line));
+    }
+    let staying: HashSet<u128> =
+        rows.iter().zip(&keys).filter(|(row, _)| rules.stays(row, &active)).map(|(_, key)| *key).collect();
+    // Of a whole list that was replaced the rows stay whose key the new one lacks.
+    let is_kept_absent = |row: &ContactRow, key: &u128| {
+        rules.is_snapshot(&row.source)
+            && row.row_key.is_some()
+            && row.superseded_by.is_none()
+            && !row.deleted
+            && !staying.contains(key)
+    };
+    let kept: Vec<bool> = rows
+        .iter()
+        .zip(&keys)
+        .map(|(row, key)| rules.stays(row, &active) || is_kept_absent(row, key))
+        .collect();
+    let mut lost = lost(&rows, &keys, &verdicts, &kept, n_known, rules, &staying);
+    for ((row, verdict), kept) in rows.iter().zip(&verdicts).zip(&kept) {
         let account = accounting.entry(row.source.clone()).or_default();
-        match verdicts.get(index) {
-            Some(Verdict::Accepted) => account.accepted += 1,
-            Some(Verdict::Superseded) => account.superseded += 1,
-            Some(Verdict::Deletion) => account.deletions += 1,
-            Some(Verdict::Restored) => account.restored += 1,
-            Some(Verdict::Removed | Verdict::TakenBack) => account.removed += 1,
-            Some(Verdict::Unchanged | Verdict::Forgotten) | None => {}
+        match verdict {
+            Verdict::Accepted => account.accepted += 1,
+            Verdict::Superseded => account.superseded += 1,
+            Verdict::Deletion => account.deletions += 1,
+            Verdict::Restored => account.restored += 1,
+            Verdict::Removed => account.removed += 1,
+            Verdict::TakenBack => account.removed += u64::from(!kept),
+            Verdict::Unchanged | Verdict::Forgotten => {}
         }
     }
-    rows.retain(|row| !files_gone.contains(&row.file_id));
-    for account in accounting.values_mut() {
-        account.ledger_after =
-            (account.ledger_before + account.accepted + account.restored).saturating_sub(account.removed);
+    let newest = rules.newest();
+    let present: HashSet<u128> = rows
+        .iter()
+        .zip(&keys)
+        .filter(|(row, _)| newest.get(row.source.as_str()) == Some(&row.file_id))
+        .map(|(_, key)| *key)
+        .collect();
+    let mut settled = Settled { conflicts, changed: rows.len() > n_known, ..Settled::default() };
+    settled.changed |= kept.contains(&false);
+    for ((mut row, key), _) in rows.into_iter().zip(&keys).zip(&kept).filter(|(_, kept)| **kept) {
+        if let Some(newest) = newest.get(row.source.as_str()) {
+            let counts = row.superseded_by.is_none() && !row.deleted;
+            // What lost to another version comes back never, since only the newest list can be taken back.
+            if row.superseded_by.is_some() && row.file_id != *newest {
+                settled.changed = true;
+                continue;
+            }
+            let absent = counts && !present.contains(key);
+            if absent && row.absent_since.is_none() {
+                settled.newly_absent.push(settled.rows.len());
+                settled.changed = true;
+                *lost.entry(row.source.clone()).or_default() += 1;
+            }
+            settled.changed |= row.absent_since.is_some() && !absent;
+            row.absent_since = row.absent_since.filter(|_| absent);
+        } else if rules.named.contains_key(row.source.as_str()) {
+            // Its files are no whole lists any more.
+            settled.changed |= row.absent_since.take().is_some();
+        }
+        settled.rows.push(row);
     }
-    Settled { rows, conflicts }
+    settled.lost = lost;
+    settled
 }
 
-fn decide(
-    rows: &[ContactRow],
+/// Hash of what makes a row the same row; without a key it is the only one of its key.
+fn key_of(row: &ContactRow) -> u128 {
+    let key = match &row.row_key {
+        Some(key) => format!("{}\u{1e}{key}", row.source),
+        None => format!("{}\u{1f}{}\u{1f}{}", row.source, row.file_id, row.line),
+    };
+    xxh3_128(key.as_bytes())
+}
+
+fn decide<'a>(
+    rows: &'a [ContactRow],
+    keys: &[u128],
     n_known: usize,
-    files: &[FileRecord],
-    files_gone: &BTreeSet<u32>,
+    rules: &Rules<'_>,
+    active: &HashSet<u32>,
 ) -> (Vec<Verdict>, Vec<usize>) {
-    let mut by_path: Vec<&FileRecord> = files.iter().collect();
+    let mut by_path: Vec<&FileRecord> = rules.files.iter().collect();
     by_path.sort_unstable_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()).then(a.file_id.cmp(&b.file_id)));
     let ranks: HashMap<u32, (u32, u32)> =
         (0_u32..).zip(by_path).map(|(rank, file)| (file.file_id, (file.arrival, rank))).collect();
-    let versions: Vec<Version<'_>> = rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| {
-            let (arrival, path_rank) = ranks.get(&row.file_id).copied().unwrap_or_default();
-            // A row without a key is the only one of its key.
-            let own = format!("{}\u{1f}{}\u{1f}{}", row.source, row.file_id, row.line);
-            let key = match &row.row_key {
-                Some(key) => format!("{}\u{1e}{key}", row.source),
-                None => own,
-            };
-            Version {
-                key: xxhash_rust::xxh3::xxh3_128(key.as_bytes()),
-                version: row.version.as_deref(),
-                arrival,
-                path_rank,
-                line: row.line,
-                deleted: row.deleted,
-                old: index < n_known,
-                stays: !files_gone.contains(&row.file_id),
-            }
-        })
-        .collect();
+    let version = |(index, (row, key)): (usize, (&'a ContactRow, &u128))| {
+        let (arrival, path_rank) = ranks.get(&row.file_id).copied().unwrap_or_default();
+        Version {
+            key: *key,
+            version: row.version.as_deref(),
+            arrival,
+            path_rank,
+            line: row.line,
+            deleted: row.deleted,
+            old: index < n_known,
+            stays: rules.stays(row, active),
+        }
+    };
+    let versions: Vec<Version<'_>> = rows.iter().zip(keys).enumerate().map(version).collect();
     let resolution = resolve(&versions);
     (resolution.verdicts, resolution.winners)
+}
+
+/// Rows that went with their files and that no row of this night delivers again: under the same key or, without a key, of
+/// the same content. A file that was read again whole took nothing away.
+fn lost(
+    rows: &[ContactRow],
+    keys: &[u128],
+    verdicts: &[Verdict],
+    kept: &[bool],
+    n_known: usize,
+    rules: &Rules<'_>,
+    staying: &HashSet<u128>,
+) -> BTreeMap<String, u64> {
+    let mut delivered: HashMap<(&str, u128), u64> = HashMap::new();
+    for row in rows.iter().skip(n_known).filter(|row| row.row_key.is_none()) {
+        *delivered.entry((&row.source, row.content)).or_default() += 1;
+    }
+    let read_again: HashSet<u32> = rules
+        .files
+        .iter()
+        .filter(|gone| {
+            let same =
+                |file: &FileRecord| file.active && file.source == gone.source && file.hash == gone.hash;
+            !gone.active && rules.files.iter().any(same)
+        })
+        .map(|file| file.file_id)
+        .collect();
+    let mut lost: BTreeMap<String, u64> = BTreeMap::new();
+    for (((row, key), verdict), kept) in rows.iter().zip(keys).zip(verdicts).zip(kept) {
+        if *verdict != Verdict::TakenBack
+            || *kept
+            || read_again.contains(&row.file_id)
+            || staying.contains(key)
+        {
+            continue;
+        }
+        match delivered
+            .get_mut(&(row.source.as_str(), row.content))
+            .filter(|n| **n > 0 && row.row_key.is_none())
+        {
+            Some(n) => *n -= 1,
+            None => *lost.entry(row.source.clone()).or_default() += 1,
+        }
+    }
+    lost
 }
 
 fn conflicts(fresh: &[ContactRow]) -> BTreeMap<String, u64> {
