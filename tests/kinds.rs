@@ -598,3 +598,189 @@ fn whole_lists_are_of_contacts_and_products_with_a_key() {
     let told = fault(&format!("{LETTERS}delivery = \"snapshot\"\nkey = []\n"));
     assert!(told.contains("without a key nothing tells what a whole list lacks"), "{told}");
 }
+
+// ── interactions ───────────────────────────────────────────────────────────────────────────────────
+
+const INTERACTIONS: &str =
+    "customer_id,email,phone,occurred_at,kind,channel,campaign,score,scale,text,cost,version\n";
+
+#[test]
+fn interactions_lie_in_months_with_their_identities_and_for_the_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = letters("interactions");
+    project.put("crm.csv", contacts(&["P"]));
+    project.put(
+        "interactions.csv",
+        format!(
+            "{INTERACTIONS}P,p@example.com,,2025-12-31 23:59:59,sent,email,winter,,,,0.05,\n\
+             ,Q.Q@Example.COM,,2026-01-02,open,email,winter,,,,,\n,,0171 1,2026-01-03,call,phone,,,,hello,,\n\
+             P,,,2026-01-04,survey,email,,9,nps,,,3\nX,,,2026-01-05,visit,,,,,,,\n"
+        ),
+    );
+    let run = project.publish(&[]);
+    let folder = run.directory.join("ledger/interactions");
+    let parts = common::files(&folder);
+    assert_eq!(parts, ["month=2025-12/part-00000.parquet", "month=2026-01/part-00000.parquet"]);
+    for part in &parts {
+        let mode = fs::metadata(folder.join(part)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{part}");
+    }
+    let ledger = run.tables_under("ledger/interactions");
+    let whom = ledger.select(&["source_key", "id_space", "source_id", "kind", "score", "cost"]);
+    assert_eq!(whom[0], [Some("0"), Some("customer"), Some("P"), Some("sent"), None, Some("0.05")]);
+    assert_eq!(whom[1], [None, Some("email"), Some("q.q@example.com"), Some("open"), None, None]);
+    assert_eq!(whom[2][..4], [None, Some("phone"), Some("0171 1"), Some("call")]);
+    assert_eq!(whom[3], [Some("0"), Some("customer"), Some("P"), Some("survey"), Some("9"), None]);
+    assert_eq!(whom[4][..3], [Some("1"), Some("customer"), Some("X")]);
+    assert_eq!(
+        run.table("tables/customers").texts("customer_id"),
+        ["P"],
+        "who only was there bought nothing"
+    );
+    let account = run.account("interactions");
+    assert_eq!((account["accepted"], account["anonymous"], account["ledger_after"]), (5, 0, 5));
+    assert_accounts_hold(&run);
+    // Months that get nothing are linked, not written again.
+    project.put("interactions-2.csv", format!("{INTERACTIONS}P,,,2026-01-06,click,email,winter,,,,,\n"));
+    let next = project.publish(&[]);
+    let (before, after) = (run.inodes("ledger/interactions"), next.inodes("ledger/interactions"));
+    assert_eq!(before[&parts[0]], after[&parts[0]]);
+    assert_eq!(next.tables_under("ledger/interactions").rows.len(), 6);
+}
+
+#[test]
+fn every_fault_of_an_interaction_has_its_place() {
+    let project = letters("interactions");
+    project.put(
+        "interactions.csv",
+        format!(
+            "{INTERACTIONS},,,2026-01-02,open,email,,,,,,\nP,,,,open,email,,,,,,\nP,,,2026-01-02,,email,,,,,,\n\
+             P,,,2026-01-02,yawn,email,,,,,,\nP,,,2026-01-02,open,pigeon,,,,,,\nP,,,2026-01-02,survey,,,11,nps,,,\n\
+             P,,,2026-01-02,survey,,,0,csat5,,,\nP,,,2026-01-02,survey,,,x,,,,\nP,,,2026-01-02,survey,,,3,stars,,,\n\
+             P,,,2026-01-02,sent,,,,,,0.005,\nP,,,2026-01-02,survey,,,0.25,share_of_wallet,,,\n"
+        ),
+    );
+    let run = project.publish(&[]);
+    let expected = [
+        fault("2", "customer_id", "missing_value"),
+        fault("3", "occurred_at", "missing_value"),
+        fault("4", "kind", "missing_value"),
+        fault("5", "kind", "bad_enum"),
+        fault("6", "channel", "bad_enum"),
+        fault("7", "score", "out_of_range"),
+        fault("8", "score", "out_of_range"),
+        fault("9", "score", "bad_number"),
+        fault("10", "scale", "bad_enum"),
+        fault("11", "cost", "too_many_decimals"),
+    ];
+    assert_eq!(faults(&run, "interactions"), expected);
+    assert_accounts_hold(&run);
+}
+
+#[test]
+fn what_an_interaction_forbids_stays_forbidden_when_its_row_goes() {
+    let project = Project::new(&format!(
+        "{LETTERS}{}key = [\"campaign\"]\n{}key = [\"transaction_id\"]\npath = \"none\"\nrequired = false\n",
+        source("interactions"),
+        "[[source]]\nname = \"till\"\nkind = \"transactions\"\n",
+    ));
+    project.put("crm.csv", contacts(&["P", "Q", "R", "S"]));
+    let header = "customer_id,occurred_at,kind,channel,campaign,deleted\n";
+    project.put(
+        "interactions.csv",
+        format!(
+            "{header}P,2026-01-02 10:00,unsubscribe,email,1,\nQ,2026-01-03,bounce,email,2,\n\
+             R,2026-01-04,spam_complaint,,3,\nS,2026-01-05,click,email,4,\n"
+        ),
+    );
+    let run = project.publish(&[]);
+    assert_eq!(listed(&run), ["S"]);
+    let reasons = |run: &Run| ["P", "Q", "R"].map(|id| reason(run, id));
+    let told = ["suppressed:opt_out", "suppressed:bounce", "suppressed:spam_complaint"];
+    assert_eq!(reasons(&run), told);
+    let rows = run.table("register/suppression_rows");
+    assert_eq!(rows.column("channel"), [Some("email"), Some("email"), None]);
+    assert_eq!(rows.texts("since")[0], "1767348000000");
+
+    // One is deleted, one replaced by another version, one goes with its file.
+    project.put("interactions-2.csv", format!("{header}P,,,,1,true\nQ,2026-01-06,click,email,2,\n"));
+    let run = project.publish(&[]);
+    assert_eq!(run.tables_under("ledger/interactions").rows.len(), 3);
+    assert_eq!(run.table("ledger/superseded_interactions").texts("kind").len(), 2);
+    project.put("interactions.csv", format!("{header}S,2026-01-05,click,email,4,\n"));
+    let run = project.publish(&["--accept", "max_removed_share:interactions=taken back"]);
+    assert_eq!(run.tables_under("ledger/interactions").texts("kind"), ["click", "click"]);
+    assert_eq!(listed(&run), ["S"]);
+    assert_eq!(reasons(&run), told);
+    assert_eq!(run.table("register/suppression_rows").rows.len(), 3);
+    assert_accounts_hold(&run);
+}
+
+#[test]
+fn versions_of_interactions_are_decided_as_those_of_transactions() {
+    let keyed = |kind: &str| format!("{}key = [\"campaign\", \"kind\"]\n", source(kind));
+    let till = "[[source]]\nname = \"till\"\nkind = \"transactions\"\npath = \"till*.csv\"\nkey = [\"transaction_id\"]\n";
+    let project = Project::new(&format!("{LETTERS}{}{till}", keyed("interactions")));
+    project.put("crm.csv", contacts(&["P"]));
+    let sale = |id: u32, amount: u32| format!("P,2026-01-02,{amount}.00,{id}\n");
+    project.put(
+        "till-1.csv",
+        format!("customer_id,occurred_at,amount,transaction_id\n{}{}", sale(1, 5), sale(2, 7)),
+    );
+    let complaint = |day: u32, name: &str, version: u32| {
+        format!("P,,,2026-01-{day:02},complaint,email,{name},,,,,{version}\n")
+    };
+    project
+        .put("interactions-1.csv", format!("{INTERACTIONS}{}{}", complaint(2, "a", 1), complaint(3, "b", 5)));
+    project.publish(&[]);
+    // A newer version, an older one, and a new row; the sale of one key is corrected in the same night.
+    project.put(
+        "interactions-2.csv",
+        format!("{INTERACTIONS}{}{}{}", complaint(12, "a", 2), complaint(13, "b", 4), complaint(14, "c", 1)),
+    );
+    project.put("till-2.csv", format!("customer_id,occurred_at,amount,transaction_id\n{}", sale(1, 6)));
+    let run = project.publish(&[]);
+    let days = |run: &Run| {
+        let table = run.tables_under("ledger/interactions");
+        let mut days: Vec<String> = table.texts("day").into_iter().map(str::to_owned).collect();
+        days.sort();
+        days
+    };
+    assert_eq!(days(&run), ["2026-01-03", "2026-01-12", "2026-01-14"]);
+    let account = run.account("interactions");
+    assert_eq!((account["accepted"], account["superseded"], account["removed"]), (2, 1, 1));
+    assert_accounts_hold(&run);
+    let cold = project.publish_in("cold", &[]);
+    assert_eq!(days(&cold), days(&run));
+    let rows =
+        |run: &Run| run.tables_under("ledger/interactions").multiset(&["source_key", "file_id", "line"]);
+    assert_eq!(rows(&cold), rows(&run));
+    let sales =
+        |run: &Run| run.tables_under("ledger/transactions").multiset(&["source_key", "file_id", "line"]);
+    assert_eq!(sales(&cold), sales(&run));
+
+    // The second file is taken back: what it had superseded is there again.
+    project.put("interactions-2.csv", format!("{INTERACTIONS}{}", complaint(14, "c", 1)));
+    let run = project.publish(&["--accept", "max_removed_share:interactions=taken back"]);
+    assert_eq!(days(&run), ["2026-01-02", "2026-01-03", "2026-01-14"]);
+    assert_eq!(run.account("interactions")["restored"], 1);
+    assert_accounts_hold(&run);
+    assert_eq!(sales(&cold), sales(&run), "the other ledger is as it was");
+}
+
+#[test]
+fn interactions_that_are_not_delivered_again_trip_the_gate() {
+    let project = letters("interactions");
+    let visits = |n: u32| {
+        format!("{INTERACTIONS}{}", common::rows(n, |n| format!("P,,,2026-01-{:02},visit,,,,,,,\n", n + 1)))
+    };
+    project.put("interactions.csv", visits(20));
+    project.publish(&[]);
+    project.put("interactions.csv", visits(21));
+    let run = project.publish(&[]);
+    assert_eq!(run.gate("max_removed_share", Some("interactions"))["value"], 0.0);
+    project.put("interactions.csv", visits(10));
+    let outcome = project.run(&[]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert!(outcome.stderr.contains("max_removed_share:interactions"), "{}", outcome.stderr);
+}

@@ -185,6 +185,7 @@ pub const KEYS: &[Key] = &[
             "contacts",
             "consents",
             "suppressions",
+            "interactions",
             "products",
             "units",
         ]),

@@ -85,6 +85,55 @@ table! { Superseded = "ledger/superseded" v 1,
         c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
     }
 }
+table! { Interactions = "ledger/interactions" v 1,
+    "One accepted row of an interactions export, in delivery order."
+    {
+        c::SOURCE_KEY: UInt32 null, "dense key of the customer number; null: known by another identity";
+        c::ID_SPACE: Text, "numbering of source_id: the source's, else card, email or phone";
+        c::SOURCE_ID: Text, "customer number, card, canonical e-mail address, or telephone number as exported";
+        c::OCCURRED_AT: TimestampMs, "local time of the project's zone";
+        c::DAY: Date, "business day in the project's zone";
+        c::KIND: Text, "what happened";
+        c::CHANNEL: Text null, "through which channel";
+        c::CAMPAIGN: Text null, "campaign that it belongs to";
+        c::PRODUCT_LINE: Text null, "line that it is about";
+        c::UNIT_ID: Text null, "store, branch, team";
+        c::SCORE: Float null, "answer to a survey, within its scale";
+        c::SCALE: Text null, "nps, csat5, ces7 or share_of_wallet";
+        c::TEXT: Text null, "what was said or written";
+        c::CLOSED_AT: TimestampMs null, "when a complaint was settled";
+        c::COST: Money null, "cost of the contact";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line where the record starts";
+        c::VERSION: Text null, "version among rows of one key";
+    }
+}
+table! { SupersededInteractions = "ledger/superseded_interactions" v 1,
+    "One interaction that lost to another version of its key; kept so that taking back a file brings it back."
+    {
+        c::SOURCE_KEY: UInt32 null, "";
+        c::ID_SPACE: Text, "";
+        c::SOURCE_ID: Text, "";
+        c::OCCURRED_AT: TimestampMs, "";
+        c::DAY: Date, "";
+        c::KIND: Text, "";
+        c::CHANNEL: Text null, "";
+        c::CAMPAIGN: Text null, "";
+        c::PRODUCT_LINE: Text null, "";
+        c::UNIT_ID: Text null, "";
+        c::SCORE: Float null, "";
+        c::SCALE: Text null, "";
+        c::TEXT: Text null, "";
+        c::CLOSED_AT: TimestampMs null, "";
+        c::COST: Money null, "";
+        c::SOURCE: Text, "";
+        c::FILE_ID: UInt32, "";
+        c::LINE: UInt64, "";
+        c::VERSION: Text null, "";
+        c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
+    }
+}
 table! { CustomerMonth = "summary/customer_month" v 1 sorted [c::SOURCE_KEY] unique true,
     "One key and month; adds up over months and keys, active days by OR."
     {
@@ -149,7 +198,7 @@ table! { Files = "register/files" v 1 sorted [c::FILE_ID] unique true,
     }
 }
 table! { RowKeys = "register/row_keys" v 1,
-    "One version of a keyed transaction row."
+    "One version of a keyed row of a ledger."
     {
         c::HASH: Hash128, "xxh3-128 of source and key cells";
         c::MONTH: Text null, "month of the ledger where the row lies or would lie; null: a deletion";
@@ -465,6 +514,8 @@ table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
 pub const ALL: &[&Table] = &[
     Transactions::TABLE,
     Superseded::TABLE,
+    Interactions::TABLE,
+    SupersededInteractions::TABLE,
     CustomerMonth::TABLE,
     CustomerMonthBy::TABLE,
     Keys::TABLE,

@@ -1,4 +1,4 @@
-//! Transaction rows that a source's `key` makes the same row when they are delivered again.
+//! Rows of a ledger that a source's `key` makes the same row when they are delivered again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,12 +13,30 @@ use super::deliveries::FileRecord;
 use super::ledger::{Changes, RowPlace};
 use super::row_keys::{self, Kept};
 use super::transactions::RowKey;
-use crate::contract::tables::{Superseded, Transactions};
-use crate::contract::{Contract, Units, column as c, read};
+use crate::contract::tables::{Interactions, Superseded, SupersededInteractions, Transactions};
+use crate::contract::{Contract, Table, Units, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::month_index;
 use crate::kernel::versions::{Verdict, Version, resolve};
 use crate::run::context::Context;
+
+/// A ledger and where its rows go that lost.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// The ledger.
+    pub table: &'static Table,
+    /// Its rows with the place of the row that won.
+    pub aside: &'static Table,
+    /// Whether a row without a key of a customer is an anonymous sale.
+    pub has_anonymous: bool,
+}
+
+/// The ledger of transactions.
+pub(super) const TRANSACTIONS: Form =
+    Form { table: Transactions::TABLE, aside: Superseded::TABLE, has_anonymous: true };
+/// The ledger of interactions.
+pub(super) const INTERACTIONS: Form =
+    Form { table: Interactions::TABLE, aside: SupersededInteractions::TABLE, has_anonymous: false };
 
 /// Rows of one file of a keyed source.
 #[derive(Debug)]
@@ -72,6 +90,7 @@ pub(super) struct Outcome {
 /// # Errors
 /// `Internal` when a kept table does not hold what it must.
 pub(super) fn decide(
+    form: &'static Form,
     fresh: &[KeyedBatch],
     row_keys: &RecordBatch,
     aside: &RecordBatch,
@@ -81,6 +100,7 @@ pub(super) fn decide(
 ) -> Result<Outcome> {
     let mut night = Night {
         context,
+        form,
         fresh,
         kept: row_keys::read(row_keys)?,
         origin: Vec::new(),
@@ -109,6 +129,7 @@ struct FreshRow {
 /// Everything that is known while the keys are decided.
 struct Night<'a> {
     context: &'a Context,
+    form: &'static Form,
     fresh: &'a [KeyedBatch],
     kept: Vec<Kept>,
     /// For each version where it is fresh; `None` for old ones.
@@ -149,7 +170,7 @@ impl Night<'_> {
                 self.origin.push(Some(FreshRow { batch, row }));
             }
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(self.context, &keyed.batch, &always_new, changes, count)?;
+            add_rows(self.context, self.form, &keyed.batch, &always_new, changes, count)?;
         }
         for (source, conflicts, share) in conflicts(self.fresh)? {
             let count = self.counts.entry(source).or_default();
@@ -210,14 +231,14 @@ impl Night<'_> {
         for ((keyed, won), lost) in self.fresh.iter().zip(&mut self.won).zip(&self.lost) {
             won.sort_unstable();
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(self.context, &keyed.batch, won, changes, count)?;
+            add_rows(self.context, self.form, &keyed.batch, won, changes, count)?;
             count.superseded += lost.len() as u64;
             let (rows, by): (Vec<usize>, Vec<String>) = lost.iter().cloned().unzip();
             if !rows.is_empty() {
-                after.push(to_aside(&take(&keyed.batch, &rows)?, &by, units)?);
+                after.push(to_aside(self.form, &take(&keyed.batch, &rows)?, &by, units)?);
             }
         }
-        let moves = AsideMoves { restored: &self.restored, leave: &self.leave_aside };
+        let moves = AsideMoves { form: self.form, restored: &self.restored, leave: &self.leave_aside };
         if let Some(rows) = moves.apply(aside, &mut after, units)? {
             for &file in read::u32s(&rows, c::FILE_ID)?.values() {
                 if let Some(record) = files.iter().find(|record| record.file_id == file) {
@@ -254,6 +275,7 @@ fn conflicts(fresh: &[KeyedBatch]) -> Result<Vec<(String, u64, f64)>> {
 
 fn add_rows(
     context: &Context,
+    form: &Form,
     batch: &RecordBatch,
     rows: &[usize],
     changes: &mut Changes,
@@ -264,7 +286,9 @@ fn add_rows(
     }
     let taken = take(batch, rows)?;
     count.accepted += taken.num_rows() as u64;
-    count.anonymous += read::u32s(&taken, c::SOURCE_KEY)?.null_count() as u64;
+    if form.has_anonymous {
+        count.anonymous += read::u32s(&taken, c::SOURCE_KEY)?.null_count() as u64;
+    }
     changes.arrivals.add(context, &taken)
 }
 
@@ -298,6 +322,7 @@ fn versions_of<'a>(kept: &'a [Kept], files: &[FileRecord], changes: &Changes) ->
 
 /// What a night does to the rows that were aside.
 struct AsideMoves<'a> {
+    form: &'static Form,
     /// Rows that go back to the ledger.
     restored: &'a HashSet<RowPlace>,
     /// Rows of files taken back.
@@ -329,9 +354,9 @@ impl AsideMoves<'_> {
             return Ok(None);
         }
         let rows = take(aside, &back)?;
-        let n_columns = Transactions::TABLE.columns.len();
+        let n_columns = self.form.table.columns.len();
         let columns: Vec<ArrayRef> = rows.columns().iter().take(n_columns).cloned().collect();
-        Transactions::TABLE.batch(units, columns).map(Some)
+        self.form.table.batch(units, columns).map(Some)
     }
 }
 
@@ -339,19 +364,24 @@ impl AsideMoves<'_> {
 ///
 /// # Errors
 /// `Internal`.
-pub(super) fn to_aside(rows: &RecordBatch, won_by: &[String], units: &Units) -> Result<RecordBatch> {
+pub(super) fn to_aside(
+    form: &Form,
+    rows: &RecordBatch,
+    won_by: &[String],
+    units: &Units,
+) -> Result<RecordBatch> {
     let mut by = StringBuilder::new();
     won_by.iter().for_each(|place| by.append_value(place));
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
     columns.push(Arc::new(by.finish()));
-    Superseded::TABLE.batch(units, columns)
+    form.aside.batch(units, columns)
 }
 
 /// The aside as one batch.
 ///
 /// # Errors
 /// `Internal`.
-pub(super) fn aside_table(batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
-    concat_batches(&Superseded::TABLE.schema(units), batches)
+pub(super) fn aside_table(form: &Form, batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
+    concat_batches(&form.aside.schema(units), batches)
         .map_err(|cause| Error::internal("rows aside differ").caused_by(cause))
 }

@@ -75,7 +75,7 @@ impl Night<'_> {
                 let named = self.context.config.sources.iter();
                 let rules = Rules {
                     files: &self.files,
-                    files_gone: &self.changes.gone.files,
+                    files_gone: &self.gone_files,
                     named: named
                         .map(|source| (source.name.as_str(), source.delivery == Delivery::Snapshot))
                         .collect(),

@@ -10,7 +10,7 @@ use arrow_select::take::take_record_batch;
 
 use crate::contract::column as c;
 use crate::contract::tables::Transactions;
-use crate::contract::{Contract, read};
+use crate::contract::{Contract, Table, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{month_index, month_label, month_start};
 use crate::run::context::Context;
@@ -66,15 +66,15 @@ pub struct Ledger {
     pub removed: Vec<RecordBatch>,
 }
 
-fn folder(month: i32) -> String {
-    format!("{}/month={}", Transactions::TABLE.name, month_label(month))
+fn folder(table: &Table, month: i32) -> String {
+    format!("{}/month={}", table.name, month_label(month))
 }
 
 /// The parent's parts by month, from its manifest.
 #[must_use]
-pub fn parts_of(tables: &[TableEntry]) -> BTreeMap<i32, Vec<Part>> {
+pub fn parts_of(table: &Table, tables: &[TableEntry]) -> BTreeMap<i32, Vec<Part>> {
     let mut months: BTreeMap<i32, Vec<Part>> = BTreeMap::new();
-    for entry in tables.iter().filter(|entry| entry.name == Transactions::TABLE.name) {
+    for entry in tables.iter().filter(|entry| entry.name == table.name) {
         let Some((folder, file)) = entry.path.rsplit_once('/') else { continue };
         let month = folder.rsplit_once("month=").and_then(|(_, label)| month_of(label));
         let number = file.strip_prefix("part-").and_then(|file| file.strip_suffix(".parquet"));
@@ -98,6 +98,7 @@ fn month_of(label: &str) -> Option<i32> {
 /// month is held; parts and row groups are cut by row number only.
 #[derive(Debug)]
 pub struct Arrivals {
+    table: &'static Table,
     /// First free part number of the months that the parent has.
     next: BTreeMap<i32, u32>,
     months: BTreeMap<i32, MonthArrivals>,
@@ -115,10 +116,11 @@ struct MonthArrivals {
 impl Arrivals {
     /// Nothing has arrived yet.
     #[must_use]
-    pub fn new(parent_tables: &[TableEntry]) -> Self {
+    pub fn new(table: &'static Table, parent_tables: &[TableEntry]) -> Self {
         let after = |parts: &Vec<Part>| parts.iter().map(|part| part.number + 1).max().unwrap_or(0);
-        let next = parts_of(parent_tables).iter().map(|(month, parts)| (*month, after(parts))).collect();
-        Self { next, months: BTreeMap::new() }
+        let next =
+            parts_of(table, parent_tables).iter().map(|(month, parts)| (*month, after(parts))).collect();
+        Self { table, next, months: BTreeMap::new() }
     }
 
     /// Adds rows to the months that they lie in, keeping their order.
@@ -133,7 +135,7 @@ impl Arrivals {
                 .months
                 .entry(month)
                 .or_insert_with(|| MonthArrivals { next, ..MonthArrivals::default() });
-            arrivals.add(context, month, part)?;
+            arrivals.add(context, self.table, month, part)?;
         }
         Ok(())
     }
@@ -172,7 +174,13 @@ fn copied(batch: &RecordBatch, rows: impl Iterator<Item = u64>) -> Result<Record
 }
 
 impl MonthArrivals {
-    fn add(&mut self, context: &Context, month: i32, batch: RecordBatch) -> Result<()> {
+    fn add(
+        &mut self,
+        context: &Context,
+        table: &'static Table,
+        month: i32,
+        batch: RecordBatch,
+    ) -> Result<()> {
         self.n_pending += batch.num_rows();
         self.pending.push(batch);
         if self.n_pending < ROW_GROUP_ROWS {
@@ -186,19 +194,25 @@ impl MonthArrivals {
             self.pending.push(copied(&batch, 0..batch.num_rows() as u64)?);
         }
         for group in groups {
-            self.write(context, month, &group)?;
+            self.write(context, table, month, &group)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, context: &Context, month: i32, group: &[RecordBatch]) -> Result<()> {
+    fn write(
+        &mut self,
+        context: &Context,
+        table: &'static Table,
+        month: i32,
+        group: &[RecordBatch],
+    ) -> Result<()> {
         let (number, mut writer) = match self.open.take() {
             Some(open) => open,
             None => {
                 let number = self.next;
                 self.next += 1;
-                let path = part_path(month, number);
-                (number, TableWriter::create(&context.work, &path, Transactions::TABLE, &context.units)?)
+                let path = part_path(table, month, number);
+                (number, TableWriter::create(&context.work, &path, table, &context.units)?)
             }
         };
         writer.row_group(group)?;
@@ -206,32 +220,37 @@ impl MonthArrivals {
             self.open = Some((number, writer));
             return Ok(());
         }
-        self.close(month, number, writer)
+        self.close(table, month, number, writer)
     }
 
-    fn close(&mut self, month: i32, number: u32, writer: TableWriter) -> Result<()> {
+    fn close(&mut self, table: &Table, month: i32, number: u32, writer: TableWriter) -> Result<()> {
         let rows = writer.n_rows();
         let hash = writer.finish()?.hash;
-        let path = part_path(month, number);
-        let entry = TableEntry::new(Transactions::TABLE, &path, rows, hash);
+        let path = part_path(table, month, number);
+        let entry = TableEntry::new(table, &path, rows, hash);
         self.written.push((Part { path, number, rows }, entry));
         Ok(())
     }
 
-    fn finish(mut self, context: &Context, month: i32) -> Result<Vec<(Part, TableEntry)>> {
+    fn finish(
+        mut self,
+        context: &Context,
+        table: &'static Table,
+        month: i32,
+    ) -> Result<Vec<(Part, TableEntry)>> {
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() {
-            self.write(context, month, &pending)?;
+            self.write(context, table, month, &pending)?;
         }
         if let Some((number, writer)) = self.open.take() {
-            self.close(month, number, writer)?;
+            self.close(table, month, number, writer)?;
         }
         Ok(self.written)
     }
 }
 
-fn part_path(month: i32, number: u32) -> String {
-    format!("{}/part-{number:05}.parquet", folder(month))
+fn part_path(table: &Table, month: i32, number: u32) -> String {
+    format!("{}/part-{number:05}.parquet", folder(table, month))
 }
 
 /// Carries the parent's ledger into the run without the rows that go, and closes what arrived.
@@ -240,22 +259,23 @@ fn part_path(month: i32, number: u32) -> String {
 /// `Io`.
 pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Changes) -> Result<Ledger> {
     let Changes { gone, arrivals } = changes;
+    let table = arrivals.table;
     let mut ledger = Ledger::default();
-    let mut carried = parts_of(parent_tables);
+    let mut carried = parts_of(table, parent_tables);
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
     let months: BTreeSet<i32> = carried.keys().chain(arrivals.months.keys()).copied().collect();
     for month in months {
         context.go_on()?;
         let mut writer =
-            MonthWriter { context, month, known: &known, parts: Vec::new(), removed: Vec::new() };
+            MonthWriter { context, table, month, known: &known, parts: Vec::new(), removed: Vec::new() };
         for part in carried.remove(&month).unwrap_or_default() {
             writer.carry(&part, gone)?;
         }
         let mut changed = !writer.removed.is_empty();
         if let Some(arrived) = arrivals.months.remove(&month) {
             changed = true;
-            writer.parts.extend(arrived.finish(context, month)?);
+            writer.parts.extend(arrived.finish(context, table, month)?);
         }
         writer.merge_small()?;
         if changed {
@@ -273,6 +293,7 @@ pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Chan
 
 struct MonthWriter<'a> {
     context: &'a Context,
+    table: &'static Table,
     month: i32,
     known: &'a BTreeMap<&'a str, &'a TableEntry>,
     parts: Vec<(Part, TableEntry)>,
@@ -285,8 +306,7 @@ impl MonthWriter<'_> {
         let Some(parent) = self.context.parent() else { return Ok(()) };
         let rows_gone = gone.rows.get(&self.month);
         if !gone.files.is_empty() || rows_gone.is_some_and(|rows| !rows.is_empty()) {
-            let batch =
-                parquet::read(&parent.join(&part.path), Transactions::TABLE, &self.context.units, None)?;
+            let batch = parquet::read(&parent.join(&part.path), self.table, &self.context.units, None)?;
             let files = read::u32s(&batch, c::FILE_ID)?;
             let lines = read::u64s(&batch, c::LINE)?;
             let stays = |row: usize| {
@@ -316,8 +336,8 @@ impl MonthWriter<'_> {
     }
 
     fn write(&mut self, number: u32, batches: &[RecordBatch]) -> Result<()> {
-        let path = part_path(self.month, number);
-        let entry = self.context.write(Transactions::TABLE, &path, batches)?;
+        let path = part_path(self.table, self.month, number);
+        let entry = self.context.write(self.table, &path, batches)?;
         self.parts.push((Part { path, number, rows: entry.rows }, entry));
         Ok(())
     }
@@ -334,7 +354,7 @@ impl MonthWriter<'_> {
         let mut batches = Vec::new();
         for (part, _) in &merged {
             let path = self.context.work.join(&part.path);
-            batches.push(parquet::read(&path, Transactions::TABLE, &self.context.units, None)?);
+            batches.push(parquet::read(&path, self.table, &self.context.units, None)?);
             files::remove(&path)?;
         }
         self.parts = kept;
@@ -346,20 +366,33 @@ impl MonthWriter<'_> {
     }
 }
 
-/// Reads columns of a month of the run under construction, parts in order, as one batch.
+/// Reads columns of a month of transactions of the run under construction, parts in order, as one batch.
 ///
 /// # Errors
 /// `Io`.
 pub fn read_month(context: &Context, parts: &[Part], columns: &[&str]) -> Result<RecordBatch> {
+    read_month_of(Transactions::TABLE, context, parts, columns)
+}
+
+/// The same of a month of any ledger.
+///
+/// # Errors
+/// `Io`.
+pub fn read_month_of(
+    table: &'static Table,
+    context: &Context,
+    parts: &[Part],
+    columns: &[&str],
+) -> Result<RecordBatch> {
     let mut batches = Vec::with_capacity(parts.len());
     for part in parts {
         let path = context.work.join(&part.path);
-        batches.push(parquet::read(&path, Transactions::TABLE, &context.units, Some(columns))?);
+        batches.push(parquet::read(&path, table, &context.units, Some(columns))?);
     }
     if let [batch] = batches.as_slice() {
         return Ok(batch.clone());
     }
-    let Some(first) = batches.first() else { return Ok(Transactions::TABLE.empty(&context.units)) };
+    let Some(first) = batches.first() else { return Ok(table.empty(&context.units)) };
     concat_batches(&first.schema(), &batches)
         .map_err(|cause| Error::internal("parts of one month differ").caused_by(cause))
 }

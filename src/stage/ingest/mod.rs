@@ -1,7 +1,7 @@
 //! Exports → ledger, keys, contact rows, quarantine.
 //!
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
-//! values; `transactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions` decide among
+//! values; `transactions`, `interactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions` decide among
 //! versions; `ledger` writes the months, `kinds` the small kinds.
 
 mod canonical;
@@ -12,6 +12,7 @@ pub mod deliveries;
 mod faults;
 mod gates;
 pub mod holds;
+mod interactions;
 mod keyed;
 mod keys;
 pub mod kinds;
@@ -36,9 +37,9 @@ pub use self::transactions::{REFUND, SALE};
 use self::contacts::ContactRow;
 use self::deliveries::FileRecord;
 use self::faults::Fault;
-use self::keyed::KeyedBatch;
 use self::kinds::KeptRows;
-use self::ledger::{Arrivals, Changes, Gone, Ledger};
+use self::ledger::Ledger;
+use self::settle::Book;
 use crate::config::SourceKind;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
@@ -78,8 +79,9 @@ struct Night<'a> {
     files: Vec<FileRecord>,
     first_new_file: u32,
     keys: Keys,
-    changes: Changes,
-    keyed: Vec<KeyedBatch>,
+    books: Vec<Book>,
+    /// Files whose rows go.
+    gone_files: BTreeSet<u32>,
     /// Ledger rows of files taken back whose key was delivered again.
     reread: HashSet<ledger::RowPlace>,
     /// Rows of the small kinds.
@@ -112,8 +114,8 @@ pub fn run(
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
-        changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(parent_tables) },
-        keyed: Vec::new(),
+        books: Book::all(parent_tables),
+        gone_files: BTreeSet::new(),
         reread: HashSet::new(),
         fresh: BTreeMap::new(),
         said: Vec::new(),
@@ -128,7 +130,9 @@ pub fn run(
     }
     let mut consent_channels = night.consent_channels()?;
     let inputs = night.inputs(&plans);
-    let (ledger, mut entries, conflicts) = night.settle_ledger(parent_tables)?;
+    let mut ledgers = night.settle_ledgers(parent_tables)?;
+    let mut entries = std::mem::take(&mut ledgers.entries);
+    entries.append(&mut ledgers.interactions.entries);
     let (kept, lost) = night.settle_small()?;
     night.close_accounts();
     // A source that the config leaves out for a night still said what it said.
@@ -141,16 +145,14 @@ pub fn run(
         night.keys.has_new(),
         &|| night.keys.to_batch(&context.units),
     )?);
-    let quarantine =
-        quarantine::open(context, &sources, &night.files, &night.changes.gone.files, &night.faults)?;
+    let quarantine = quarantine::open(context, &sources, &night.files, &night.gone_files, &night.faults)?;
     night.tell_faults();
     let mut gates = gates::evaluate(&gates::Measured {
         context,
         accounting: &night.accounting,
-        ledger: &ledger,
+        ledgers: &ledgers,
         new_files: night.first_new_file,
         files: &night.files,
-        conflicts: &conflicts,
         reread: &night.reread,
         lost: &lost,
     })?;
@@ -158,7 +160,7 @@ pub fn run(
     let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     Ok(Ingested {
         files: night.files,
-        ledger,
+        ledger: ledgers.transactions,
         keys: night.keys,
         kept,
         consent_channels,

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::Array;
+use arrow_array::{Array, RecordBatch};
 
 use super::cells::Settings;
 use super::deliveries::{FileRecord, SourcePlan, State};
 use super::faults::{self, Fault};
 use super::keyed::KeyedBatch;
 use super::reader::{self, FileReader};
-use super::{Night, contacts, mapping, transactions};
+use super::transactions::RowKey;
+use super::{Night, contacts, interactions, mapping, transactions};
 use crate::config::{Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
 use crate::contract::{column as c, read};
@@ -36,7 +37,7 @@ impl Night<'_> {
                 }
                 if same_name || (plan.reparsed && file.fingerprint != plan.fingerprint) {
                     file.active = false;
-                    self.changes.gone.files.insert(file.file_id);
+                    self.gone_files.insert(file.file_id);
                 }
             }
             for delivery in plan.deliveries.iter().filter(|delivery| delivery.state == State::Known) {
@@ -82,6 +83,9 @@ impl Night<'_> {
                 SourceKind::Transactions => {
                     self.read_transactions(source, reader, &head.mapping, &settings, next)?
                 }
+                SourceKind::Interactions => {
+                    self.read_interactions(source, reader, &head.mapping, &settings, next)?
+                }
                 _ => self.read_small(source, reader, &head.mapping, &settings, next)?,
             };
             if delivery.hash.is_none() {
@@ -115,17 +119,63 @@ impl Night<'_> {
                 account.quarantined += parsed.n_quarantined;
                 account.deletions += parsed.n_keyless_deletions;
                 if key.is_empty() {
-                    account.accepted += batch.num_rows() as u64;
                     account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
-                    self.changes.arrivals.add(context, &batch)?;
-                } else {
-                    let source = source.name.clone();
-                    self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
                 }
+                self.enter(source, file_id, batch, parsed.keys)?;
                 self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
                 Ok(())
             },
         )
+    }
+
+    fn read_interactions(
+        &mut self,
+        source: &Source,
+        reader: FileReader,
+        mapping: &mapping::Mapping,
+        settings: &Settings,
+        file_id: u32,
+    ) -> Result<Option<String>> {
+        let context = self.context;
+        let key = source.key.iter().flatten().filter_map(|name| mapping.slot(name)).collect();
+        let parser = interactions::Parser {
+            mapping,
+            settings,
+            units: &context.units,
+            dialect: reader::dialect(source),
+            source: &source.name,
+            id_space: &source.id_space,
+            file_id,
+            key,
+        };
+        reader.for_each(
+            |chunk| parser.parse(chunk),
+            |parsed, n_bytes| {
+                context.go_on()?;
+                let batch = interactions::assign(&mut self.keys, &parsed.batch)?;
+                let account = self.accounting.entry(source.name.clone()).or_default();
+                account.read += parsed.n_records;
+                account.quarantined += parsed.n_quarantined;
+                account.deletions += parsed.n_keyless_deletions;
+                self.said.extend(parsed.said);
+                self.enter(source, file_id, batch, parsed.keys)?;
+                self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
+                Ok(())
+            },
+        )
+    }
+
+    /// Takes rows into their ledger, or keeps them until all versions of their keys are known.
+    fn enter(&mut self, source: &Source, file_id: u32, batch: RecordBatch, keys: Vec<RowKey>) -> Result<()> {
+        let Some(book) = self.books.iter_mut().find(|book| book.kind == source.kind) else { return Ok(()) };
+        if source.key.as_ref().is_none_or(Vec::is_empty) {
+            let account = self.accounting.entry(source.name.clone()).or_default();
+            account.accepted += batch.num_rows() as u64;
+            book.changes.arrivals.add(self.context, &batch)
+        } else {
+            book.keyed.push(KeyedBatch { source: source.name.clone(), file_id, batch, keys });
+            Ok(())
+        }
     }
 
     fn read_small(

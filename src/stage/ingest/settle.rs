@@ -1,12 +1,16 @@
 //! Bringing the kept state up to date with what a night read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
 
-use super::ledger::{self, Ledger};
+use super::keyed::{Form, KeyedBatch};
+use super::ledger::{self, Arrivals, Changes, Gone, Ledger};
 use super::{Night, keyed};
-use crate::contract::tables::{RowKeys, Superseded};
+use crate::config::SourceKind;
+use crate::contract::tables::RowKeys;
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result};
 use crate::run::context::Context;
@@ -16,29 +20,123 @@ use crate::store::files;
 /// Count and greatest share of a file's rows that conflict under one key, by keyed source.
 pub(super) type Conflicts = BTreeMap<String, (u64, f64)>;
 
+/// A ledger under work.
+#[derive(Debug)]
+pub(super) struct Book {
+    /// Kind of the exports that fill it.
+    pub kind: SourceKind,
+    /// Its tables.
+    pub form: &'static Form,
+    /// What the night does to it.
+    pub changes: Changes,
+    /// Rows of keyed sources, until all files are read.
+    pub keyed: Vec<KeyedBatch>,
+}
+
+impl Book {
+    /// The ledgers of the lake, nothing done to them yet.
+    pub(super) fn all(parent_tables: &[TableEntry]) -> Vec<Self> {
+        let book = |kind, form: &'static Form| Self {
+            kind,
+            form,
+            changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(form.table, parent_tables) },
+            keyed: Vec::new(),
+        };
+        vec![
+            book(SourceKind::Transactions, &keyed::TRANSACTIONS),
+            book(SourceKind::Interactions, &keyed::INTERACTIONS),
+        ]
+    }
+}
+
+/// The ledgers after a night.
+#[derive(Debug, Default)]
+pub(super) struct Ledgers {
+    /// Transactions.
+    pub transactions: Ledger,
+    /// Interactions.
+    pub interactions: Ledger,
+    /// Tables beside them.
+    pub entries: Vec<TableEntry>,
+    /// Key conflicts.
+    pub conflicts: Conflicts,
+}
+
 impl Night<'_> {
-    /// Decides keyed rows and writes the ledger; gives the greatest share of key conflicts by source.
-    pub(super) fn settle_ledger(
-        &mut self,
-        parent_tables: &[TableEntry],
-    ) -> Result<(Ledger, Vec<TableEntry>, Conflicts)> {
-        let context = self.context;
-        let mut entries = Vec::new();
-        let mut conflicts = BTreeMap::new();
-        let touched = !self.keyed.is_empty() || !self.changes.gone.files.is_empty();
-        if !touched {
-            entries.extend(keep_or_write(context, RowKeys::TABLE, parent_tables, false, &none)?);
-            entries.extend(keep_or_write(context, Superseded::TABLE, parent_tables, false, &none)?);
-            let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
-            self.close(&ledger)?;
-            return Ok((ledger, entries, conflicts));
+    /// Decides keyed rows and writes the ledgers.
+    pub(super) fn settle_ledgers(&mut self, parent_tables: &[TableEntry]) -> Result<Ledgers> {
+        let mut books = std::mem::take(&mut self.books);
+        for book in &mut books {
+            let of_kind = self.files.iter().filter(|file| self.kind_of(&file.source) == Some(book.kind));
+            let gone = of_kind.map(|file| file.file_id).filter(|id| self.gone_files.contains(id));
+            book.changes.gone.files = gone.collect();
         }
+        let touched = books.iter().any(|book| !book.keyed.is_empty() || !book.changes.gone.files.is_empty());
+        let known = if touched { Some(self.context.read_parent(RowKeys::TABLE)?) } else { None };
+        let mut ledgers = Ledgers::default();
+        let mut row_keys = Vec::new();
+        for mut book in books {
+            let ledger =
+                self.settle_ledger(&mut book, parent_tables, known.as_ref(), &mut row_keys, &mut ledgers)?;
+            match book.kind {
+                SourceKind::Interactions => ledgers.interactions = ledger,
+                _ => ledgers.transactions = ledger,
+            }
+        }
+        let has_keys = row_keys.iter().any(|batch| batch.num_rows() > 0)
+            || parent_tables.iter().any(|entry| entry.name == RowKeys::TABLE.name);
+        let all = || {
+            concat_batches(&RowKeys::TABLE.schema(&self.context.units), &row_keys)
+                .map_err(|cause| Error::internal("row keys differ").caused_by(cause))
+        };
+        let changed = touched && has_keys;
+        ledgers.entries.extend(keep_or_write(self.context, RowKeys::TABLE, parent_tables, changed, &all)?);
+        Ok(ledgers)
+    }
+
+    /// Kind of a source; `None` for one that the config leaves out.
+    fn kind_of(&self, source: &str) -> Option<SourceKind> {
+        self.context.config.sources.iter().find(|one| one.name == source).map(|source| source.kind)
+    }
+
+    /// The versions of rows that a ledger decides about: its own and, for transactions, those of sources that the config
+    /// leaves out, which stay as they are.
+    fn own_keys(&self, kind: SourceKind, known: &RecordBatch) -> Result<RecordBatch> {
+        let ids = read::u32s(known, c::FILE_ID)?;
+        let others: HashSet<u32> = self
+            .files
+            .iter()
+            .filter(|file| self.kind_of(&file.source) == Some(SourceKind::Interactions))
+            .map(|file| file.file_id)
+            .collect();
+        let is_own = |id: &u32| Some(others.contains(id) == (kind == SourceKind::Interactions));
+        filter_record_batch(known, &ids.values().iter().map(is_own).collect())
+            .map_err(|cause| Error::internal("cannot filter row keys").caused_by(cause))
+    }
+
+    fn settle_ledger(
+        &mut self,
+        book: &mut Book,
+        parent_tables: &[TableEntry],
+        known: Option<&RecordBatch>,
+        row_keys: &mut Vec<RecordBatch>,
+        ledgers: &mut Ledgers,
+    ) -> Result<Ledger> {
+        let context = self.context;
+        let (form, aside) = (book.form, book.form.aside);
+        let Some(known) = known else {
+            ledgers.entries.extend(keep_or_write(context, aside, parent_tables, false, &none)?);
+            let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
+            self.close(&ledger)?;
+            return Ok(ledger);
+        };
         let outcome = keyed::decide(
-            &self.keyed,
-            &context.read_parent(RowKeys::TABLE)?,
-            &context.read_parent(Superseded::TABLE)?,
+            form,
+            &book.keyed,
+            &self.own_keys(book.kind, known)?,
+            &context.read_parent(aside)?,
             &self.files,
-            &mut self.changes,
+            &mut book.changes,
             context,
         )?;
         for (source, counts) in &outcome.counts {
@@ -48,25 +146,23 @@ impl Night<'_> {
             account.superseded += counts.superseded;
             account.deletions += counts.deletions;
             account.restored += counts.restored;
-            conflicts.insert(source.clone(), (counts.conflicts, counts.conflict_share));
+            ledgers.conflicts.insert(source.clone(), (counts.conflicts, counts.conflict_share));
         }
-        let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
+        let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
         self.close(&ledger)?;
-        self.reread = outcome.reread;
-        let aside = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
-        let has = |table: &str| parent_tables.iter().any(|entry| entry.name == table);
-        if outcome.row_keys.num_rows() > 0 || has(RowKeys::TABLE.name) {
-            entries.push(context.write(RowKeys::TABLE, &RowKeys::TABLE.file(), &[outcome.row_keys])?);
+        self.reread.extend(outcome.reread);
+        row_keys.push(outcome.row_keys);
+        let rows = self.aside(form, outcome.aside, &outcome.given_up, &ledger.removed)?;
+        if rows.num_rows() > 0 || parent_tables.iter().any(|entry| entry.name == aside.name) {
+            ledgers.entries.push(context.write(aside, &aside.file(), &[rows])?);
         }
-        if aside.num_rows() > 0 || has(Superseded::TABLE.name) {
-            entries.push(context.write(Superseded::TABLE, &Superseded::TABLE.file(), &[aside])?);
-        }
-        Ok((ledger, entries, conflicts))
+        Ok(ledger)
     }
 
     /// Rows aside after the night: those of before, new losers, and what the ledger gave up.
     fn aside(
         &self,
+        form: &Form,
         mut aside: Vec<RecordBatch>,
         given_up: &HashMap<ledger::RowPlace, String>,
         removed: &[RecordBatch],
@@ -77,14 +173,14 @@ impl Night<'_> {
                 .map(|row| given_up.get(&(files.value(row), lines.value(row))))
                 .collect();
             let mask = winners.iter().map(|winner| Some(winner.is_some())).collect();
-            let rows = arrow_select::filter::filter_record_batch(batch, &mask)
+            let rows = filter_record_batch(batch, &mask)
                 .map_err(|cause| Error::internal("cannot filter removed rows").caused_by(cause))?;
             let won_by: Vec<String> = winners.into_iter().flatten().cloned().collect();
             if rows.num_rows() > 0 {
-                aside.push(keyed::to_aside(&rows, &won_by, &self.context.units)?);
+                aside.push(keyed::to_aside(form, &rows, &won_by, &self.context.units)?);
             }
         }
-        keyed::aside_table(&aside, &self.context.units)
+        keyed::aside_table(form, &aside, &self.context.units)
     }
 
     /// Enters what the ledger lost.

@@ -162,7 +162,7 @@ impl<'a> Parser<'a> {
             let typed = self.type_row(&mut cells);
             let texts = self.texts(&mut cells);
             let version = cells.text(self.slots.version);
-            let hash = self.row_key(&mut cells);
+            let hash = key_hash(self.source, &self.key, &mut cells);
             match typed {
                 Some(typed) if cells.faults.is_empty() => {
                     let deleted = typed.deleted;
@@ -261,18 +261,18 @@ impl<'a> Parser<'a> {
             cells.text(self.slots.channel),
         ]
     }
+}
 
-    /// Hash of source and key cells; `None` without a key or with an empty key cell.
-    fn row_key(&self, cells: &mut Cells<'_>) -> Option<u128> {
-        if self.key.is_empty() {
-            return None;
-        }
-        let mut hasher = Xxh3::new();
-        hasher.update(self.source.as_bytes());
-        for slot in &self.key {
-            hasher.update(&[0x1F]);
-            hasher.update(cells.text(Some(slot))?.as_bytes());
-        }
-        Some(hasher.digest128())
+/// Hash of source and key cells; `None` without a key or with an empty key cell.
+pub(super) fn key_hash(source: &str, key: &[&Slot], cells: &mut Cells<'_>) -> Option<u128> {
+    if key.is_empty() {
+        return None;
     }
+    let mut hasher = Xxh3::new();
+    hasher.update(source.as_bytes());
+    for slot in key {
+        hasher.update(&[0x1F]);
+        hasher.update(cells.text(Some(slot))?.as_bytes());
+    }
+    Some(hasher.digest128())
 }
