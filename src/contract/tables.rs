@@ -438,7 +438,7 @@ table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] uniqu
         c::SHARE: Share, "of all customers";
         c::NET_REVENUE: Money, "sum over members";
         c::MARGIN: Money null, "sum over members; null if one's is";
-        c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail and, where mapped, consent; null: no contacts source";
+        c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail, where mapped with consent, and neither suppressed nor absent; null: no contacts source";
         c::N_ENTERED: Int null, "entered since the newest published run of an earlier as_of; null: no such run";
         c::N_LEFT: Int null, "left since then";
     }
