@@ -93,6 +93,7 @@ macro_rules! snapshot {
         // Right-aligned columns grow with what stands in them, so their padding goes too.
         settings.add_filter(r" +\d+\.\d\d s\b", "  [TIME]");
         settings.add_filter(r" +\d+ min \d\d s\b", "  [TIME]");
+        settings.add_filter(r"writes about [\d.]+ [kMG]?B", "writes about [SIZE]");
         settings.add_filter(r" {2,}time\b", "  time");
         settings.add_filter(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "[WHEN]");
         settings.add_filter(r" {2,}peak memory", "  peak memory");

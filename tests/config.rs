@@ -62,7 +62,7 @@ timezone = "Berlin"
 as_of = "2026-02-30"
 keep_runs = 0
 bins = 5
-memory_limit = "4GiB"
+country = "DE"
 
 [[source]]
 name = "pos"

@@ -1,156 +1,36 @@
 //! The readers of exported text against slow and plain second readers, and against cuts of the input
 //! anywhere.
 
+#[path = "common/plain_csv.rs"]
+mod plain_csv;
+#[path = "common/plain_moment.rs"]
+mod plain_moment;
+#[path = "common/plain_number.rs"]
+mod plain_number;
+#[path = "common/plain_text.rs"]
+mod plain_text;
+
 use std::borrow::Cow;
 
 use clienting::kernel::calendar::{
-    Moment, add_months, civil_from_day, day_from_civil, day_label, day_of_month, month_index, month_label,
-    month_start, parse_day, parse_moment,
+    BIRTH_YEARS, Moment, YEARS, add_months, civil_from_day, day_from_civil, day_label, day_of_month,
+    month_index, month_label, month_start, parse_day, parse_day_in, parse_moment, parse_moment_in,
 };
-use clienting::kernel::csv::{
-    Dialect, MAX_FIELD_BYTES, MAX_RECORD_BYTES, Reader, RecordFault, whole_records,
-};
+use clienting::kernel::csv::{Dialect, MAX_FIELD_BYTES, MAX_RECORD_BYTES, RecordFault};
 use clienting::kernel::number::{
     DecimalSeparator, NumberFault, format_minor, parse_decimal, product_minor, rescale_half_even,
 };
 use clienting::kernel::text::{collapse_spaces, email_canonical, email_match_key, normalise};
+use plain_csv::{read_at_once, read_in_chunks, slow_read};
+use plain_moment::slow_moment;
+use plain_number::slow_decimal;
+use plain_text::slow_text;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-/// Line, raw, fault, and each field unescaped with whether it was quoted.
-type Read = (u64, Vec<u8>, Option<RecordFault>, Vec<(Vec<u8>, bool)>);
-/// A record's raw end, the start of the next, and its fields.
-type SlowRecord = (usize, usize, Vec<(Vec<u8>, bool)>);
-
 const QUOTED: Dialect = Dialect { delimiter: b',', quote: Some(b'"') };
 const UNQUOTED: Dialect = Dialect { delimiter: b',', quote: None };
-
-/// Reads whole records from `data`, appends them to `out`, and returns the line that follows.
-fn read_chunk(data: &[u8], dialect: Dialect, n_fields: Option<usize>, line: u64, out: &mut Vec<Read>) -> u64 {
-    let mut reader = Reader::new(data, dialect, n_fields, line);
-    let (mut fields, mut scratch) = (Vec::new(), Vec::new());
-    loop {
-        let expected_line = reader.line();
-        let Some(record) = reader.next_record(&mut fields) else { break };
-        assert_eq!(record.line, expected_line);
-        let mut cells = Vec::new();
-        for field in &fields {
-            cells.push((field.unescape(b'"', &mut scratch).to_vec(), field.quoted));
-        }
-        out.push((record.line, record.raw.to_vec(), record.fault, cells));
-    }
-    assert_eq!(reader.consumed_bytes(), data.len());
-    reader.line()
-}
-
-fn read_at_once(data: &[u8], dialect: Dialect, n_fields: Option<usize>) -> Vec<Read> {
-    let mut out = Vec::new();
-    read_chunk(data, dialect, n_fields, 1, &mut out);
-    out
-}
-
-/// Reads with buffers that end at `cuts`, keeping back what is not whole.
-fn read_in_chunks(data: &[u8], dialect: Dialect, n_fields: Option<usize>, cuts: &[usize]) -> Vec<Read> {
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (data.len() + 1)).collect();
-    cuts.sort_unstable();
-    let (mut out, mut start, mut line) = (Vec::new(), 0, 1);
-    for (end, at_eof) in cuts.into_iter().map(|cut| (cut, false)).chain([(data.len(), true)]) {
-        // A cut may lie before what has been read already.
-        let buffer = data.get(start..end).unwrap_or_default();
-        let n_bytes = whole_records(buffer, dialect, n_fields, at_eof);
-        line = read_chunk(&buffer[..n_bytes], dialect, n_fields, line, &mut out);
-        start += n_bytes;
-    }
-    assert_eq!(start, data.len());
-    out
-}
-
-/// Splits the record at `start` byte by byte; `None` if it is broken.
-fn slow_record(data: &[u8], start: usize, dialect: Dialect, n_fields: Option<usize>) -> Option<SlowRecord> {
-    let mut fields = Vec::new();
-    let mut at = start;
-    let mut any_quoted = false;
-    let (end, next) = loop {
-        let mut field = Vec::new();
-        let quoted = at < data.len() && Some(data[at]) == dialect.quote;
-        if quoted {
-            any_quoted = true;
-            at += 1;
-            loop {
-                let byte = *data.get(at)?;
-                at += 1;
-                if Some(byte) == dialect.quote {
-                    if data.get(at).copied() != dialect.quote {
-                        break;
-                    }
-                    at += 1;
-                }
-                field.push(byte);
-            }
-        } else {
-            while at < data.len() && data[at] != dialect.delimiter && data[at] != b'\n' {
-                if data[at..].starts_with(b"\r\n") {
-                    break;
-                }
-                field.push(data[at]);
-                at += 1;
-            }
-        }
-        fields.push((field, quoted));
-        if at == data.len() {
-            break (at, at);
-        } else if data[at] == dialect.delimiter {
-            at += 1;
-        } else if data[at] == b'\n' {
-            break (at, at + 1);
-        } else if data[at..].starts_with(b"\r\n") {
-            break (at, at + 2);
-        } else {
-            return None;
-        }
-    };
-    let spans_lines = data[start..end].contains(&b'\n');
-    let wrong_count = n_fields.is_some_and(|right| right != fields.len());
-    let too_long = any_quoted && end - start > MAX_RECORD_BYTES;
-    if too_long || (spans_lines && wrong_count) { None } else { Some((end, next, fields)) }
-}
-
-fn slow_read(data: &[u8], dialect: Dialect, n_fields: Option<usize>) -> Vec<Read> {
-    let (mut out, mut at, mut line) = (Vec::new(), 0, 1);
-    while at < data.len() {
-        let line_end = data[at..].iter().position(|&byte| byte == b'\n').map_or(data.len(), |n| at + n);
-        let next_line = (line_end + 1).min(data.len());
-        if line_end == at || data[at..line_end] == *b"\r" {
-            (at, line) = (next_line, line + 1);
-            continue;
-        }
-        let start = at;
-        if let Some((end, next, fields)) = slow_record(data, start, dialect, n_fields) {
-            let right = n_fields.unwrap_or(fields.len());
-            let fault = if fields.iter().any(|(field, _)| field.len() > MAX_FIELD_BYTES) {
-                Some(RecordFault::TooLong)
-            } else if fields.len() < right {
-                Some(RecordFault::TooFewFields)
-            } else if fields.len() > right {
-                Some(RecordFault::TooManyFields)
-            } else {
-                None
-            };
-            out.push((line, data[start..end].to_vec(), fault, fields));
-            at = next;
-        } else {
-            let mut end = line_end;
-            if line_end < data.len() && data[line_end - 1] == b'\r' {
-                end -= 1;
-            }
-            out.push((line, data[start..end].to_vec(), Some(RecordFault::UnclosedQuote), Vec::new()));
-            at = next_line;
-        }
-        line += data[start..at].iter().map(|&byte| u64::from(byte == b'\n')).sum::<u64>();
-    }
-    out
-}
 
 /// Pieces of delimited text in any order, hence mostly broken in some way.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -197,6 +77,51 @@ fn long_export() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A table of so many columns as most exports are: nearly every record on one line, with the right number of fields of
+/// any length, so that records begin everywhere in a word; here and there something else.
+fn table() -> impl Strategy<Value = (Vec<u8>, Dialect, usize)> {
+    let dialect =
+        (prop::sample::select(b",;\t|".to_vec()), prop::sample::select(vec![Some(b'"'), None, Some(b'\'')]));
+    (dialect, 1_usize..=5).prop_flat_map(|((delimiter, quote), n_fields)| {
+        let text = prop_oneof![
+            8 => "[a-z0-9 .-]{0,12}".prop_map(String::into_bytes),
+            1 => vec(any::<u8>(), 0..12),
+            1 => prop::sample::select(vec![" ", "5\" x", "it's", "\"a\"", "'", "\"\"", "\r", "\u{2C2C}", "\u{3B}"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+        ];
+        let field = (text, 0_u32..12).prop_map(move |(text, how)| enclosed(text, how, delimiter, quote));
+        let n_written = prop_oneof![
+            30 => Just(n_fields), 1 => Just(n_fields - 1), 1 => Just(n_fields + 1), 1 => Just(0)
+        ];
+        let end = prop_oneof![
+            20 => Just("\n"), 5 => Just("\r\n"), 1 => Just("\n\n"), 1 => Just("\r\n\r\n"), 1 => Just("\n\r"),
+            1 => Just("\r"), 1 => Just("\n\n\r\n\n"),
+        ];
+        let record = (vec(field, n_fields + 1), n_written, end).prop_map(move |(mut fields, n_written, end)| {
+            fields.truncate(n_written);
+            [fields.join(&delimiter), end.as_bytes().to_vec()].concat()
+        });
+        // The last line end may lack.
+        (vec(record, 0..40), 0_usize..3).prop_map(move |(records, n_cut)| {
+            let mut data = records.concat();
+            data.truncate(data.len().saturating_sub(n_cut));
+            (data, Dialect { delimiter, quote }, n_fields)
+        })
+    })
+}
+
+/// A field as `how` says: mostly bare and without what ends it, else in quotes, rarely as it is.
+fn enclosed(text: Vec<u8>, how: u32, delimiter: u8, quote: Option<u8>) -> Vec<u8> {
+    match (how, quote) {
+        (0, _) => text,
+        (1, Some(quote)) => {
+            let doubled = text.iter().flat_map(|&byte| vec![byte; if byte == quote { 2 } else { 1 }]);
+            [quote].into_iter().chain(doubled).chain([quote]).collect()
+        }
+        _ => text.into_iter().filter(|&byte| byte != delimiter && byte != b'\n').collect(),
+    }
+}
+
 fn few(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -223,6 +148,23 @@ proptest! {
             prop_assert_eq!(&read_in_chunks(&data, dialect, n_fields, &cuts), &at_once);
             let everywhere: Vec<usize> = (0..data.len()).collect();
             prop_assert_eq!(&read_in_chunks(&data, dialect, n_fields, &everywhere), &at_once);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(few(4000))]
+
+    #[test]
+    fn tables_of_any_dialect_equal_those_of_the_slow_reader(
+        (data, dialect, n_fields) in table(),
+        other_n_fields in option::of(1_usize..=5),
+        cuts in vec(any::<usize>(), 0..6),
+    ) {
+        for n_fields in [Some(n_fields), other_n_fields] {
+            let slow = slow_read(&data, dialect, n_fields);
+            prop_assert_eq!(&read_at_once(&data, dialect, n_fields), &slow);
+            prop_assert_eq!(&read_in_chunks(&data, dialect, n_fields, &cuts), &slow);
         }
     }
 }
@@ -260,42 +202,6 @@ fn a_quoted_record_ends_at_one_mebibyte() {
     }
 }
 
-/// The grammar by strings: groups are right if grouping the bare digits again gives the same text.
-fn slow_decimal(text: &str, exponent: u32, decimal: char, group: char) -> Result<i64, NumberFault> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, decimals) = unsigned.split_once(decimal).unwrap_or((unsigned, "-"));
-    let bare: String = whole.chars().filter(|&c| c != group).collect();
-    let mut grouped = Vec::new();
-    for (n, c) in bare.chars().rev().enumerate() {
-        if n > 0 && n % 3 == 0 {
-            grouped.push(group);
-        }
-        grouped.push(c);
-    }
-    let grouped: String = grouped.into_iter().rev().collect();
-    let all_digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    let has_decimals = decimals != "-" || unsigned.contains(decimal);
-    let decimals_are_right = !has_decimals || (!decimals.is_empty() && all_digits(decimals));
-    if !all_digits(&bare) || (whole != bare && whole != grouped) || !decimals_are_right {
-        return Err(NumberFault::Bad);
-    }
-    if !has_decimals && bare.is_empty() {
-        return Err(NumberFault::Bad);
-    }
-    let decimals = if has_decimals { decimals } else { "" };
-    let exponent = exponent as usize;
-    if decimals.len() > exponent {
-        return Err(NumberFault::TooManyDecimals);
-    }
-    let scaled: i128 =
-        format!("0{bare}{decimals:0<exponent$}").parse().map_err(|_| NumberFault::OutOfRange)?;
-    if scaled >= 10_i128.pow(18) {
-        return Err(NumberFault::OutOfRange);
-    }
-    let value = i64::try_from(scaled).map_err(|_| NumberFault::OutOfRange)?;
-    Ok(if text.starts_with('-') { -value } else { value })
-}
-
 fn is_half_even(rounded: i128, value: i128, divisor: i128) -> bool {
     let twice_off = 2 * (rounded * divisor - value);
     twice_off.abs() < divisor || (twice_off.abs() == divisor && rounded % 2 == 0)
@@ -310,13 +216,15 @@ proptest! {
             "[-+]?[0-9]{0,20}[.,]?[0-9]{0,4}",
             "[-+]?[0-9]{1,4}([.,][0-9]{3}){0,6}[.,]?[0-9]{0,7}",
             "[-+.,09 e]{0,7}",
+            "[-+]?[09]{14,22}[.,]?[09]{0,4}",
+            any::<String>(),
         ],
         exponent in 0_u32..=6,
     ) {
         let point = parse_decimal(text.as_bytes(), exponent, DecimalSeparator::Point);
-        prop_assert_eq!(point, slow_decimal(&text, exponent, '.', ','));
+        prop_assert_eq!(point, slow_decimal(text.as_bytes(), exponent, '.', ','));
         let comma = parse_decimal(text.as_bytes(), exponent, DecimalSeparator::Comma);
-        prop_assert_eq!(comma, slow_decimal(&text, exponent, ',', '.'));
+        prop_assert_eq!(comma, slow_decimal(text.as_bytes(), exponent, ',', '.'));
     }
 
     #[test]
@@ -347,6 +255,29 @@ proptest! {
         let rescaled = rescale_half_even(quantity, exponent + n_dropped, exponent);
         prop_assert!(is_half_even(i128::from(rescaled), i128::from(quantity), 10_i128.pow(n_dropped)));
     }
+}
+
+/// Days and times as they are written, of which at most two bytes are others.
+fn near_moment() -> impl Strategy<Value = Vec<u8>> {
+    let day = prop_oneof![
+        "(19[67]|20[0-2]|210)[0-9]-(0[0-9]|1[0-3])-[0-3][0-9]",
+        "(18[45]|20[0-2])[0-9](0[1-9]|1[0-2])[0-3][0-9]",
+    ];
+    let time = prop_oneof!["", "[T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{1,12})?)?"];
+    let offset = prop_oneof![2 => "", 1 => "Z", 3 => "[-+][0-2][0-9](:?[0-6][0-9])?"];
+    let change =
+        (any::<prop::sample::Index>(), 0_usize..3, prop::sample::select(b"0959-:.TtZz +,\xC3".to_vec()));
+    (day, time, offset, prop_oneof![2 => vec(change.clone(), 0..1), 1 => vec(change, 1..3)]).prop_map(
+        |(day, time, offset, changes)| {
+            let mut text = [day, time, offset].concat().into_bytes();
+            for (place, n_taken, byte) in changes {
+                let at = place.index(text.len() + 1);
+                let end = (at + n_taken).min(text.len());
+                text.splice(at..end, (n_taken < 2).then_some(byte));
+            }
+            text
+        },
+    )
 }
 
 #[test]
@@ -440,6 +371,29 @@ proptest! {
         let right = Moment { day, ms_of_day, offset_seconds: offset.1 };
         let possible = hour < 24 && minute < 60 && second < 60;
         prop_assert_eq!(parse_moment(text.as_bytes()), possible.then_some(right), "{}", text);
+    }
+
+    #[test]
+    fn moments_equal_those_of_the_slow_reader(text in near_moment()) {
+        for years in [YEARS, BIRTH_YEARS] {
+            let slow = slow_moment(&text, &years);
+            prop_assert_eq!(parse_moment_in(&text, years.clone()), slow);
+            let is_day = text.len() == 10 && slow.is_some();
+            prop_assert_eq!(parse_day_in(&text, years), slow.filter(|_| is_day).map(|moment| moment.day));
+        }
+    }
+
+    #[test]
+    fn text_equals_that_of_the_slow_way(
+        bytes in prop_oneof![
+            any::<String>().prop_map(String::into_bytes),
+            "[ a-eo\t\u{301}\u{308}\u{323}\u{334}\u{A0}\u{200B}\u{FEFF}\u{1100}\u{1161}\u{11A8}\u{AC00}\u{212B}\u{F71}-\u{F74}]{0,12}"
+                .prop_map(String::into_bytes),
+            vec(any::<u8>(), 0..12),
+        ],
+        trim in any::<bool>(),
+    ) {
+        prop_assert_eq!(normalise(&bytes, trim).ok().map(Cow::into_owned), slow_text(&bytes, trim));
     }
 
     #[test]

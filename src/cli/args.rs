@@ -48,13 +48,22 @@ pub(super) enum Verb {
     /// Check the config and the headers of all exports
     ///
     /// Reads the config and the header of every export, no rows: takes a moment, whatever their size. Shows which
-    /// header became which column. Writes nothing.
-    Check,
+    /// header became which column, and what is new in a header. With --data it types every row too, as a night would,
+    /// and ends with 4 where a gate on faults would stop that night. Writes nothing.
+    Check(CheckArguments),
     /// Show what `run` would read and skip, and why
     ///
     /// Reads the config, the names, sizes and times of the exports, and the content of those that are not known by
     /// them. Writes nothing.
     Plan(PlanArguments),
+    /// Read quarantined records again, after a fix of the config or the program
+    ///
+    /// Takes their bytes from the quarantine, so the files may be gone, and looks at no file. Records that are right now
+    /// become rows of their file and line; those that still have a fault stay, and stop nothing. Publishes a run as
+    /// `run` does. Where a key that changes parsing was mended, the next `run` reads the source's files again, whole, if
+    /// they are there; with `--accept fingerprint:SOURCE=REASON`, here or there, all else stays as it was parsed. What was
+    /// read in a wrong `encoding` cannot be mended so: its files must be read again.
+    Replay(ReplayArguments),
     /// List, show or publish the runs of a lake
     ///
     /// With --lake no config is needed, so that a bad night can be taken back while the config is broken.
@@ -99,6 +108,22 @@ pub(super) struct RunArguments {
     pub(super) skip_unchanged: bool,
     #[command(flatten)]
     pub(super) plan: PlanArguments,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// Let a gate pass once; the reason goes into the manifest. Repeatable
+    #[arg(long = "accept", value_name = "GATE[:SOURCE]=REASON", value_parser = accept)]
+    pub(super) accepts: Vec<Accept>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Type every row of every export; which rows of one key count is decided by `run` only
+    #[arg(long)]
+    pub(super) data: bool,
 }
 
 /// Options of `plan`, which `run` has too.

@@ -1,22 +1,23 @@
 //! `clienting check`.
 
-use super::args::Common;
+use super::args::{CheckArguments, Common};
 use super::printer::Printer;
-use super::text::{Align, counted, table};
+use super::text::{Align, counted, number, table};
 use crate::error::Result;
-use crate::pipeline::{self, CheckReport, CheckedSource};
+use crate::pipeline::{self, CheckReport, CheckedData, CheckedSource};
 
 /// Checks config and headers and shows which header became which column.
 ///
 /// # Errors
-/// Faults of the config or of a header; `Io`.
-pub(super) fn check(common: &Common, printer: &Printer) -> Result<()> {
+/// Faults of the config or of a header; with `--data` a gate that would stop; `Io`.
+pub(super) fn check(common: &Common, arguments: &CheckArguments, printer: &Printer) -> Result<()> {
     let config = super::load_and_warn(common, printer)?;
-    let report = pipeline::check(&config)?;
+    let report = pipeline::check(&config, arguments.data)?;
     if !printer.json() {
         printer.warnings(&report.warnings);
     }
-    printer.result(&report, |report| text(report, printer))
+    printer.result(&report, |report| text(report, printer))?;
+    pipeline::stopped(&report)
 }
 
 fn text(report: &CheckReport, printer: &Printer) -> String {
@@ -41,5 +42,23 @@ fn source(source: &CheckedSource, printer: &Printer) -> String {
     let ignored = Some(source.ignored.join(", ")).filter(|ignored| !ignored.is_empty());
     text.extend(ignored.map(|ignored| format!("  ignored: {ignored}\n")));
     text.extend(source.notes.iter().map(|note| format!("  note: {note}\n")));
+    text.extend(source.data.iter().map(data));
+    text
+}
+
+/// What typing every row found.
+fn data(data: &CheckedData) -> String {
+    let counts = [
+        (data.accepted, "right"),
+        (data.quarantined, "to be quarantined"),
+        (data.filtered, "filtered"),
+        (data.deletions, "deletions"),
+    ];
+    let shown = counts.iter().filter(|(n, what)| *n > 0 || *what == "right");
+    let parts: Vec<String> = shown.map(|(n, what)| format!("{} {what}", number(*n))).collect();
+    let mut text = format!("  {} records: {}\n", number(data.read), parts.join(", "));
+    let days = data.first_day.as_ref().zip(data.last_day.as_ref());
+    text.extend(days.map(|(first, last)| format!("  days from {first} to {last}\n")));
+    text.extend(data.lines.iter().map(|line| format!("  {line}\n")));
     text
 }

@@ -8,6 +8,7 @@ mod progress;
 mod run;
 mod check;
 mod plan;
+mod replay;
 mod runs;
 mod schema;
 mod completions;
@@ -45,7 +46,7 @@ pub fn main() -> u8 {
     };
     let printer = Arc::new(Printer::new(&arguments.common));
     obey(&arguments, &printer).unwrap_or_else(|error| {
-        printer.failed(&error, matches!(arguments.verb, Verb::Run(_)));
+        printer.failed(&error, matches!(arguments.verb, Verb::Run(_) | Verb::Replay(_)));
         error.code.exit_code()
     })
 }
@@ -53,7 +54,8 @@ pub fn main() -> u8 {
 fn obey(Arguments { verb, common }: &Arguments, printer: &Arc<Printer>) -> Result<u8> {
     match verb {
         Verb::Run(options) => return run::run(common, options, printer),
-        Verb::Check => check::check(common, printer),
+        Verb::Replay(options) => return replay::replay(common, options, printer),
+        Verb::Check(options) => check::check(common, options, printer),
         Verb::Plan(options) => plan::plan(common, options, printer),
         Verb::Runs(options) => runs::runs(common, &options.verb, printer),
         Verb::Schema => schema::schema(printer),

@@ -2,7 +2,7 @@
 
 use super::args::{Common, PlanArguments};
 use super::printer::Printer;
-use super::text::{Align, bytes, counted, table};
+use super::text::{Align, bytes, counted, seconds, table};
 use crate::error::Result;
 use crate::pipeline::{self, PlanReport, PlannedFile};
 
@@ -44,6 +44,29 @@ fn text(report: &PlanReport, printer: &Printer) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    let estimate = &report.estimate;
+    let estimated = format!(
+        "estimate: reads {}, writes about {}, takes about {} ({})\n",
+        bytes(estimate.bytes_to_read),
+        bytes(estimate.bytes_to_write),
+        seconds(estimate.seconds),
+        estimate.basis,
+    );
+    text.extend([format!("counts anew: {}\n", months(report)), estimated]);
     let parent = report.parent_run.as_ref().map_or("from nothing".to_owned(), |run| format!("from {run}"));
     text + &format!("as of {}, starting {parent}\n", report.as_of)
+}
+
+/// Months that are counted anew, as far as they are known before anything is read.
+fn months(report: &PlanReport) -> String {
+    const SHOWN: usize = 12;
+    let known = match report.months.as_slice() {
+        [first, .., last] if report.months.len() > SHOWN => {
+            format!("{} from {first} to {last}", counted(report.months.len(), "month", "months"))
+        }
+        months => months.join(", "),
+    };
+    let new = if report.new_rows { "months of the new rows" } else { "" };
+    let parts: Vec<&str> = [known.as_str(), new].into_iter().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" and ") }
 }

@@ -11,7 +11,7 @@ use super::printer::Printer;
 use super::progress::Progress;
 use crate::config;
 use crate::error::{Code, Error, Result};
-use crate::pipeline::{self, Options};
+use crate::pipeline::{self, Options, Reading};
 use crate::run::event::Listeners;
 
 /// Does the night; the run itself tells how it ended.
@@ -19,6 +19,20 @@ use crate::run::event::Listeners;
 /// # Errors
 /// Those from before the run begins: the config, the signals.
 pub(super) fn run(common: &Common, arguments: &RunArguments, printer: &Arc<Printer>) -> Result<u8> {
+    let options = Options {
+        accepts: arguments.accepts.clone(),
+        look_back: false,
+        skip_unchanged: arguments.skip_unchanged,
+        reading: Reading::Files { rehash: arguments.plan.rehash },
+    };
+    night(common, options, printer)
+}
+
+/// Does a night with these options; whether it may look back is seen from the day.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn night(common: &Common, options: Options, printer: &Arc<Printer>) -> Result<u8> {
     let (config, warnings) = super::load(common)?;
     let interrupted = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM] {
@@ -30,12 +44,8 @@ pub(super) fn run(common: &Common, arguments: &RunArguments, printer: &Arc<Print
         listeners.add(Box::new(Progress::new(Arc::clone(printer))));
     }
     listeners.add(Box::new(Arc::clone(printer)));
-    let options = Options {
-        accepts: arguments.accepts.clone(),
-        look_back: common.as_of.is_some() && matches!(config.project.as_of, config::AsOf::Day(_)),
-        skip_unchanged: arguments.skip_unchanged,
-        rehash: arguments.plan.rehash,
-    };
+    let look_back = common.as_of.is_some() && matches!(config.project.as_of, config::AsOf::Day(_));
+    let options = Options { look_back, ..options };
     Ok(pipeline::run(config, warnings, &options, interrupted, listeners))
 }
 

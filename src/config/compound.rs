@@ -6,7 +6,39 @@ use super::diagnose::{Fault, quoted};
 use super::tree::{Node, Raw};
 use super::value::{Check, Value};
 
+/// Smallest size that can be asked for.
+const MIN_MEMORY_BYTES: i64 = 1 << 20;
+
+/// A size such as `4GiB` or `500 MB` in bytes; `None` where it is none, or does not fit.
+fn bytes_of(text: &str) -> Option<i64> {
+    const UNITS: [(&str, i64); 8] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+    ];
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse::<i64>().ok().filter(|_| digits)?.checked_mul(*unit)
+}
+
 impl Check<'_> {
+    /// A size in bytes; 0 for `"auto"`.
+    pub(super) fn memory(&mut self, node: &Node) -> Option<Value> {
+        let Raw::Text(text) = &node.raw else { return self.mismatch(node) };
+        let bytes = if text == "auto" { Some(0) } else { bytes_of(text).filter(|n| *n >= MIN_MEMORY_BYTES) };
+        if let Some(bytes) = bytes {
+            return Some(Value::Integer(bytes));
+        }
+        let fault = self.fault(node);
+        self.push(fault)
+    }
+
     pub(super) fn paths(&mut self, node: &Node) -> Option<Value> {
         match &node.raw {
             Raw::Text(_) => match self.text(node, false)? {

@@ -1,5 +1,7 @@
 //! Checks that need more than one key: names, references, contract columns, scores, days.
 
+mod feeds;
+
 use std::collections::BTreeMap;
 
 use super::check::{Checked, Found};
@@ -16,7 +18,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     for source in root.array("source[]") {
         delimiter_and_quote(source, "source[].delimiter", "source[].quote", faults);
         contract_columns(source, faults);
-        delivery(source, faults);
+        feeds::check(source, faults);
     }
     output_delimiter(root, faults);
     rfm(root, faults);
@@ -114,31 +116,6 @@ fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
             None => faults.push(unknown_column(contract, kind, &entry.name, entry.spot)),
             Some(column) => value_map(column, entry, faults),
         }
-    }
-}
-
-/// Only contacts and products come as whole lists, and only a key tells what a list lacks.
-fn delivery(source: &Checked, faults: &mut Vec<Fault>) {
-    let Some(found) = source.found.get("source[].delivery") else { return };
-    let kind = source.text("source[].kind");
-    if source.text("source[].delivery") != "snapshot" || exports::find(kind).is_none() {
-        return;
-    }
-    if !matches!(kind, "contacts" | "products") {
-        let what = format!("{kind} are not delivered as whole lists");
-        let help = "delivery = \"snapshot\" is for contacts and products; leave it out here";
-        faults.push(Fault::new(found.node.spot, what).help(help));
-    } else if let Some(Found { node: Node { raw: Raw::List(key), spot, .. }, .. }) =
-        source.found.get("source[].key")
-        && key.is_empty()
-    {
-        let what = "without a key nothing tells what a whole list lacks";
-        faults.push(
-            Fault::new(*spot, what)
-                .label("no key")
-                .also(found.node.spot, "each file is the whole list")
-                .help("name the columns that tell one row from another, or leave `key` out"),
-        );
     }
 }
 

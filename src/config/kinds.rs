@@ -37,6 +37,7 @@ pub fn describe(kind: Kind) -> String {
         Kind::Integer { low, high: i64::MAX } => format!("a whole number of at least {low}"),
         Kind::Integer { low, high } => format!("a whole number from {low} to {high}"),
         Kind::Share => "a share from 0 to 1".to_owned(),
+        Kind::Memory => "\"auto\" or a size such as \"512MiB\" or \"4GiB\", at least 1MiB".to_owned(),
         Kind::Bool => "true or false".to_owned(),
         Kind::Path => "a path".to_owned(),
         Kind::Paths => "a path or glob, or a list of them".to_owned(),

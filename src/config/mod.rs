@@ -7,12 +7,15 @@
 pub mod schema;
 pub mod source_kind;
 pub mod currency;
+mod format;
 pub mod tree;
 pub mod masks;
 pub mod diagnose;
 pub mod kinds;
 pub mod value;
 mod compound;
+mod rfm;
+mod rules;
 pub mod check;
 pub mod rfm_rules;
 pub mod cross;
@@ -24,7 +27,10 @@ pub mod reference;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
+pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
+pub use rules::{OnDuplicate, SourceRules};
 pub use source_kind::{Delivery, SourceKind};
 
 /// A configuration without faults. Defaults are filled in; paths are absolute.
@@ -105,6 +111,8 @@ pub struct Project {
     pub as_of: AsOf,
     /// Threads; 0 = all cores.
     pub threads: usize,
+    /// Bytes that exports may take while they are read; 0 = as many chunks as the threads keep busy.
+    pub memory_limit: u64,
     /// Runs kept by retention, at least 1.
     pub keep_runs: usize,
 }
@@ -127,28 +135,6 @@ pub enum Redelivery {
     Add,
 }
 
-/// How the text of an export is encoded, unless a byte-order mark says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8.
-    Utf8,
-    /// windows-1252.
-    Windows1252,
-    /// ISO 8859-15.
-    Iso8859_15,
-    /// UTF-16 in either order of bytes.
-    Utf16,
-}
-
-/// How a date column is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DateFormat {
-    /// ISO forms, see the kernel's `parse_moment`.
-    Auto,
-    /// A strftime pattern.
-    Pattern(String),
-}
-
 /// `[[source]]`.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -158,6 +144,8 @@ pub struct Source {
     pub kind: SourceKind,
     /// Absolute paths or globs.
     pub paths: Vec<PathBuf>,
+    /// How its files are written.
+    pub format: Format,
     /// Field delimiter, one ASCII byte.
     pub delimiter: u8,
     /// Quote, one ASCII byte; `None` when switched off with "".
@@ -182,6 +170,8 @@ pub struct Source {
     pub key: Option<Vec<String>>,
     /// What each of its files is.
     pub delivery: Delivery,
+    /// What its files and rows must pass.
+    pub rules: SourceRules,
     /// What a file of a known name with other content does.
     pub redelivery: Redelivery,
     /// Whether at least one file must match.
@@ -211,6 +201,10 @@ pub struct Quality {
     pub max_key_conflicts: f64,
     /// Share of a source's ledger rows taken away without being read again.
     pub max_removed_share: f64,
+    /// Deviation of a day's rows from days like it, warns; 0 = off.
+    pub row_count_tolerance: f64,
+    /// The same, stops; 0 = off.
+    pub row_count_stop: f64,
     /// Buyers in no contact export, warns.
     pub unmatched_customers_warn: f64,
     /// The same, stops; 1.0 = off.
@@ -228,73 +222,6 @@ pub struct Summary {
     pub units: bool,
     /// Sales channels.
     pub channels: bool,
-}
-
-/// What frequency counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frequency {
-    /// Orders.
-    Orders,
-    /// Purchase days.
-    PurchaseDays,
-}
-
-/// What monetary sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Monetary {
-    /// Revenue and refunds.
-    NetRevenue,
-    /// Net revenue without cost.
-    Margin,
-    /// Net revenue per order.
-    AverageOrder,
-}
-
-/// How F and M are scored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RfmMethod {
-    /// Each measure alone.
-    Independent,
-    /// F inside each R, M inside each R×F.
-    Nested,
-}
-
-/// `[rfm]`.
-#[derive(Clone, Debug)]
-pub struct Rfm {
-    /// 2..=10.
-    pub bins: u8,
-    /// 0 = all history.
-    pub window_days: u32,
-    /// What frequency counts.
-    pub frequency: Frequency,
-    /// What monetary sums.
-    pub monetary: Monetary,
-    /// Independent or nested.
-    pub method: RfmMethod,
-    /// Fixed cuts in days since the last purchase, ascending, bins − 1 of them.
-    pub cuts_r: Option<Vec<f64>>,
-    /// Fixed cuts of the frequency.
-    pub cuts_f: Option<Vec<f64>>,
-    /// Fixed cuts of the monetary value in major units.
-    pub cuts_m: Option<Vec<f64>>,
-    /// Named ranges, first match wins.
-    pub segments: Vec<RfmSegment>,
-    /// Whether `segments` are the ten of the default (then scaled when bins is not 5).
-    pub default_segments: bool,
-}
-
-/// `[[rfm.segment]]`: inclusive score ranges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RfmSegment {
-    /// Its name.
-    pub name: String,
-    /// Range of R.
-    pub r: (u8, u8),
-    /// Range of F.
-    pub f: (u8, u8),
-    /// Range of M.
-    pub m: (u8, u8),
 }
 
 /// `[clv]`.

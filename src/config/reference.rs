@@ -93,6 +93,7 @@ fn type_of(kind: Kind) -> Value {
             schema
         }
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::Memory => json!({ "type": "string", "pattern": "^(auto|[0-9]+ ?[KMGT]i?B)$" }),
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::Paths => one_or_more,
         Kind::Texts | Kind::ContractColumns | Kind::SegmentNames { empty: true } => texts,

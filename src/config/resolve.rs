@@ -1,5 +1,7 @@
 //! From checked values to the plain [`Config`]: defaults filled in, paths made absolute, the list of what is in force.
 
+mod rfm;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -11,8 +13,8 @@ use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
-    Frequency, Monetary, Output, Privacy, Project, Quality, Redelivery, Rfm, RfmMethod, RfmSegment, Segment,
-    Source, SourceKind, Summary, rfm_rules,
+    Format, OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind,
+    SourceRules, Summary,
 };
 use crate::error::Warning;
 
@@ -26,7 +28,7 @@ pub fn resolve(
 ) -> (Config, Vec<Warning>) {
     let file = normalised(&overrides.working_directory.join(file));
     let resolver = Resolver { documents, file: &file, overrides };
-    let (rfm, warnings) = rfm(root);
+    let (rfm, warnings) = rfm::rfm(root);
     let config = Config {
         project: resolver.project(root),
         privacy: Privacy {
@@ -114,6 +116,7 @@ impl Resolver<'_> {
                 _ => AsOf::Latest,
             },
             threads: integer(root, "project.threads"),
+            memory_limit: integer(root, "project.memory_limit"),
             keep_runs: integer(root, "project.keep_runs"),
         }
     }
@@ -136,6 +139,12 @@ impl Resolver<'_> {
             name: text(source, "source[].name"),
             kind,
             paths,
+            format: match text(source, "source[].format").as_str() {
+                "csv" => Format::Csv,
+                "jsonl" => Format::JsonLines,
+                "parquet" => Format::Parquet,
+                _ => Format::Auto,
+            },
             delimiter: byte(source, "source[].delimiter").unwrap_or(b','),
             quote: byte(source, "source[].quote"),
             header: truth(source, "source[].header"),
@@ -159,6 +168,7 @@ impl Resolver<'_> {
                 "snapshot" => Delivery::Snapshot,
                 _ => Delivery::Delta,
             },
+            rules: self.rules(source),
             redelivery: match text(source, "source[].redelivery").as_str() {
                 "add" => Redelivery::Add,
                 _ => Redelivery::ReplaceFile,
@@ -179,6 +189,19 @@ impl Resolver<'_> {
                 Some(Value::Values(values)) => values,
                 _ => BTreeMap::new(),
             },
+        }
+    }
+
+    fn rules(&self, source: &Checked) -> SourceRules {
+        SourceRules {
+            on_duplicate: match text(source, "source[].on_duplicate").as_str() {
+                "keep_first" => OnDuplicate::KeepFirst,
+                "reject" => OnDuplicate::Reject,
+                _ => OnDuplicate::Replace,
+            },
+            predicate: text(source, "source[].where"),
+            predicate_place: self.place(source, "source[].where"),
+            max_age_days: integer(source, "source[].max_age_days"),
         }
     }
 
@@ -241,64 +264,12 @@ fn quality(root: &Checked) -> Quality {
         max_quarantined_rows: integer(root, "quality.max_quarantined_rows"),
         max_key_conflicts: share("quality.max_key_conflicts"),
         max_removed_share: share("quality.max_removed_share"),
+        row_count_tolerance: share("quality.row_count_tolerance"),
+        row_count_stop: share("quality.row_count_stop"),
         unmatched_customers_warn: share("quality.unmatched_customers_warn"),
         unmatched_customers_stop: share("quality.unmatched_customers_stop"),
         suppression_max_age_hours: integer(root, "quality.suppression_max_age_hours"),
     }
-}
-
-fn rfm(root: &Checked) -> (Rfm, Vec<Warning>) {
-    let cuts = |path| match value_of(root, path) {
-        Some(Value::Numbers(cuts)) => Some(cuts),
-        _ => None,
-    };
-    let range = |rule: &Checked, path| match value_of(rule, path) {
-        Some(Value::Range(low, high)) => (low, high),
-        _ => (1, 1),
-    };
-    let mut segments: Vec<RfmSegment> = root
-        .array("rfm.segment[]")
-        .iter()
-        .map(|rule| RfmSegment {
-            name: text(rule, "rfm.segment[].name"),
-            r: range(rule, "rfm.segment[].r"),
-            f: range(rule, "rfm.segment[].f"),
-            m: range(rule, "rfm.segment[].m"),
-        })
-        .collect();
-    let bins: u8 = integer(root, "rfm.bins");
-    let default_segments = rfm_rules::are_default(root);
-    let warnings = if !default_segments {
-        rfm_rules::warnings(&segments, bins)
-    } else if bins == rfm_rules::DEFAULT_BINS {
-        Vec::new()
-    } else {
-        segments = rfm_rules::scaled(&segments, bins);
-        vec![rfm_rules::scaled_warning(&segments, bins)]
-    };
-    let rfm = Rfm {
-        bins,
-        window_days: integer(root, "rfm.window_days"),
-        frequency: match text(root, "rfm.frequency").as_str() {
-            "purchase_days" => Frequency::PurchaseDays,
-            _ => Frequency::Orders,
-        },
-        monetary: match text(root, "rfm.monetary").as_str() {
-            "margin" => Monetary::Margin,
-            "average_order" => Monetary::AverageOrder,
-            _ => Monetary::NetRevenue,
-        },
-        method: match text(root, "rfm.method").as_str() {
-            "nested" => RfmMethod::Nested,
-            _ => RfmMethod::Independent,
-        },
-        cuts_r: cuts("rfm.cuts.r"),
-        cuts_f: cuts("rfm.cuts.f"),
-        cuts_m: cuts("rfm.cuts.m"),
-        segments,
-        default_segments,
-    };
-    (rfm, warnings)
 }
 
 /// Every key with its value in force, in the order of the schema; entries of one array stay together.

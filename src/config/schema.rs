@@ -22,6 +22,8 @@ pub enum Kind {
     },
     /// A share from 0 to 1.
     Share,
+    /// `"auto"`, or a number of bytes with its unit, such as `"4GiB"`.
+    Memory,
     /// `true` or `false`.
     Bool,
     /// A path.
@@ -165,6 +167,13 @@ pub const KEYS: &[Key] = &[
     )
     .or(r#""latest""#),
     key("project.threads", whole(0, 1024), "Threads; 0 = all cores. `--threads` overrides it.").or("0"),
+    key(
+        "project.memory_limit",
+        Kind::Memory,
+        "Memory that exports may take while they are read, such as \"4GiB\": bounds the chunks in flight. \"auto\" = two \
+         of 4 MiB for each thread. The results do not depend on it.",
+    )
+    .or(r#""auto""#),
     key("project.keep_runs", whole(1, 100_000), "Runs kept by retention; the published one always is.").or("14"),
     key(
         "privacy.suppression_key",
@@ -194,8 +203,13 @@ pub const KEYS: &[Key] = &[
     .required(),
     key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz and .zst are read through.")
         .required(),
-    key("source[].format", Kind::Choice(&["auto", "csv"]), "How the files are written; auto = by extension.")
-        .or(r#""auto""#),
+    key(
+        "source[].format",
+        Kind::Choice(&["auto", "csv", "jsonl", "parquet"]),
+        "How the files are written; auto = by extension: .jsonl, .ndjson and .json are JSON Lines, .parquet and .pq \
+         Parquet, all else CSV. In JSON Lines and Parquet a header is a path: `customer.id`.",
+    )
+    .or(r#""auto""#),
     key("source[].delimiter", Kind::Byte { empty: false }, "What parts the fields.").or(r#"",""#),
     key("source[].quote", Kind::Byte { empty: true }, "What encloses a field; \"\" = nothing does.").or("'\"'"),
     key("source[].header", Kind::Bool, "Whether the first record names the columns.").or("true"),
@@ -230,8 +244,14 @@ pub const KEYS: &[Key] = &[
          key); for contacts the first that is not empty of customer_id, card_id, email, phone; [\"product_id\"] for \
          products; [\"unit_id\", \"period\"] for units.",
     ),
-    key("source[].on_duplicate", Kind::Choice(&["replace"]), "What a row of a known key does: the newest wins.")
-        .or(r#""replace""#),
+    key(
+        "source[].on_duplicate",
+        Kind::Choice(&["replace", "keep_first", "reject"]),
+        "What a second row of a key does. replace: the greatest by version and arrival counts; keep_first: the first \
+         to arrive counts, whatever its version; reject: as keep_first, and the others are quarantined as \
+         `duplicate_key`. A `deleted` row takes away what came before it, whichever it is. The last two need a `key`.",
+    )
+    .or(r#""replace""#),
     key(
         "source[].delivery",
         Kind::Choice(&["delta", "snapshot"]),
@@ -248,6 +268,13 @@ pub const KEYS: &[Key] = &[
     .or(r#""replace_file""#),
     key("source[].required", Kind::Bool, "Whether at least one file must be there.").or("true"),
     key(
+        "source[].max_age_days",
+        whole(0, 36_525),
+        "Gate: the newest file may be this many days old, by its modification time; 0 = not checked. A look back is \
+         not asked.",
+    )
+    .or("0"),
+    key(
         "source[].settle_seconds",
         whole(0, 604_800),
         "A younger file is still arriving and is left for the next run; 60 suits a drop folder.",
@@ -263,6 +290,14 @@ pub const KEYS: &[Key] = &[
         "source[].timezone",
         Kind::TimeZone { empty: true },
         "Time zone (IANA) of times without an offset; \"\" = the project's.",
+    )
+    .or(r#""""#),
+    key(
+        "source[].where",
+        Kind::Expression { empty: true },
+        "SQL predicate over the contract columns of a row; rows for which it is false or null are dropped before keys \
+         are decided, and counted as `filtered`. Money is in major units, times are their day; rows that are \
+         `deleted` are not asked. \"\" = none.",
     )
     .or(r#""""#),
     key(
@@ -294,6 +329,20 @@ pub const KEYS: &[Key] = &[
         "Rows taken out of the ledger without being delivered again, as a share of a source's rows.",
     )
     .or("0.05"),
+    key(
+        "quality.row_count_tolerance",
+        Kind::Share,
+        "Rows of a transactions source dated the day of the run, against the median of the same weekdays of the eight \
+         weeks before that have rows (at least 4 of them, median at least 1,000): a deviation above this share warns. \
+         A day without rows deviates by 1. 0 = off. A look back is not asked.",
+    )
+    .or("0.40"),
+    key(
+        "quality.row_count_stop",
+        Kind::Share,
+        "The same; stops (gate `row_count`). 0 = off; 0.70 is sensible for a nightly feed.",
+    )
+    .or("0.0"),
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
@@ -394,12 +443,7 @@ pub const KEYS: &[Key] = &[
 /// Keys and sections that the contract has for later versions; told apart from misspelled ones.
 pub const LATER: &[&str] = &[
     "project.country",
-    "project.memory_limit",
     "engine",
-    "source[].max_age_days",
-    "source[].where",
-    "quality.row_count_tolerance",
-    "quality.row_count_stop",
     "clv.model",
     "clv.horizon_days",
     "clv.discount_rate",

@@ -55,6 +55,7 @@ pub fn check(key: &Key, address: &str, node: &Node, faults: &mut Vec<Fault>) -> 
         Kind::Choice(allowed) => check.choice(node, allowed).map(Value::Text),
         Kind::Integer { low, high } => check.integer(node, low, high),
         Kind::Share => check.share(node),
+        Kind::Memory => check.memory(node),
         Kind::Bool => match node.raw {
             Raw::Bool(value) => Some(Value::Bool(value)),
             _ => check.mismatch(node),
@@ -81,7 +82,6 @@ pub fn check(key: &Key, address: &str, node: &Node, faults: &mut Vec<Fault>) -> 
 const LATER: &[(&str, &str)] = &[
     ("source[].kind", "consents suppressions interactions products units"),
     ("source[].format", "jsonl parquet"),
-    ("source[].on_duplicate", "keep_first reject"),
     ("source[].delivery", "snapshot"),
     ("campaign[].formats", "xlsx parquet google_customer_match meta_custom_audience klaviyo mailchimp braze"),
 ];

@@ -2,8 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMillisecondType,
-    UInt8Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type,
+    TimestampMillisecondType, UInt8Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 
@@ -30,6 +30,20 @@ fn primitive<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> R
 pub fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
     array(batch, name)?
         .as_string_opt::<i32>()
+        .ok_or_else(|| Error::internal(format!("column {name} has another type")))
+}
+
+/// A text column that was read as numbers of its texts.
+///
+/// # Errors
+/// See [`texts`].
+pub fn numbers<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<(&'a PrimitiveArray<Int32Type>, &'a StringArray)> {
+    array(batch, name)?
+        .as_dictionary_opt::<Int32Type>()
+        .and_then(|column| Some((column.keys(), column.values().as_string_opt::<i32>()?)))
         .ok_or_else(|| Error::internal(format!("column {name} has another type")))
 }
 

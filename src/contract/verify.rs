@@ -8,6 +8,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use rayon::prelude::*;
 
 use super::{ColumnType, DECIMAL_PRECISION, Table, Units};
 use crate::error::{Code, Error, Result};
@@ -17,15 +18,22 @@ pub(super) fn verify(table: &Table, units: &Units, batch: &RecordBatch) -> Resul
     if batch.schema().fields() != table.schema(units).fields() {
         return Err(broken(table, "its schema differs from the contract"));
     }
-    for (column, array) in table.columns.iter().zip(batch.columns()) {
-        if !column.nullable && array.null_count() > 0 {
-            return Err(broken(table, &format!("column {} holds a null", column.name)));
-        }
-        if let Some(row) = bad_value(column.kind, array) {
-            return Err(broken(table, &format!("column {} is out of range in row {row}", column.name)));
-        }
+    let faults: Vec<Option<String>> = table
+        .columns
+        .par_iter()
+        .zip(batch.columns())
+        .map(|(column, array)| {
+            if !column.nullable && array.null_count() > 0 {
+                return Some(format!("column {} holds a null", column.name));
+            }
+            let row = bad_value(column.kind, array)?;
+            Some(format!("column {} is out of range in row {row}", column.name))
+        })
+        .collect();
+    match faults.into_iter().flatten().next() {
+        Some(fault) => Err(broken(table, &fault)),
+        None => order(table, batch),
     }
-    order(table, batch)
 }
 
 fn broken(table: &Table, what: &str) -> Error {

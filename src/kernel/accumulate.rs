@@ -3,6 +3,11 @@
 //! A summary of several months, or of several keys of one customer, is the sum of its parts (active days: OR inside
 //! one month). Everything is integers, so the order of rows and threads cannot show.
 
+#[cfg(test)]
+mod tests;
+
+use rayon::prelude::*;
+
 use super::calendar::day_of_month;
 
 /// The measures of one key (and of one value of a dimension) in one month. Money is in minor units, quantity in
@@ -39,32 +44,25 @@ pub struct Overflow;
 pub const NO_VALUE: u32 = u32::MAX;
 
 /// One ledger row of a month. Rows are looked at in the order of their keys, which is not that of the ledger, so that
-/// what belongs to a row lies together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// what belongs to a row lies together, and little of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// Key of the customer's identity.
     pub key: u32,
     /// Business day.
     pub day: i32,
-    /// Minor units.
-    pub amount: i64,
-    /// Minor units; `None` = not known.
-    pub cost: Option<i64>,
-    /// Thousandths; `None` = not known.
-    pub quantity: Option<i64>,
-    /// Its place in the ledger's month, which `order` is asked by.
+    /// Its place in the ledger's month, which `order` and the values are asked by.
     pub place: u32,
     /// Whether the row is a refund.
     pub refund: bool,
-}
-
-/// Ledger rows of one month; rows of anonymous sales are left out by the caller.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// The rows.
-    pub rows: &'a [Row],
-    /// For each dimension the number of the value at each place, or [`NO_VALUE`]; empty: not counted by it.
-    pub values: &'a [Vec<u32>],
+    /// Whether the cost is known.
+    pub has_cost: bool,
+    /// Minor units.
+    pub amount: i64,
+    /// Minor units; 0 where not known.
+    pub cost: i64,
+    /// Thousandths; 0 where not known.
+    pub quantity: i64,
 }
 
 /// One key, dimension and value.
@@ -72,7 +70,7 @@ pub struct Rows<'a> {
 pub struct ByValue {
     /// Key of the customer's identity.
     pub key: u32,
-    /// Place of the dimension in [`Rows::values`].
+    /// Place of the dimension among the values given.
     pub dimension: u32,
     /// Number of the value.
     pub value: u32,
@@ -89,61 +87,164 @@ pub struct Summary {
     pub by_value: Vec<ByValue>,
 }
 
-/// Rows of a bucket: few enough that sorting them stays in the nearest cache.
+/// Rows of a bucket, about: few enough that sorting them stays in the nearest cache.
 const BUCKET_ROWS: usize = 512;
+/// Rows that one thread summarises at a time, about.
+const TASK_ROWS: usize = 65_536;
 
-/// Rows parted by ranges of keys, buckets ascending; inside a bucket in no order.
-///
-/// Sorting a month at once would look at rows all over memory; parting them first takes two passes from front to back.
-fn parted(rows: &[Row]) -> Vec<Vec<Row>> {
-    let greatest = rows.iter().map(|row| row.key).max().unwrap_or(0) as usize;
-    let n_buckets = (rows.len() / BUCKET_ROWS).max(1);
-    let width = greatest / n_buckets + 1;
-    let mut sizes = vec![0_usize; n_buckets];
-    let bucket = |row: &Row| row.key as usize / width;
-    for row in rows {
-        sizes.get_mut(bucket(row)).into_iter().for_each(|size| *size += 1);
-    }
-    let mut buckets: Vec<Vec<Row>> = sizes.into_iter().map(Vec::with_capacity).collect();
-    for row in rows {
-        buckets.get_mut(bucket(row)).into_iter().for_each(|bucket| bucket.push(*row));
-    }
-    buckets
+/// Ledger rows of one month, those of anonymous sales left out, in any order but always the same.
+pub trait Rows {
+    /// Hands on the key of every row.
+    fn each_key(&self, take: impl FnMut(u32));
+    /// Hands on every row.
+    fn each_row(&self, take: impl FnMut(Row));
 }
 
-/// Summarises rows of one month.
+impl Rows for [Row] {
+    fn each_key(&self, mut take: impl FnMut(u32)) {
+        self.iter().for_each(|row| take(row.key));
+    }
+
+    fn each_row(&self, take: impl FnMut(Row)) {
+        self.iter().copied().for_each(take);
+    }
+}
+
+/// Rows parted by ranges of keys, ascending; inside a bucket in the order in which they came. Its memory serves month
+/// after month.
 ///
+/// Sorting a month at once would look at rows all over memory; parting them first takes two passes from front to back.
+#[derive(Debug, Default)]
+pub struct Parted {
+    rows: Vec<Row>,
+    n_rows: usize,
+    /// Where each bucket ends.
+    ends: Vec<usize>,
+}
+
+impl Parted {
+    fn fill(&mut self, rows: &(impl Rows + ?Sized)) {
+        let (mut n_rows, mut greatest) = (0_usize, 0_u32);
+        rows.each_key(|key| {
+            n_rows += 1;
+            greatest = greatest.max(key);
+        });
+        self.n_rows = n_rows;
+        if self.rows.len() < n_rows {
+            self.rows.resize(n_rows, Row::default());
+        }
+        let n_wanted = u32::try_from(n_rows / BUCKET_ROWS).unwrap_or(u32::MAX).max(1);
+        let shift = (0..u32::BITS).find(|shift| greatest >> shift < n_wanted).unwrap_or(u32::BITS - 1);
+        // First how many rows each bucket has, then where its next row goes, which ends as where it ends.
+        let ends = &mut self.ends;
+        ends.clear();
+        ends.resize((greatest >> shift) as usize + 1, 0);
+        rows.each_key(|key| ends.get_mut((key >> shift) as usize).into_iter().for_each(|n| *n += 1));
+        let mut start = 0;
+        for n in ends.iter_mut() {
+            start += std::mem::replace(n, start);
+        }
+        let parted = &mut self.rows;
+        rows.each_row(|row| {
+            let Some(next) = ends.get_mut((row.key >> shift) as usize) else { return };
+            if let Some(to) = parted.get_mut(*next) {
+                *to = row;
+            }
+            *next += 1;
+        });
+    }
+
+    /// Runs of buckets of [`TASK_ROWS`] rows or more, as the rows and the sizes of their buckets.
+    fn tasks(&self) -> Vec<(&[Row], Vec<usize>)> {
+        let (mut tasks, mut sizes) = (Vec::new(), Vec::new());
+        let (mut first, mut start) = (0, 0);
+        for &end in &self.ends {
+            sizes.push(end - start);
+            start = end;
+            if end - first >= TASK_ROWS || end == self.n_rows {
+                let rows = self.rows.get(first..end).unwrap_or_default();
+                tasks.push((rows, std::mem::take(&mut sizes)));
+                first = end;
+            }
+        }
+        tasks
+    }
+}
+
+/// Summarises rows of one month, in pieces of ascending keys that `finish` turns into what the caller wants of them.
+///
+/// `values` are for each dimension the number of the value at each place, or [`NO_VALUE`]; empty: not counted by it.
 /// `order` gives source and transaction of the row at a place; it is asked only where one key has several sales on one
 /// day, since a lone sale is an order of its own whatever its transaction. Without a transaction a row is one always.
 ///
 /// # Errors
-/// [`Overflow`] when a sum does not fit 64 bits.
-pub fn summarise<'a>(
-    rows: &Rows<'_>,
-    order: impl Fn(u32) -> (u64, Option<&'a str>),
-) -> Result<Summary, Overflow> {
-    let mut summary = Summary::default();
-    let mut of_value: Vec<Row> = Vec::new();
-    for mut bucket in parted(rows.rows) {
-        // The place makes the order total, though no sum depends on it.
-        bucket.sort_unstable_by_key(|row| (row.key, row.day, row.place));
-        for same_key in bucket.chunk_by(|a, b| a.key == b.key) {
+/// Those of `finish`, among them what it makes of an [`Overflow`]: a sum does not fit 64 bits.
+pub fn summarise<'a, T: Send, E: Send>(
+    rows: &(impl Rows + ?Sized),
+    parted: &mut Parted,
+    values: &[Vec<u32>],
+    order: impl Fn(u32) -> (u64, Option<&'a str>) + Sync,
+    finish: impl Fn(Result<Summary, Overflow>) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    parted.fill(rows);
+    parted
+        .tasks()
+        .into_par_iter()
+        .map(|(rows, sizes)| {
+            let mut task = Task::default();
+            let mut rest = rows;
+            let added = sizes.into_iter().try_for_each(|size| {
+                let (bucket, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+                rest = after;
+                task.add(bucket, values, &order)
+            });
+            finish(added.map(|()| task.summary))
+        })
+        .collect()
+}
+
+/// A summary under construction, with room that buckets use in turn.
+#[derive(Default)]
+struct Task {
+    summary: Summary,
+    /// Key and day as one number, and where in the bucket.
+    places: Vec<(u64, u32)>,
+    sorted: Vec<Row>,
+    of_value: Vec<Row>,
+}
+
+impl Task {
+    fn add<'a>(
+        &mut self,
+        bucket: &[Row],
+        values: &[Vec<u32>],
+        order: &impl Fn(u32) -> (u64, Option<&'a str>),
+    ) -> Result<(), Overflow> {
+        let Self { summary, places, sorted, of_value } = self;
+        places.clear();
+        // The day's sign is turned, so that days before 1970 would sort first too.
+        let of = |row: &Row| u64::from(row.key) << 32 | u64::from(row.day.cast_unsigned() ^ 1 << 31);
+        places.extend(bucket.iter().map(of).zip(0..));
+        places.sort_unstable();
+        sorted.clear();
+        sorted.extend(places.iter().filter_map(|(_, place)| bucket.get(*place as usize)));
+        for same_key in sorted.chunk_by(|a, b| a.key == b.key) {
             let Some(key) = same_key.first().map(|row| row.key) else { continue };
-            summary.by_key.push((key, measure(same_key, &order)?));
-            for (dimension, values) in (0_u32..).zip(rows.values).filter(|(_, values)| !values.is_empty()) {
+            summary.by_key.push((key, measure(same_key, order)?));
+            for (dimension, values) in (0_u32..).zip(values).filter(|(_, values)| !values.is_empty()) {
                 let value = |row: &Row| values.get(row.place as usize).copied().unwrap_or(NO_VALUE);
                 of_value.clear();
                 of_value.extend(same_key.iter().filter(|row| value(row) != NO_VALUE));
                 of_value.sort_by_key(value);
                 for same_value in of_value.chunk_by(|a, b| value(a) == value(b)) {
-                    let measures = measure(same_value, &order)?;
+                    let measures = measure(same_value, order)?;
                     let value = same_value.first().map_or(NO_VALUE, value);
                     summary.by_value.push(ByValue { key, dimension, value, measures });
                 }
             }
         }
+        Ok(())
     }
-    Ok(summary)
 }
 
 /// Measures of rows of one key (and value), days ascending.
@@ -166,14 +267,14 @@ fn add_day<'a>(
     for row in same_day {
         measures.n_rows = add(measures.n_rows, 1)?;
         net = add(net, row.amount)?;
-        measures.cost = add(measures.cost, row.cost.unwrap_or(0))?;
-        measures.quantity = add(measures.quantity, row.quantity.unwrap_or(0))?;
+        measures.cost = add(measures.cost, row.cost)?;
+        measures.quantity = add(measures.quantity, row.quantity)?;
         if row.refund {
             measures.refunds = add(measures.refunds, row.amount)?;
         } else {
             n_sales += 1;
             measures.revenue = add(measures.revenue, row.amount)?;
-            measures.n_cost_missing = add(measures.n_cost_missing, i64::from(row.cost.is_none()))?;
+            measures.n_cost_missing = add(measures.n_cost_missing, i64::from(!row.has_cost))?;
         }
     }
     let n_orders = if n_sales > 1 { distinct_orders(same_day, order)? } else { n_sales };
@@ -215,63 +316,4 @@ fn distinct_orders<'a>(
 /// [`Overflow`].
 pub fn add(a: i64, b: i64) -> Result<i64, Overflow> {
     a.checked_add(b).ok_or(Overflow)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn orders_days_and_refunds_as_defined() {
-        // Key 7 buys order A in two lines on day 0, a line without id, refunds on day 1 and buys A again on day 2.
-        let orders = [(0, Some("A")), (0, Some("A")), (0, Some("A")), (0, Some("A")), (0, None), (0, None)];
-        let row = |place, key, day, refund, amount, cost, quantity| Row {
-            key,
-            day,
-            amount,
-            cost,
-            quantity,
-            place,
-            refund,
-        };
-        let rows = [
-            row(0, 7, 0, false, 100, Some(60), Some(1000)),
-            row(1, 7, 2, false, 40, None, Some(500)),
-            row(2, 7, 0, false, 50, Some(20), None),
-            row(3, 7, 1, true, -30, None, Some(-1000)),
-            row(4, 7, 0, false, 0, Some(0), None),
-            row(5, 3, 5, true, -10, None, None),
-        ];
-        let rows = Rows { rows: &rows, values: &[vec![1, 0, 1, NO_VALUE, 0, NO_VALUE], Vec::new()] };
-        let summary = summarise(&rows, |place| orders[place as usize]).unwrap();
-        assert_eq!(summary.by_key[0], (3, Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
-        let expected = Measures {
-            active_days: 0b101,
-            n_orders: 3,
-            n_rows: 5,
-            revenue: 190,
-            refunds: -30,
-            cost: 80,
-            n_cost_missing: 1,
-            quantity: 500,
-            days: Some((0, 2)),
-            first_day_net: 150,
-        };
-        assert_eq!(summary.by_key[1], (7, expected));
-        // Value 1 is one order of two lines on day 0; value 0 is bought on both days.
-        let by_value: Vec<(u32, u32, i64, i64)> = summary
-            .by_value
-            .iter()
-            .map(|one| (one.key, one.value, one.measures.n_orders, one.measures.revenue))
-            .collect();
-        assert_eq!(by_value, [(7, 0, 2, 40), (7, 1, 1, 150)]);
-    }
-
-    #[test]
-    fn a_sum_that_does_not_fit_is_an_error() {
-        let row =
-            |amount| Row { key: 1, day: 0, amount, cost: None, quantity: None, place: 0, refund: false };
-        let rows = Rows { rows: &[row(i64::MAX), row(1)], values: &[] };
-        assert_eq!(summarise(&rows, |_| (0, None)), Err(Overflow));
-    }
 }

@@ -5,7 +5,14 @@
 //! reading resumes at the next one. Every decision depends only on bytes from the record's start to the point
 //! of decision, which is why a file may be cut into chunks anywhere ([`whole_records`]).
 
+mod field;
+mod marks;
+#[cfg(test)]
+mod tests;
+
 use memchr::{memchr, memchr2, memrchr};
+
+pub use self::field::{Field, Form};
 
 /// Longest record with a quoted field, in bytes without its line end; a longer one is broken.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -20,39 +27,6 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The byte around a quoted field; `None`: no field is quoted, and every line is a record.
     pub quote: Option<u8>,
-}
-
-/// One field of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// The content without its outer quotes; doubled quotes inside are still doubled. May be empty.
-    pub bytes: &'a [u8],
-    /// Whether the field stood in quotes (an empty quoted field is not a missing one everywhere).
-    pub quoted: bool,
-    /// Whether `bytes` holds doubled quotes that [`Field::unescape`] would halve.
-    pub has_escaped_quotes: bool,
-}
-
-impl<'a> Field<'a> {
-    /// The content with doubled quotes halved. `scratch` is overwritten only when the field has such quotes;
-    /// else the field's own bytes are returned.
-    pub fn unescape<'s>(&self, quote: u8, scratch: &'s mut Vec<u8>) -> &'s [u8]
-    where
-        'a: 's,
-    {
-        if !self.has_escaped_quotes {
-            return self.bytes;
-        }
-        scratch.clear();
-        let mut rest = self.bytes;
-        while let Some(at) = memchr(quote, rest) {
-            let (head, tail) = rest.split_at(at + 1);
-            scratch.extend_from_slice(head);
-            rest = tail.strip_prefix(&[quote]).unwrap_or(tail);
-        }
-        scratch.extend_from_slice(rest);
-        scratch
-    }
 }
 
 /// Why a record cannot be used. If several apply, the first in this order is told.
@@ -89,6 +63,9 @@ pub struct Reader<'a> {
     input: Input<'a>,
     at: usize,
     line: u64,
+    /// Where delimiters, line feeds and quotes stand; those before `next_mark` are behind.
+    marks: Vec<u32>,
+    next_mark: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -98,7 +75,11 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(data: &'a [u8], dialect: Dialect, n_fields: Option<usize>, first_line: u64) -> Self {
         let input = Input { data, dialect, n_fields, at_eof: true };
-        let mut reader = Self { input, at: 0, line: first_line };
+        let marks = match n_fields {
+            Some(_) => marks::places(data, dialect.delimiter, dialect.quote),
+            None => Vec::new(),
+        };
+        let mut reader = Self { input, at: 0, line: first_line, marks, next_mark: 0 };
         reader.skip_empty_lines();
         reader
     }
@@ -111,6 +92,10 @@ impl<'a> Reader<'a> {
         if start >= data.len() {
             return None;
         }
+        if let Some(raw) = self.plain_record(fields) {
+            return Some(Record { line, raw, fault: None });
+        }
+        fields.clear();
         let (end, fault) = if let Ok(whole) = self.input.split(start, |field| fields.push(field)) {
             self.at = whole.next;
             self.line += whole.n_line_feeds;
@@ -127,6 +112,41 @@ impl<'a> Reader<'a> {
         Some(Record { line, raw: data.get(start..end).unwrap_or_default(), fault })
     }
 
+    /// The next record by its marks alone, if it is what nearly all are: one line without quotes, with the right number of
+    /// fields and no empty line after it. Else nothing has changed, but for what stands in `fields`.
+    fn plain_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<&'a [u8]> {
+        let Input { data, dialect, n_fields, .. } = self.input;
+        let n_fields = n_fields?;
+        let marks = self.marks.get(self.next_mark..self.next_mark.checked_add(n_fields)?)?;
+        let (last, inner) = marks.split_last()?;
+        let mut from = self.at;
+        for &mark in inner {
+            let to = mark as usize;
+            if data.get(to) != Some(&dialect.delimiter) {
+                return None;
+            }
+            fields.push(Field::plain(data.get(from..to)?));
+            from = to + 1;
+        }
+        let line_feed = *last as usize;
+        if data.get(line_feed) != Some(&b'\n') {
+            return None;
+        }
+        let bytes = data.get(from..line_feed)?;
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        fields.push(Field::plain(bytes));
+        let raw = data.get(self.at..from + bytes.len())?;
+        let next = line_feed + 1;
+        // Longer records have to be looked at field by field; after an empty line the marks go on elsewhere.
+        if raw.len() > MAX_FIELD_BYTES || matches!(data.get(next), Some(b'\n' | b'\r')) {
+            return None;
+        }
+        self.at = next;
+        self.line += 1;
+        self.next_mark += n_fields;
+        Some(raw)
+    }
+
     /// The 1-based physical line on which the next record starts. At the end of data that ends with a line
     /// end: the line on which the following data starts.
     #[must_use]
@@ -141,7 +161,15 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Goes to the next record's start, and the marks with it.
     fn skip_empty_lines(&mut self) {
+        self.skip_line_ends();
+        while self.marks.get(self.next_mark).is_some_and(|&mark| (mark as usize) < self.at) {
+            self.next_mark += 1;
+        }
+    }
+
+    fn skip_line_ends(&mut self) {
         loop {
             let mut next = self.input.data.iter().skip(self.at).take(2);
             match (next.next(), next.next()) {
@@ -273,7 +301,7 @@ impl<'a> Input<'a> {
             None if self.at_eof => (rest, After::LineEnd { end: self.data.len(), next: self.data.len() }),
             None => return Err(Stop::Unfinished),
         };
-        Ok((Field { bytes, quoted: false, has_escaped_quotes: false }, after))
+        Ok((Field { bytes, quoted: false, has_escaped_quotes: false, form: Form::Written }, after))
     }
 
     /// The quoted field whose content starts at `from`, in the record that starts at `start`.
@@ -298,7 +326,7 @@ impl<'a> Input<'a> {
             } else {
                 let after = self.after_closing_quote(found + 1)?;
                 let bytes = self.data.get(from..found).unwrap_or_default();
-                return Ok((Field { bytes, quoted: true, has_escaped_quotes }, after));
+                return Ok((Field { bytes, quoted: true, has_escaped_quotes, form: Form::Written }, after));
             }
         }
     }
@@ -338,61 +366,4 @@ fn first_line(data: &[u8]) -> (usize, usize) {
 /// Number of bytes up to and with the last line feed; 0 without any.
 fn after_last_line_feed(data: &[u8]) -> usize {
     memrchr(b'\n', data).map_or(0, |at| at + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const COMMA: Dialect = Dialect { delimiter: b',', quote: Some(b'"') };
-
-    /// Every record as its line, fault if any, and raw text, then its fields.
-    fn read(data: &str, n_fields: Option<usize>) -> String {
-        let mut reader = Reader::new(data.as_bytes(), COMMA, n_fields, 1);
-        let (mut fields, mut scratch, mut out) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(record) = reader.next_record(&mut fields) {
-            let fault = record.fault.map_or_else(String::new, |fault| format!("{fault:?} "));
-            out.push(format!("{} {fault}{} =", record.line, String::from_utf8_lossy(record.raw)));
-            let cell = |f: &Field| format!("[{}]", String::from_utf8_lossy(f.unescape(b'"', &mut scratch)));
-            out.extend(fields.iter().map(cell));
-        }
-        assert_eq!(reader.consumed_bytes(), data.len());
-        out.join(" ")
-    }
-
-    #[test]
-    fn records_and_faults() {
-        let cases = [
-            ("", ""),
-            ("\n\r\n\r", ""),
-            ("a,b\r\n\n\r\nc,d", "1 a,b = [a] [b] 4 c,d = [c] [d]"),
-            ("a,\n,\r\n", "1 a, = [a] [] 2 , = [] []"),
-            ("a\rb,c\r", "1 a\rb,c\r = [a\rb] [c\r]"),
-            ("a\"b,\"\"\n", "1 a\"b,\"\" = [a\"b] []"),
-            ("\"a\r\n\"\"b\",c\nd,e", "1 \"a\r\n\"\"b\",c = [a\r\n\"b] [c] 3 d,e = [d] [e]"),
-            ("a\na,b,c\n", "1 TooFewFields a = [a] 2 TooManyFields a,b,c = [a] [b] [c]"),
-            ("\"a\"b,c\r\nd,e\n", "1 UnclosedQuote \"a\"b,c = 2 d,e = [d] [e]"),
-            ("\"a,b\nd,e\n", "1 UnclosedQuote \"a,b = 2 d,e = [d] [e]"),
-            ("\"\nb\"\nc,d", "1 UnclosedQuote \" = 2 TooFewFields b\" = [b\"] 3 c,d = [c] [d]"),
-        ];
-        for (data, expected) in cases {
-            assert_eq!(read(data, Some(2)), expected, "{data:?}");
-        }
-    }
-
-    #[test]
-    fn a_header_may_span_lines() {
-        assert_eq!(read("\"a\nb\",c,d\n", None), "1 \"a\nb\",c,d = [a\nb] [c] [d]");
-    }
-
-    #[test]
-    fn what_may_still_change_is_held_back() {
-        let whole = |data: &str| whole_records(data.as_bytes(), COMMA, Some(2), false);
-        assert_eq!(whole("a,b\n\"c\",\"d\""), 4);
-        assert_eq!(whole("a,b\n\"c\",\"d\"\r"), 4);
-        assert_eq!(whole("a,b\n\"c\",\"d\"\r\n\r"), 13);
-        assert_eq!(whole("\"a\nb,c\n"), 0);
-        assert_eq!(whole("\"a\nb,c\n\"d"), 7);
-        assert_eq!(whole_records(b"\"a", COMMA, Some(2), true), 2);
-    }
 }

@@ -4,6 +4,7 @@ pub mod calendar;
 pub mod number;
 pub mod text;
 pub mod csv;
+pub mod json;
 pub mod versions;
 pub mod accumulate;
 pub mod rfm;

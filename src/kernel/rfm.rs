@@ -4,6 +4,8 @@
 //! scores, a score depends on values only, and the best score need not occur. Fixed cuts: `1 + number of cuts ≤ value`,
 //! for recency `bins − number of cuts ≤ days`.
 
+use rayon::prelude::*;
+
 /// Whether more is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -36,22 +38,34 @@ pub fn nested_scores(values: &[f64], groups: &[u16], bins: u8, direction: Direct
 }
 
 fn score_members(values: &[f64], members: &[usize], bins: u8, direction: Direction, scores: &mut [u8]) {
-    let value = |index: usize| values.get(index).copied().unwrap_or_default();
-    let mut worst_first = members.to_vec();
-    worst_first.sort_by(|&a, &b| match direction {
-        Direction::MoreIsBetter => value(a).total_cmp(&value(b)),
-        Direction::LessIsBetter => value(b).total_cmp(&value(a)),
-    });
+    let mut worst_first: Vec<(i64, usize)> = members
+        .iter()
+        .map(|&index| {
+            let place = place(values.get(index).copied().unwrap_or_default());
+            match direction {
+                Direction::MoreIsBetter => (place, index),
+                Direction::LessIsBetter => (!place, index),
+            }
+        })
+        .collect();
+    worst_first.par_sort_unstable();
     let mut n_worse = 0;
-    for ties in worst_first.chunk_by(|&a, &b| value(a).total_cmp(&value(b)).is_eq()) {
+    for ties in worst_first.chunk_by(|a, b| a.0 == b.0) {
         let score = 1 + usize::from(bins) * n_worse / members.len();
-        for &index in ties {
-            if let Some(slot) = scores.get_mut(index) {
+        for (_, index) in ties {
+            if let Some(slot) = scores.get_mut(*index) {
                 *slot = u8::try_from(score).unwrap_or(bins);
             }
         }
         n_worse += ties.len();
     }
+}
+
+/// A whole number that orders floats as [`f64::total_cmp`] does.
+const fn place(value: f64) -> i64 {
+    let bits = value.to_bits().cast_signed();
+    // The bits of a negative number rise as it falls; its sign apart they are turned.
+    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
 }
 
 /// Scores by fixed ascending cuts.

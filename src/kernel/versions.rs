@@ -1,12 +1,29 @@
 //! Which of several versions of one row counts.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// Which of the versions of a key counts. Under each of them a version that is `deleted` takes away what stands before
+/// it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// The greatest by version and arrival.
+    #[default]
+    Greatest,
+    /// The first to arrive since the last deletion.
+    First,
+    /// The one that counts already, else the first to arrive since the last deletion; new ones beside it are refused.
+    Only,
+}
 
 /// One version of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Version<'a> {
     /// Hash of what makes it the same row.
     pub key: u128,
+    /// Which version of the key counts; the same for all versions of a key.
+    pub rule: Rule,
     /// Version text; `None` is older than any.
     pub version: Option<&'a str>,
     /// Number of the run that the file arrived in.
@@ -19,6 +36,8 @@ pub struct Version<'a> {
     pub deleted: bool,
     /// Whether it was there before this night.
     pub old: bool,
+    /// Whether it was the row before this night; never for one that is `deleted`.
+    pub counted: bool,
     /// Whether it stays (its file was not taken back).
     pub stays: bool,
 }
@@ -30,6 +49,8 @@ pub enum Verdict {
     Accepted,
     /// New and lost.
     Superseded,
+    /// New, and another is the row already.
+    Refused,
     /// New, and says that the row is to go.
     Deletion,
     /// Old, and what it was before.
@@ -49,18 +70,20 @@ pub enum Verdict {
 pub struct Resolution {
     /// One for each version, in their order.
     pub verdicts: Vec<Verdict>,
-    /// For each version the index of the one that won its key.
-    pub winners: Vec<usize>,
+    /// For each version the index of the one that won its key; `None` for keys that no version came to or went from,
+    /// which stay as they are.
+    pub winners: Vec<Option<usize>>,
 }
 
-/// Order of versions of one key: version (whole numbers by value, before other texts by bytes), then run of arrival,
-/// path, line.
+/// Order of versions of one key: version (whole numbers by value, before other texts by bytes) where the rule asks for
+/// it, then run of arrival, path, line.
 #[must_use]
 pub fn order(a: &Version<'_>, b: &Version<'_>) -> Ordering {
-    compare_texts(a.version, b.version)
-        .then(a.arrival.cmp(&b.arrival))
-        .then(a.path_rank.cmp(&b.path_rank))
-        .then(a.line.cmp(&b.line))
+    let by_version = match a.rule {
+        Rule::Greatest => compare_texts(a.version, b.version),
+        Rule::First | Rule::Only => Ordering::Equal,
+    };
+    by_version.then(a.arrival.cmp(&b.arrival)).then(a.path_rank.cmp(&b.path_rank)).then(a.line.cmp(&b.line))
 }
 
 /// Order of two version texts: nothing, whole numbers by value, other texts by bytes.
@@ -75,7 +98,7 @@ pub fn compare_texts(a: Option<&str>, b: Option<&str>) -> Ordering {
     }
 }
 
-/// Decides every key: the greatest version that stays wins.
+/// Decides every key that a version came to or went from.
 #[must_use]
 pub fn resolve(versions: &[Version<'_>]) -> Resolution {
     let mut by_key: Vec<usize> = (0..versions.len()).collect();
@@ -85,36 +108,61 @@ pub fn resolve(versions: &[Version<'_>]) -> Resolution {
         _ => i.cmp(&j),
     });
     let mut verdicts = vec![Verdict::Unchanged; versions.len()];
-    let mut winners: Vec<usize> = (0..versions.len()).collect();
+    let mut winners = vec![None; versions.len()];
     for group in by_key.chunk_by(|&i, &j| at(i).map(|v| v.key) == at(j).map(|v| v.key)) {
-        let greatest = |wanted: &dyn Fn(&Version<'_>) -> bool| {
-            group.iter().rev().copied().find(|&index| at(index).is_some_and(wanted))
-        };
-        let before = greatest(&|version| version.old);
-        let after = greatest(&|version| version.stays);
-        for &index in group {
-            let Some(version) = at(index) else { continue };
-            let was = before == Some(index) && !version.deleted;
+        let group: Vec<(usize, &Version<'_>)> =
+            group.iter().filter_map(|&index| at(index).map(|version| (index, version))).collect();
+        if group.iter().all(|(_, version)| version.old && version.stays) {
+            continue;
+        }
+        let (after, refused) = decide(&group);
+        for &(index, version) in &group {
             let is = after == Some(index) && !version.deleted;
             let verdict = match (version.old, version.deleted, version.stays) {
                 (false, true, _) => Verdict::Deletion,
                 (false, false, _) if is => Verdict::Accepted,
+                (false, false, _) if refused.contains(&index) => Verdict::Refused,
                 (false, false, _) => Verdict::Superseded,
                 (true, true, true) => Verdict::Unchanged,
                 (true, true, false) => Verdict::Forgotten,
-                (true, false, false) if was => Verdict::TakenBack,
+                (true, false, false) if version.counted => Verdict::TakenBack,
                 (true, false, false) => Verdict::Forgotten,
-                (true, false, true) if was == is => Verdict::Unchanged,
-                (true, false, true) if was => Verdict::Removed,
+                (true, false, true) if version.counted == is => Verdict::Unchanged,
+                (true, false, true) if version.counted => Verdict::Removed,
                 (true, false, true) => Verdict::Restored,
             };
             if let (Some(slot), Some(winner)) = (verdicts.get_mut(index), winners.get_mut(index)) {
                 *slot = verdict;
-                *winner = after.unwrap_or(index);
+                *winner = Some(after.unwrap_or(index));
             }
         }
     }
     Resolution { verdicts, winners }
+}
+
+/// Of the versions of one key in their order: the one that counts, a deletion too, and the new ones that are refused.
+fn decide(group: &[(usize, &Version<'_>)]) -> (Option<usize>, HashSet<usize>) {
+    let staying: Vec<(usize, &Version<'_>)> =
+        group.iter().filter(|(_, version)| version.stays).copied().collect();
+    let last = staying.last().map(|(index, _)| *index);
+    let rule = staying.first().map_or(Rule::Greatest, |(_, version)| version.rule);
+    if rule == Rule::Greatest {
+        return (last, HashSet::new());
+    }
+    let (mut winner, mut refused) = (last, HashSet::new());
+    // Each stretch ends with a deletion, but for the last.
+    for stretch in staying.split_inclusive(|(_, version)| version.deleted) {
+        let rows = || stretch.iter().filter(|(_, version)| !version.deleted);
+        let counted = rows().find(|(_, version)| version.counted && rule == Rule::Only);
+        let first = counted.or_else(|| rows().next()).map(|(index, _)| *index);
+        if rule == Rule::Only {
+            let beside = rows().filter(|(index, version)| !version.old && Some(*index) != first);
+            refused.extend(beside.map(|(index, _)| *index));
+        }
+        let deletion = stretch.iter().find(|(_, version)| version.deleted).map(|(index, _)| *index);
+        winner = deletion.or(first);
+    }
+    (winner, refused)
 }
 
 #[cfg(test)]
@@ -122,7 +170,23 @@ mod tests {
     use super::*;
 
     fn version(key: u128, version: Option<&'static str>, arrival: u32, line: u64) -> Version<'static> {
-        Version { key, version, arrival, path_rank: 0, line, deleted: false, old: false, stays: true }
+        Version {
+            key,
+            rule: Rule::Greatest,
+            version,
+            arrival,
+            path_rank: 0,
+            line,
+            deleted: false,
+            old: false,
+            counted: false,
+            stays: true,
+        }
+    }
+
+    /// What counted before this night.
+    fn counted(version: Version<'static>) -> Version<'static> {
+        Version { old: true, counted: !version.deleted, ..version }
     }
 
     #[test]
@@ -139,22 +203,62 @@ mod tests {
         let rows = [version(1, Some("2"), 1, 9), version(1, Some("10"), 1, 3), version(2, None, 1, 1)];
         let resolution = resolve(&rows);
         assert_eq!(resolution.verdicts, [Verdict::Superseded, Verdict::Accepted, Verdict::Accepted]);
-        assert_eq!(resolution.winners, [1, 1, 2]);
+        assert_eq!(resolution.winners, [Some(1), Some(1), Some(2)]);
     }
 
     #[test]
     fn a_later_night_supersedes_deletes_and_taking_a_file_back_restores() {
-        let old = Version { old: true, ..version(1, Some("1"), 1, 1) };
+        let old = counted(version(1, Some("1"), 1, 1));
         let newer = version(1, Some("2"), 2, 1);
         assert_eq!(resolve(&[old, newer]).verdicts, [Verdict::Removed, Verdict::Accepted]);
         let deletion = Version { deleted: true, ..newer };
         assert_eq!(resolve(&[old, deletion]).verdicts, [Verdict::Removed, Verdict::Deletion]);
         let stale_deletion = Version { version: Some("0"), ..deletion };
         assert_eq!(resolve(&[old, stale_deletion]).verdicts, [Verdict::Unchanged, Verdict::Deletion]);
-        let taken_back = Version { old: true, stays: false, ..newer };
-        assert_eq!(resolve(&[old, taken_back]).verdicts, [Verdict::Restored, Verdict::TakenBack]);
-        let kept_deletion = Version { old: true, ..deletion };
+        let taken_back = Version { stays: false, ..counted(newer) };
+        let aside = Version { counted: false, ..old };
+        assert_eq!(resolve(&[aside, taken_back]).verdicts, [Verdict::Restored, Verdict::TakenBack]);
+        let kept_deletion = counted(deletion);
         let late = Version { version: Some("1"), ..version(1, None, 3, 7) };
         assert_eq!(resolve(&[kept_deletion, late]).verdicts, [Verdict::Unchanged, Verdict::Superseded]);
+    }
+    #[test]
+    fn the_first_to_arrive_stays_whatever_the_versions() {
+        let first = |rule, arrival, line| Version { rule, ..version(1, Some("9"), arrival, line) };
+        for (rule, lost) in [(Rule::First, Verdict::Superseded), (Rule::Only, Verdict::Refused)] {
+            let (old, late) = (counted(first(rule, 1, 5)), first(rule, 2, 1));
+            let greater = Version { version: Some("99"), ..first(rule, 2, 2) };
+            assert_eq!(resolve(&[late, old, greater]).verdicts, [lost, Verdict::Unchanged, lost]);
+            assert_eq!(resolve(&[late, greater]).verdicts, [Verdict::Accepted, lost]);
+            // A deletion takes away what came before it, and the first after it is the row.
+            let deletion = Version { deleted: true, ..first(rule, 2, 3) };
+            let after = first(rule, 2, 4);
+            assert_eq!(
+                resolve(&[old, late, deletion, after]).verdicts,
+                [Verdict::Removed, lost, Verdict::Deletion, Verdict::Accepted]
+            );
+            assert_eq!(
+                resolve(&[late, deletion]).verdicts,
+                [Verdict::Superseded, Verdict::Deletion],
+                "what was taken away was no duplicate"
+            );
+        }
+    }
+
+    #[test]
+    fn an_accepted_row_stays_beside_an_earlier_one_that_was_mended_where_duplicates_are_refused() {
+        let of = |rule, arrival| Version { rule, ..version(1, None, arrival, 1) };
+        let verdicts = |rule| resolve(&[of(rule, 1), counted(of(rule, 2))]).verdicts;
+        assert_eq!(verdicts(Rule::Only), [Verdict::Refused, Verdict::Unchanged]);
+        assert_eq!(verdicts(Rule::First), [Verdict::Accepted, Verdict::Removed]);
+    }
+
+    #[test]
+    fn a_key_that_nothing_comes_to_stays_as_it_is_under_another_rule() {
+        let of =
+            |counted, line| Version { old: true, counted, rule: Rule::First, ..version(1, None, 1, line) };
+        let resolution = resolve(&[of(false, 1), of(true, 2)]);
+        assert_eq!(resolution.verdicts, [Verdict::Unchanged; 2]);
+        assert_eq!(resolution.winners, [None; 2]);
     }
 }

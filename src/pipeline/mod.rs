@@ -4,16 +4,19 @@ pub mod generate;
 mod identity;
 mod night;
 mod opening;
+mod checking;
+mod planning;
 mod reports;
 mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::reports::{
-    CheckReport, CheckedSource, PlanReport, PlannedFile, PublishReport, RunLine, check, list_runs, plan,
-    publish_run, show_run,
-};
+pub use self::checking::{CheckReport, CheckedData, CheckedFault, CheckedSource, check, stopped};
+pub use self::planning::{PlanReport, PlannedFile, plan};
+pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run};
+
+pub use crate::stage::ingest::Reading;
 
 use self::session::Session;
 use crate::config::{Config, SourceKind};
@@ -25,7 +28,7 @@ use crate::run::event::Stage;
 use crate::stage::{campaigns, features, ingest, models, outputs, register, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Gates let pass.
     pub accepts: Vec<Accept>,
@@ -33,8 +36,8 @@ pub struct Options {
     pub look_back: bool,
     /// End with exit code 5 when nothing changed.
     pub skip_unchanged: bool,
-    /// Hash every file, also those whose size and time did not change.
-    pub rehash: bool,
+    /// What is read.
+    pub reading: Reading,
 }
 
 /// Runs a night and gives the process's exit code; how it ended is told to the listeners and stands in the manifest.
@@ -51,13 +54,15 @@ pub fn run(
 
 /// The stages, one after another, with typed values between them.
 fn stages(context: &Context, session: &mut Session, options: &Options) -> Result<()> {
+    let filters = ingest::Filters::check(&context.config)?;
     let predicates = segments::check(&context.config)?;
     let plans = campaigns::check(&context.config)?;
     session.write_manifest(context)?;
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, tables, accounts, &session.held_before, options.rehash)?;
+        let held_before = &session.held_before;
+        let ingested = ingest::run(context, &filters, tables, accounts, held_before, options.reading)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
@@ -90,7 +95,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let members = session.stage(context, Stage::Segments, |session| {
         let customers = outputs::customers::customers(context, &features, &scored, &register)?;
-        let earlier = session.earlier(context, as_of)?;
+        let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
         let customers = outputs::customers::with_segments(context, &customers, &names)?;

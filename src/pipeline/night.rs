@@ -4,10 +4,10 @@ use arrow_array::{Array, RecordBatch};
 
 use super::session::Session;
 use crate::contract::tables::Listings;
-use crate::contract::{Contract, column as c, read};
+use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
-use crate::run::manifest::Gate;
+use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::{self, Ingested};
@@ -130,27 +130,35 @@ pub(super) fn write(
 ) -> Result<((u64, u64), ())> {
     let Inputs { customers, membership, register, as_of, .. } = results.inputs;
     let batch = customers.batch();
-    let tables =
-        register::tables::tables(context, register, &ingested.keys, &results.features.first_day_of_key)?;
-    for (table, batch) in register::tables::batches(&tables) {
-        session.keep([context.write(table, &table.file(), std::slice::from_ref(batch))?]);
-    }
     let listings = if session.looks_back() {
         listings_before.clone()
     } else {
         campaigns::listings(context, listings_before, results.considered, results.inputs)?.batch().clone()
     };
-    session.keep([context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?]);
-    session.keep([
-        outputs::write(context, customers)?,
-        outputs::write(context, &outputs::tables::segments(context, membership, batch)?)?,
-        outputs::write(context, &outputs::tables::segment_summary(context, membership, batch, register)?)?,
-        outputs::write(context, &outputs::tables::segment_moves(context, membership)?)?,
-        outputs::write(context, &outputs::tables::rfm_grid(context, results.scored)?)?,
-        outputs::write(context, &outputs::tables::rfm_cuts(context, results.scored)?)?,
-        outputs::write(context, &outputs::tables::cohorts(context, results.features)?)?,
-        outputs::write(context, &outputs::tables::candidates(context, results.considered, batch, *as_of)?)?,
-    ]);
+    let (registered, written) = rayon::join(
+        || write_register(context, results, ingested),
+        || -> Result<Vec<TableEntry>> {
+            Ok(vec![
+                context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?,
+                outputs::write(context, customers)?,
+                outputs::write(context, &outputs::tables::segments(context, membership, batch)?)?,
+                outputs::write(
+                    context,
+                    &outputs::tables::segment_summary(context, membership, batch, register)?,
+                )?,
+                outputs::write(context, &outputs::tables::segment_moves(context, membership)?)?,
+                outputs::write(context, &outputs::tables::rfm_grid(context, results.scored)?)?,
+                outputs::write(context, &outputs::tables::rfm_cuts(context, results.scored)?)?,
+                outputs::write(context, &outputs::tables::cohorts(context, results.features)?)?,
+                outputs::write(
+                    context,
+                    &outputs::tables::candidates(context, results.considered, batch, *as_of)?,
+                )?,
+            ])
+        },
+    );
+    session.keep(registered?);
+    session.keep(written?);
     let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;
@@ -162,4 +170,13 @@ pub(super) fn write(
     session.summary.segments =
         membership.segments.iter().map(|(name, members)| (name.clone(), members.len() as u64)).collect();
     Ok(((batch.num_rows() as u64, n_listed), ()))
+}
+
+fn write_register(context: &Context, results: &Results<'_>, ingested: &Ingested) -> Result<Vec<TableEntry>> {
+    let first_days = &results.features.first_day_of_key;
+    let tables = register::tables::tables(context, results.inputs.register, &ingested.keys, first_days)?;
+    let write = |(table, batch): (&'static Table, &RecordBatch)| {
+        context.write(table, &table.file(), std::slice::from_ref(batch))
+    };
+    register::tables::batches(&tables).into_iter().map(write).collect()
 }

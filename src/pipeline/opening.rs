@@ -70,12 +70,12 @@ pub(super) fn first_manifest(context: &Context, current: Option<&RunId>) -> Mani
         .filter_map(|effective| serde_json::to_value(effective).ok())
         .collect();
     // The hash tells whether two runs were configured alike, wherever the values came from and however many threads
-    // worked: neither shows in a table.
+    // and how much memory: neither shows in a table.
     let compared: Vec<(&str, &serde_json::Value)> = context
         .config
         .effective
         .iter()
-        .filter(|effective| effective.key != "project.threads")
+        .filter(|effective| !["project.threads", "project.memory_limit"].contains(&effective.key.as_str()))
         .map(|effective| (effective.key.as_str(), &effective.value))
         .collect();
     let hash = files::hash_bytes(serde_json::to_string(&compared).unwrap_or_default().as_bytes());

@@ -25,7 +25,7 @@ use crate::run::event::{Event, Listeners, Stage, Summary};
 use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry};
 use crate::stage::ingest::ledger::Ledger;
 use crate::stage::ingest::{self, Ingested};
-use crate::stage::segments::Earlier;
+use crate::stage::segments::{Earlier, Predicates};
 use crate::stage::{features, outputs};
 use crate::store::lake::{Holder, Lake, RunId};
 use crate::store::{files, parquet};
@@ -266,6 +266,10 @@ impl Session {
         ingested: &mut Ingested,
         as_of: i32,
     ) -> Result<()> {
+        let tonight = Some(as_of).filter(|_| !self.looks_back);
+        let of_day =
+            ingest::daily::gates(context, &ingested.ledger, &ingested.files, &ingested.newest, tonight)?;
+        ingested.gates.extend(of_day);
         self.manifest.inputs.clone_from(&ingested.inputs);
         self.manifest.accounting.clone_from(&ingested.accounting);
         self.manifest.gates.append(&mut ingested.gates);
@@ -323,7 +327,12 @@ impl Session {
     }
 
     /// The newest published run of an earlier day, for moves.
-    pub(super) fn earlier(&self, context: &Context, as_of: i32) -> Result<Option<Earlier>> {
+    pub(super) fn earlier(
+        &self,
+        context: &Context,
+        as_of: i32,
+        predicates: &Predicates,
+    ) -> Result<Option<Earlier>> {
         let day = |known: &&Known| {
             known
                 .manifest
@@ -334,7 +343,8 @@ impl Session {
         };
         let published = self.history.iter().rev().filter(|known| known.manifest.status == Status::Published);
         let Some(known) = published.clone().find(day) else { return Ok(None) };
-        Earlier::read(context, &self.lake.run_directory(&known.id), rules_of(&known.manifest)).map(Some)
+        let directory = self.lake.run_directory(&known.id);
+        Earlier::read(context, &directory, rules_of(&known.manifest), predicates).map(Some)
     }
 
     /// Listings of the newest run that was published, even if it was taken back.

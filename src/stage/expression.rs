@@ -1,12 +1,15 @@
-//! SQL expressions of the config over columns of the customers table: parsed and type-checked before any work,
+//! SQL expressions of the config over columns of the customers table or of an export: parsed and type-checked before any work,
 //! evaluated on frames made from just the columns that they name.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type, UInt8Type};
 use arrow_array::{Array, RecordBatch};
 use polars::prelude::{DataFrame, DataType, Expr, IntoColumn, IntoLazy, NamedFrom, Series, col};
+
+use arrow_schema::{Field, Schema};
 
 use crate::contract::{ColumnType, Table, Units};
 use crate::error::{Code, Error, Result};
@@ -24,8 +27,8 @@ pub enum Wanted {
 #[derive(Clone, Debug)]
 pub struct Expression {
     expr: Expr,
-    /// Columns that it names, in the table's order.
-    pub columns: Vec<&'static str>,
+    /// Columns that it names, in their order in what it speaks of.
+    pub columns: Vec<String>,
     text: String,
 }
 
@@ -41,6 +44,35 @@ pub struct Site<'a> {
     pub place: &'a str,
 }
 
+/// What an expression speaks of.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    /// What has the columns, for messages.
+    pub name: &'a str,
+    /// What its rows are called.
+    pub rows: &'static str,
+    /// Names and types of its columns.
+    pub columns: Vec<(&'a str, ColumnType)>,
+}
+
+impl Scope<'_> {
+    fn of(table: &'static Table) -> Self {
+        let columns = table.columns.iter().map(|column| (column.name, column.kind)).collect();
+        Self { name: table.name, rows: "customers", columns }
+    }
+
+    /// Columns that expressions may name.
+    fn usable(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        self.columns.iter().copied().filter(|(_, kind)| *kind != ColumnType::TextList)
+    }
+
+    fn empty(&self) -> RecordBatch {
+        let units = Units { currency: String::new(), exponent: 2 };
+        let field = |(name, kind): (&str, ColumnType)| Field::new(name, kind.arrow(&units), true);
+        RecordBatch::new_empty(Arc::new(Schema::new(self.usable().map(field).collect::<Vec<Field>>())))
+    }
+}
+
 impl Expression {
     /// Parses an expression and checks it against a table's columns.
     ///
@@ -48,6 +80,14 @@ impl Expression {
     /// `Expression`: text that is no expression, an unknown column (with the near miss), a wrong type, an expression
     /// over all customers at once.
     pub fn check(text: &str, table: &'static Table, wanted: Wanted, site: Site<'_>) -> Result<Self> {
+        Self::check_in(text, &Scope::of(table), wanted, site)
+    }
+
+    /// Parses an expression and checks it against named columns.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_in(text: &str, scope: &Scope<'_>, wanted: Wanted, site: Site<'_>) -> Result<Self> {
         let fault = |what: String| Error {
             place: place_of(site.place),
             ..Error::new(Code::Expression, format!("{}: {what}", site.owner))
@@ -57,25 +97,27 @@ impl Expression {
         let named: BTreeSet<String> =
             expr.clone().meta().root_names().into_iter().map(|name| name.to_string()).collect();
         for name in &named {
-            if usable(table).all(|column| column.name != name) {
-                return Err(unknown(name, table, fault));
+            if scope.usable().all(|(column, _)| column != name) {
+                return Err(unknown(name, scope, fault));
             }
         }
         if (&expr).into_iter().any(looks_beyond_the_row) {
-            return Err(fault(format!("{text} speaks of all customers at once, not of each"))
+            return Err(fault(format!("{text} speaks of all {} at once, not of each", scope.rows))
                 .hint("use columns and constants only, no SUM, AVG, COUNT, OVER, ROW_NUMBER"));
         }
         let expr = expr.map_expr(null_where_divided_by_zero);
-        let columns: Vec<&'static str> =
-            usable(table).map(|column| column.name).filter(|name| named.contains(*name)).collect();
+        let columns = scope
+            .usable()
+            .filter(|(name, _)| named.contains(*name))
+            .map(|(name, _)| name.to_owned())
+            .collect();
         let checked = Self { expr, columns, text: text.to_owned() };
-        let empty = table.empty(&Units { currency: String::new(), exponent: 2 });
-        let result = checked.run(&empty).map_err(|error| {
+        let result = checked.run(&scope.empty()).map_err(|error| {
             fault(format!("{} does not type-check: {}", text, error.what))
                 .hint("dates are written DATE '2026-10-31'; money is in major units")
         })?;
         if !result.is_empty() {
-            return Err(fault(format!("{text} speaks of all customers at once, not of each"))
+            return Err(fault(format!("{text} speaks of all {} at once, not of each", scope.rows))
                 .hint("use columns and constants only, no SUM, AVG, COUNT"));
         }
         let fits = match wanted {
@@ -118,7 +160,7 @@ impl Expression {
         if n == batch.num_rows() {
             return Ok(());
         }
-        Err(Error::internal(format!("{} gave {n} values for {} customers", self.text, batch.num_rows())))
+        Err(Error::internal(format!("{} gave {n} values for {} rows", self.text, batch.num_rows())))
     }
 
     fn run(&self, batch: &RecordBatch) -> Result<Series> {
@@ -178,22 +220,18 @@ fn null_where_divided_by_zero(part: Expr) -> Expr {
     }
 }
 
-/// Columns that expressions may name.
-fn usable(table: &'static Table) -> impl Iterator<Item = &'static crate::contract::Column> {
-    table.columns.iter().filter(|column| column.kind != ColumnType::TextList)
-}
-
-fn unknown(name: &str, table: &'static Table, fault: impl Fn(String) -> Error) -> Error {
+fn unknown(name: &str, scope: &Scope<'_>, fault: impl Fn(String) -> Error) -> Error {
     const LIKE: f64 = 0.75;
-    let near = usable(table)
-        .map(|column| (strsim::jaro_winkler(name, column.name), column.name))
+    let near = scope
+        .usable()
+        .map(|(column, _)| (strsim::jaro_winkler(name, column), column))
         .filter(|(score, _)| *score >= LIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let error = fault(format!("{} has no column {name}", table.name));
+    let error = fault(format!("{} has no column {name}", scope.name));
     if let Some((_, near)) = near {
         error.hint(format!("did you mean {near}?"))
     } else {
-        let names: Vec<&str> = usable(table).map(|column| column.name).collect();
+        let names: Vec<&str> = scope.usable().map(|(column, _)| column).collect();
         error.hint(format!("its columns are {}", names.join(", ")))
     }
 }

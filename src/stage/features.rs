@@ -16,7 +16,7 @@ use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::add;
+use crate::kernel::accumulate::{NO_VALUE, Parted, add};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 
@@ -79,17 +79,24 @@ impl Sums {
     }
 }
 
-fn too_large() -> Error {
+/// A sum of a customer, or of several, left the range of 64 bits.
+pub(super) fn too_large() -> Error {
     Error::new(Code::SumOutOfRange, "a customer's sum does not fit 64 bits")
 }
 
-/// What a customer's line, unit or channel is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a customer's line, unit and channel are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mains {
-    /// Largest net revenue by dimension, in the order of [`summarise::DIMENSIONS`].
-    pub values: [Option<String>; 3],
+    /// Place in [`Features::values`] of the one with the largest net revenue, by dimension in the order of
+    /// [`summarise::DIMENSIONS`]; [`NO_VALUE`]: none.
+    pub values: [u32; 3],
     /// Product lines with a sale.
-    pub n_lines_owned: i64,
+    pub n_lines_owned: u32,
+}
+
+impl Mains {
+    /// Nothing bought.
+    pub const NONE: Self = Self { values: [NO_VALUE; 3], n_lines_owned: 0 };
 }
 
 /// One cell of the cohort table.
@@ -120,6 +127,8 @@ pub struct Features {
     pub window: Option<Vec<Sums>>,
     /// Main line, unit, channel.
     pub mains: Vec<Mains>,
+    /// Texts of their values.
+    pub values: Vec<String>,
     /// Cells by (first purchase month, age in months).
     pub cohorts: BTreeMap<(i32, i32), CohortCell>,
     /// Customers by first purchase month.
@@ -236,7 +245,8 @@ pub fn run(context: &Context, ledger: &Ledger, register: &Register, as_of: i32) 
 /// Summaries of the days from `first` to `last`.
 struct PieceSummary {
     days: (i32, i32),
-    tables: SummaryTables,
+    /// Ranges of keys, ascending.
+    tables: Vec<SummaryTables>,
 }
 
 /// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
@@ -245,14 +255,16 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
     let whole = (month_start(month), month_start(month + 1) - 1);
     if pieces == [whole] {
         let tables = summarise::read_summary(context, month)?;
-        return Ok(vec![PieceSummary { days: whole, tables }]);
+        return Ok(vec![PieceSummary { days: whole, tables: vec![tables] }]);
     }
-    let batch = summarise::read_columns(context, parts)?;
-    let rows = MonthRows::of(&batch, summarise::counted(context.config.summary))?;
+    let batches = summarise::read_columns(context, parts)?;
+    let rows = MonthRows::of(&batches, summarise::counted(context.config.summary))?;
+    let mut parted = Parted::default();
     pieces
         .into_iter()
         .map(|days| {
-            Ok(PieceSummary { days, tables: rows.summarise(days.0, days.1)?.tables(&context.units)? })
+            let tables = rows.summarise(days.0, days.1, &mut parted, &context.units)?;
+            Ok(PieceSummary { days, tables })
         })
         .collect()
 }

@@ -1,9 +1,10 @@
 //! Predicates over the customers table → members with reasons, and how they moved since an earlier day.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::expression::{Expression, Site, Wanted};
@@ -81,8 +82,8 @@ impl Membership {
 /// What an earlier run published.
 #[derive(Debug)]
 pub struct Earlier {
+    /// The columns of its customers that the predicates name; without rows where there are none.
     customers: RecordBatch,
-    row_of: HashMap<String, usize>,
     /// Segment and customer → since.
     members: HashMap<String, BTreeMap<String, i32>>,
     /// Rules of that run by segment, as far as its manifest tells them.
@@ -90,15 +91,25 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// Reads the customers and segments of a published run.
+    /// Reads of a published run what the predicates look at, and its segments.
     ///
     /// # Errors
     /// `Io`.
-    pub fn read(context: &Context, run: &std::path::Path, rules: BTreeMap<String, String>) -> Result<Self> {
+    pub fn read(
+        context: &Context,
+        run: &std::path::Path,
+        rules: BTreeMap<String, String>,
+        predicates: &Predicates,
+    ) -> Result<Self> {
         let units = &context.units;
-        let customers = parquet::read(&run.join(Customers::TABLE.file()), Customers::TABLE, units, None)?;
-        let ids = read::texts(&customers, c::CUSTOMER_ID)?;
-        let row_of = (0..customers.num_rows()).map(|row| (ids.value(row).to_owned(), row)).collect();
+        let customers = if predicates.rules.is_empty() {
+            Customers::TABLE.empty(units)
+        } else {
+            let named = predicates.rules.iter().flat_map(|(_, expression)| &expression.columns);
+            let columns: BTreeSet<&str> = named.map(String::as_str).chain([c::CUSTOMER_ID]).collect();
+            let columns: Vec<&str> = columns.into_iter().collect();
+            parquet::read(&run.join(Customers::TABLE.file()), Customers::TABLE, units, Some(&columns))?
+        };
         let segments =
             parquet::read(&run.join(SegmentsTable::TABLE.file()), SegmentsTable::TABLE, units, None)?;
         let names = read::texts(&segments, c::SEGMENT)?;
@@ -108,8 +119,26 @@ impl Earlier {
             let of_segment = members.entry(names.value(row).to_owned()).or_default();
             of_segment.insert(ids.value(row).to_owned(), since.value(row));
         }
-        Ok(Self { customers, row_of, members, rules })
+        Ok(Self { customers, members, rules })
     }
+
+    fn row_of(&self, id: &str) -> Option<usize> {
+        row_of(read::texts(&self.customers, c::CUSTOMER_ID).ok()?, id)
+    }
+}
+
+/// The row of an id in a column that is sorted by it.
+fn row_of(ids: &StringArray, id: &str) -> Option<usize> {
+    let (mut from, mut to) = (0, ids.len());
+    while from < to {
+        let middle = usize::midpoint(from, to);
+        match ids.value(middle).cmp(id) {
+            Ordering::Equal => return Some(middle),
+            Ordering::Less => from = middle + 1,
+            Ordering::Greater => to = middle,
+        }
+    }
+    None
 }
 
 /// Finds the members.
@@ -185,7 +214,7 @@ struct Mover<'a> {
     expression: &'a Expression,
     earlier: &'a Earlier,
     shown: &'a Shown<'a>,
-    ids: &'a arrow_array::StringArray,
+    ids: &'a StringArray,
     mask: &'a [bool],
     won_by: &'a HashMap<(String, usize), String>,
 }
@@ -214,23 +243,22 @@ impl Mover<'_> {
             let id = self.ids.value(row);
             now.insert(id);
             if !before.contains_key(id) {
-                let reason = match self.earlier.row_of.get(id) {
-                    Some(&row_before) => self.shown.changes(row, &shown_before, row_before),
+                let reason = match self.earlier.row_of(id) {
+                    Some(row_before) => self.shown.changes(row, &shown_before, row_before),
                     None => format!("new customer: {}", self.shown.values(row)),
                 };
                 note(id, true, reason);
             }
         }
-        let rows: HashMap<&str, usize> = (0..self.ids.len()).map(|row| (self.ids.value(row), row)).collect();
         for id in before.keys().filter(|id| !now.contains(id.as_str())) {
-            let reason = match (rows.get(id.as_str()), self.earlier.row_of.get(id)) {
+            let reason = match (row_of(self.ids, id), self.earlier.row_of(id)) {
                 (None, _) => "no longer in the register".to_owned(),
-                (Some(&row), row_before) => match self.won_by.get(&(self.segment.group.clone(), row)) {
+                (Some(row), row_before) => match self.won_by.get(&(self.segment.group.clone(), row)) {
                     Some(winner) if *winner != self.segment.name => {
                         format!("stands in {winner}, which comes first in group {}", self.segment.group)
                     }
                     _ => match row_before {
-                        Some(&row_before) => self.shown.changes(row, &shown_before, row_before),
+                        Some(row_before) => self.shown.changes(row, &shown_before, row_before),
                         None => self.shown.values(row),
                     },
                 },
@@ -262,14 +290,14 @@ fn dropped(predicates: &Predicates, earlier: &Earlier, moves: &mut Vec<Move>) {
 
 /// Columns as reasons show them.
 struct Shown<'a> {
-    columns: Vec<(&'static str, &'a dyn Array)>,
+    columns: Vec<(&'a str, &'a dyn Array)>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(batch: &'a RecordBatch, names: &[&'static str]) -> Result<Self> {
+    fn new(batch: &'a RecordBatch, names: &'a [String]) -> Result<Self> {
         let mut columns = Vec::with_capacity(names.len());
         for name in names {
-            columns.push((*name, read::array(batch, name)?.as_ref()));
+            columns.push((name.as_str(), read::array(batch, name)?.as_ref()));
         }
         Ok(Self { columns })
     }

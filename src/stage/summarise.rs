@@ -1,22 +1,22 @@
 //! Months of the ledger that changed → `summary/customer_month` and `summary/customer_month_by`.
 
-use std::collections::{BTreeMap, HashMap};
+mod rows;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{
-    Array, ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-};
+use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
 use rayon::prelude::*;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use super::ingest::REFUND;
-use super::ingest::ledger::{Ledger, Part, read_month};
+pub use self::rows::{MonthRows, read_columns};
+
+use super::ingest::ledger::{Ledger, Part};
 use crate::config::Summary as Counted;
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
-use crate::contract::{Checked, Contract, Table, Units, column as c, read};
-use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{self, ByValue, Measures, NO_VALUE, Row, Summary};
+use crate::contract::{Checked, Contract, Table, Units, column as c};
+use crate::error::{Error, Result};
+use crate::kernel::accumulate::{ByValue, Measures, Parted, Summary};
 use crate::kernel::calendar::month_label;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -33,19 +33,6 @@ pub const UNIT: usize = 2;
 pub const DIMENSIONS: [(&str, &str); 3] =
     [("channel", c::CHANNEL), ("line", c::PRODUCT_LINE), ("unit", c::UNIT_ID)];
 
-/// Ledger columns that every summary needs.
-const COLUMNS: [&str; 8] =
-    [c::SOURCE_KEY, c::TRANSACTION_ID, c::DAY, c::KIND, c::AMOUNT, c::COST, c::QUANTITY, c::SOURCE];
-
-/// Summaries of a month with the texts of their values.
-#[derive(Clone, Debug, Default)]
-pub struct MonthSummary {
-    /// By key and by value number.
-    pub summary: Summary,
-    /// Text of each value number, ascending by bytes.
-    pub values: Vec<String>,
-}
-
 /// Where each month's summaries lie in the run.
 #[derive(Debug, Default)]
 pub struct Summaries {
@@ -57,18 +44,6 @@ pub struct Summaries {
     pub rows_in: u64,
     /// Summary rows after the night.
     pub rows_out: u64,
-}
-
-/// Typed ledger columns of one month, anonymous rows left out.
-#[derive(Debug)]
-pub struct MonthRows<'a> {
-    rows: Vec<Row>,
-    transactions: &'a StringArray,
-    sources: &'a StringArray,
-    /// Value numbers by dimension.
-    values: Vec<Vec<u32>>,
-    /// Text of each value number, ascending by bytes.
-    texts: Vec<String>,
 }
 
 fn file(table: &Table, month: i32) -> String {
@@ -109,10 +84,12 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
             summaries.entries.push((*entry).clone());
         }
     }
-    // Months are independent; each is counted by one thread, and the results come back in order.
+    // Months are independent, and so are ranges of keys inside a month; the results come back in order.
     let results: Vec<Result<(u64, Vec<TableEntry>)>> = changed
         .par_iter()
-        .map(|month| recount(context, *month, ledger.months.get(month).map_or(&[], Vec::as_slice)))
+        .map_init(Parted::default, |parted, month| {
+            recount(context, *month, ledger.months.get(month).map_or(&[], Vec::as_slice), parted)
+        })
         .collect();
     for result in results {
         let (rows, entries) = result?;
@@ -124,32 +101,31 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
     Ok(summaries)
 }
 
-fn recount(context: &Context, month: i32, parts: &[Part]) -> Result<(u64, Vec<TableEntry>)> {
+fn recount(
+    context: &Context,
+    month: i32,
+    parts: &[Part],
+    parted: &mut Parted,
+) -> Result<(u64, Vec<TableEntry>)> {
     context.go_on()?;
-    let batch = read_columns(context, parts)?;
-    let rows = MonthRows::of(&batch, counted(context.config.summary))?;
-    let SummaryTables { by_key, by_value } = rows.summarise(i32::MIN, i32::MAX)?.tables(&context.units)?;
-    let plain: Checked<CustomerMonth> = Checked::verify(&context.units, by_key)?;
-    let by: Checked<CustomerMonthBy> = Checked::verify(&context.units, by_value)?;
+    let batches = read_columns(context, parts)?;
+    let rows = MonthRows::of(&batches, counted(context.config.summary))?;
+    let pieces = rows.summarise(i32::MIN, i32::MAX, parted, &context.units)?;
+    let n_rows = rows.n_rows() as u64;
+    drop(batches);
+    let (mut plain, mut by) = (Vec::with_capacity(pieces.len()), Vec::with_capacity(pieces.len()));
+    for SummaryTables { by_key, by_value } in pieces {
+        plain.push(Checked::<CustomerMonth>::verify(&context.units, by_key)?.batch().clone());
+        by.push(Checked::<CustomerMonthBy>::verify(&context.units, by_value)?.batch().clone());
+    }
     let entries = vec![
-        context.write(CustomerMonth::TABLE, &file(CustomerMonth::TABLE, month), &[plain.batch().clone()])?,
-        context.write(CustomerMonthBy::TABLE, &file(CustomerMonthBy::TABLE, month), &[by.batch().clone()])?,
+        context.write(CustomerMonth::TABLE, &file(CustomerMonth::TABLE, month), &plain)?,
+        context.write(CustomerMonthBy::TABLE, &file(CustomerMonthBy::TABLE, month), &by)?,
     ];
-    Ok((batch.num_rows() as u64, entries))
+    Ok((n_rows, entries))
 }
 
-/// The ledger columns of a month that summaries need.
-///
-/// # Errors
-/// `Io`.
-pub fn read_columns(context: &Context, parts: &[Part]) -> Result<RecordBatch> {
-    let counted =
-        DIMENSIONS.iter().zip(counted(context.config.summary)).filter(|(_, is_counted)| *is_counted);
-    let columns: Vec<&str> = COLUMNS.into_iter().chain(counted.map(|((_, column), _)| *column)).collect();
-    read_month(context, parts, &columns)
-}
-
-/// Both summaries of a month, or of a piece of one, as tables.
+/// Both summaries of a piece of a month, as tables.
 #[derive(Clone, Debug)]
 pub struct SummaryTables {
     /// `summary/customer_month`.
@@ -158,15 +134,15 @@ pub struct SummaryTables {
     pub by_value: RecordBatch,
 }
 
-impl MonthSummary {
-    /// The summaries as tables.
+impl SummaryTables {
+    /// The summaries as tables; `values` has the text of each value number.
     ///
     /// # Errors
     /// `Internal`.
-    pub fn tables(&self, units: &Units) -> Result<SummaryTables> {
-        let by_key = CustomerMonth::TABLE.batch(units, plain_columns(&self.summary.by_key, units))?;
-        let by = by_columns(&self.summary.by_value, &self.values, units);
-        Ok(SummaryTables { by_key, by_value: CustomerMonthBy::TABLE.batch(units, by)? })
+    pub fn of(summary: &Summary, values: &[String], units: &Units) -> Result<Self> {
+        let by_key = CustomerMonth::TABLE.batch(units, plain_columns(&summary.by_key, units))?;
+        let by_value = CustomerMonthBy::TABLE.batch(units, by_columns(&summary.by_value, values, units))?;
+        Ok(Self { by_key, by_value })
     }
 }
 
@@ -202,91 +178,6 @@ pub fn read_summary(context: &Context, month: i32) -> Result<SummaryTables> {
         by_key: read_table(CustomerMonth::TABLE, &PLAIN)?,
         by_value: read_table(CustomerMonthBy::TABLE, &BY)?,
     })
-}
-
-/// Numbers the texts of several columns alike, in the order of their bytes; null is [`NO_VALUE`].
-fn numbered(columns: &[Vec<Option<&str>>]) -> (Vec<Vec<u32>>, Vec<String>) {
-    let mut found: HashMap<&str, u32, Xxh3DefaultBuilder> = HashMap::default();
-    for text in columns.iter().flatten().flatten() {
-        found.entry(text).or_insert(0);
-    }
-    let mut texts: Vec<&str> = found.keys().copied().collect();
-    texts.sort_unstable();
-    for (number, text) in (0_u32..).zip(&texts) {
-        found.insert(text, number);
-    }
-    let number = |text: Option<&str>| text.and_then(|text| found.get(text)).copied().unwrap_or(NO_VALUE);
-    let numbers = columns.iter().map(|column| column.iter().map(|text| number(*text)).collect()).collect();
-    (numbers, texts.into_iter().map(str::to_owned).collect())
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "decimals of 18 digits fit 64 bits")]
-const fn minor(value: i128) -> i64 {
-    value as i64
-}
-
-impl<'a> MonthRows<'a> {
-    /// Typed columns of a batch with [`COLUMNS`].
-    ///
-    /// # Errors
-    /// `Internal` when the batch is no ledger batch.
-    pub fn of(batch: &'a RecordBatch, counted: [bool; DIMENSIONS.len()]) -> Result<Self> {
-        let keys = read::u32s(batch, c::SOURCE_KEY)?;
-        let rows: Vec<usize> = (0..batch.num_rows()).filter(|&row| keys.is_valid(row)).collect();
-        let (days, kinds) = (read::days(batch, c::DAY)?, read::texts(batch, c::KIND)?);
-        let (amounts, costs) = (read::decimals(batch, c::AMOUNT)?, read::decimals(batch, c::COST)?);
-        let quantities = read::decimals(batch, c::QUANTITY)?;
-        let mut columns: Vec<Vec<Option<&str>>> = Vec::with_capacity(DIMENSIONS.len());
-        for ((_, name), is_counted) in DIMENSIONS.into_iter().zip(counted) {
-            columns.push(if is_counted { read::texts(batch, name)?.iter().collect() } else { Vec::new() });
-        }
-        let (values, texts) = numbered(&columns);
-        Ok(Self {
-            rows: rows
-                .iter()
-                .map(|&row| Row {
-                    key: keys.value(row),
-                    day: days.value(row),
-                    amount: minor(amounts.value(row)),
-                    cost: read::at(costs, row).map(minor),
-                    quantity: read::at(quantities, row).map(minor),
-                    place: u32::try_from(row).unwrap_or(u32::MAX),
-                    refund: kinds.value(row) == REFUND,
-                })
-                .collect(),
-            transactions: read::texts(batch, c::TRANSACTION_ID)?,
-            sources: read::texts(batch, c::SOURCE)?,
-            values,
-            texts,
-        })
-    }
-
-    /// Summaries of the rows of the days from `first` to `last`, both included.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub fn summarise(&self, first: i32, last: i32) -> Result<MonthSummary> {
-        let within = |row: &Row| (first..=last).contains(&row.day);
-        if self.rows.iter().all(within) {
-            return self.count();
-        }
-        let rows = self.rows.iter().copied().filter(within).collect();
-        Self { rows, values: self.values.clone(), texts: self.texts.clone(), ..*self }.count()
-    }
-
-    fn count(&self) -> Result<MonthSummary> {
-        let rows = accumulate::Rows { rows: &self.rows, values: &self.values };
-        let order = |place: u32| {
-            let place = place as usize;
-            // Any number that parts sources serves, so long as it depends on the name only.
-            let source = xxhash_rust::xxh3::xxh3_64(self.sources.value(place).as_bytes());
-            (source, read::text_at(self.transactions, place))
-        };
-        let summary = accumulate::summarise(&rows, order).map_err(|_| {
-            Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits")
-        })?;
-        Ok(MonthSummary { summary, values: self.texts.clone() })
-    }
 }
 
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {

@@ -173,7 +173,7 @@ impl Bytes {
 }
 
 /// SHA-256 of content that passes by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ContentHasher(Sha256);
 
 impl ContentHasher {

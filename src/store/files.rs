@@ -302,6 +302,12 @@ pub fn list(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Size of a file in bytes; 0 where there is none.
+#[must_use]
+pub fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
 /// Whether something lies there.
 #[must_use]
 pub fn exists(path: &Path) -> bool {

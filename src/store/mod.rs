@@ -6,3 +6,4 @@ pub mod parquet;
 pub mod retention;
 mod encoding;
 pub mod export;
+pub mod parquet_input;

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -52,9 +52,20 @@ fn properties(table: &Table) -> Result<WriterProperties> {
             | ColumnType::Money
             | ColumnType::Quantity => builder
                 .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            ColumnType::Text if column::DISTINCT.contains(&of_table.name) => {
-                builder.set_column_dictionary_enabled(path, false)
+            // Least and greatest text tell something only where a table is sorted by it; finding them compares every
+            // text twice.
+            ColumnType::Text => {
+                let statistics = if table.sorted_by.contains(&of_table.name) {
+                    EnabledStatistics::Chunk
+                } else {
+                    EnabledStatistics::None
+                };
+                builder
+                    .set_column_statistics_enabled(path.clone(), statistics)
+                    .set_column_dictionary_enabled(path.clone(), !column::DISTINCT.contains(&of_table.name))
+                    .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
             }
             ColumnType::Float | ColumnType::Share | ColumnType::Hash128 | ColumnType::Binary => {
                 builder.set_column_dictionary_enabled(path, false)
@@ -65,15 +76,23 @@ fn properties(table: &Table) -> Result<WriterProperties> {
     Ok(builder.build())
 }
 
-/// A file of a table under construction, written a row group at a time, columns side by side.
+/// A file of a table under construction. Rows are encoded as they come, columns side by side, so that what is held of a
+/// row group that is not yet full is its encoded pages.
 pub struct TableWriter {
     table: &'static Table,
     path: PathBuf,
     writer: SerializedFileWriter<HashingFile>,
     columns: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
+    group: Option<OpenGroup>,
     n_groups: usize,
     n_rows: u64,
+}
+
+/// A row group that is not yet full.
+struct OpenGroup {
+    writers: Vec<ArrowColumnWriter>,
+    n_rows: usize,
 }
 
 impl std::fmt::Debug for TableWriter {
@@ -94,46 +113,70 @@ impl TableWriter {
         let (writer, columns) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(table)?))
             .and_then(ArrowWriter::into_serialized_writer)
             .map_err(|cause| failed(table, &path, cause))?;
-        Ok(Self { table, path, writer, columns, schema, n_groups: 0, n_rows: 0 })
+        Ok(Self { table, path, writer, columns, schema, group: None, n_groups: 0, n_rows: 0 })
     }
 
-    /// Rows written so far.
+    /// Rows taken so far.
     #[must_use]
     pub const fn n_rows(&self) -> u64 {
         self.n_rows
     }
 
-    /// Writes one row group from its batches in order.
+    /// Adds rows; row groups are cut by row number.
     ///
     /// # Errors
-    /// `Io`; `Internal` when a batch is not of the table's schema.
-    pub fn row_group(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let (table, path) = (self.table, self.path.clone());
-        if batches.iter().any(|batch| batch.schema().fields() != self.schema.fields()) {
-            return Err(Error::internal(format!("a batch is not of the table {}", table.name)));
+    /// `Io`; `Internal` when the batch is not of the table's schema.
+    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.schema().fields() != self.schema.fields() {
+            return Err(Error::internal(format!("a batch is not of the table {}", self.table.name)));
         }
-        let failed = |cause| failed(table, &path, cause);
-        let writers = self.columns.create_column_writers(self.n_groups).map_err(failed)?;
+        let mut rest = batch.clone();
+        while rest.num_rows() > 0 {
+            let n_before = self.group.as_ref().map_or(0, |group| group.n_rows);
+            let n_taken = rest.num_rows().min(ROW_GROUP_ROWS - n_before);
+            self.encode(&rest.slice(0, n_taken)).map_err(|cause| failed(self.table, &self.path, cause))?;
+            rest = rest.slice(n_taken, rest.num_rows() - n_taken);
+        }
+        Ok(())
+    }
+
+    /// Encodes rows that fit the open row group, and writes the group if that fills it.
+    fn encode(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        let mut group = match self.group.take() {
+            Some(group) => group,
+            None => OpenGroup { writers: self.columns.create_column_writers(self.n_groups)?, n_rows: 0 },
+        };
         let schema = &self.schema;
-        let chunks: Vec<Result<ArrowColumnChunk, ParquetError>> = writers
-            .into_par_iter()
+        let encoded: Vec<Result<(), ParquetError>> = group
+            .writers
+            .par_iter_mut()
             .enumerate()
-            .map(|(index, mut writer)| {
-                for batch in batches {
-                    for leaf in compute_leaves(schema.field(index), batch.column(index))? {
-                        writer.write(&leaf)?;
-                    }
+            .map(|(index, writer)| {
+                for leaf in compute_leaves(schema.field(index), rows.column(index))? {
+                    writer.write(&leaf)?;
                 }
-                writer.close()
+                Ok(())
             })
             .collect();
-        let mut group = self.writer.next_row_group().map_err(failed)?;
-        for chunk in chunks {
-            chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(failed)?;
+        encoded.into_iter().collect::<Result<(), ParquetError>>()?;
+        group.n_rows += rows.num_rows();
+        self.n_rows += rows.num_rows() as u64;
+        if group.n_rows == ROW_GROUP_ROWS {
+            return self.close(group);
         }
-        group.close().map_err(failed)?;
+        self.group = Some(group);
+        Ok(())
+    }
+
+    fn close(&mut self, group: OpenGroup) -> Result<(), ParquetError> {
+        let chunks: Vec<Result<ArrowColumnChunk, ParquetError>> =
+            group.writers.into_par_iter().map(ArrowColumnWriter::close).collect();
+        let mut row_group = self.writer.next_row_group()?;
+        for chunk in chunks {
+            chunk?.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
         self.n_groups += 1;
-        self.n_rows += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
         Ok(())
     }
 
@@ -141,9 +184,12 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Io`.
-    pub fn finish(self) -> Result<Written> {
-        let Self { table, path, writer, .. } = self;
-        writer.into_inner().map_err(|cause| failed(table, &path, cause))?.finish()
+    pub fn finish(mut self) -> Result<Written> {
+        let (table, path) = (self.table, self.path.clone());
+        if let Some(group) = self.group.take() {
+            self.close(group).map_err(|cause| failed(table, &path, cause))?;
+        }
+        self.writer.into_inner().map_err(|cause| failed(table, &path, cause))?.finish()
     }
 }
 
@@ -184,9 +230,7 @@ pub fn write(
     batches: &[RecordBatch],
 ) -> Result<Written> {
     let mut writer = TableWriter::create(run, inside_run, table, units)?;
-    for group in cut(batches, ROW_GROUP_ROWS) {
-        writer.row_group(&group)?;
-    }
+    batches.iter().try_for_each(|batch| writer.add(batch))?;
     writer.finish()
 }
 
@@ -235,6 +279,27 @@ fn plain_failed(path: &Path, cause: ParquetError) -> Error {
 /// `Io` when it cannot be read, is truncated, or is not of the table's contract: an unreadable file is never an
 /// empty one.
 pub fn read(path: &Path, table: &Table, units: &Units, columns: Option<&[&str]>) -> Result<RecordBatch> {
+    let (schema, batches) = read_groups(path, table, units, columns, &[])?;
+    // Most tables are one batch, and need not be copied.
+    if let [batch] = batches.as_slice() {
+        return Ok(batch.clone());
+    }
+    concat_batches(&schema, &batches)
+        .map_err(|cause| Error::internal("batches of one file differ").caused_by(cause))
+}
+
+/// Reads a file of a table as [`read`] does, a batch for each row group. Texts of the columns `numbered` come as
+/// dictionaries of 32-bit numbers, which is what the file holds where values repeat.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_groups(
+    path: &Path,
+    table: &Table,
+    units: &Units,
+    columns: Option<&[&str]>,
+    numbered: &[&str],
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let failed = |cause: ParquetError| {
         Error::new(Code::Io, format!("cannot read the table {}", table.name))
             .at(path)
@@ -242,14 +307,18 @@ pub fn read(path: &Path, table: &Table, units: &Units, columns: Option<&[&str]>)
             .hint("take the run back from a backup, or publish another one with `clienting runs publish ID`")
     };
     let file = File::open(path).map_err(|source| Error::io("cannot open the table", path, source))?;
-    let options = ArrowReaderOptions::new();
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(failed)?;
+    let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
     let contract = metadata.schema().metadata().get("contract").cloned().unwrap_or_default();
-    if contract != table.name || metadata.schema().fields() != table.schema(units).fields() {
+    let schema = table.schema(units);
+    if contract != table.name || metadata.schema().fields() != schema.fields() {
         let what = format!("not a table {} of version {}", table.name, table.version);
         return Err(Error::new(Code::Io, what)
             .at(path)
             .hint("the lake was written by another version: name a new folder with project.lake"));
+    }
+    if !numbered.is_empty() {
+        let options = ArrowReaderOptions::new().with_schema(with_numbers(&schema, numbered));
+        metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(failed)?;
     }
     let mut builder =
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROW_GROUP_ROWS);
@@ -262,10 +331,23 @@ pub fn read(path: &Path, table: &Table, units: &Units, columns: Option<&[&str]>)
     let batches = reader
         .collect::<std::result::Result<Vec<RecordBatch>, _>>()
         .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
-    // Most tables are one batch, and need not be copied.
-    if let [batch] = batches.as_slice() {
-        return Ok(batch.clone());
-    }
-    concat_batches(&schema, &batches)
-        .map_err(|cause| Error::internal("batches of one file differ").caused_by(cause))
+    Ok((schema, batches))
+}
+
+/// The schema with dictionaries in place of the texts of some columns.
+fn with_numbers(schema: &Schema, numbered: &[&str]) -> SchemaRef {
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let field = field.as_ref().clone();
+            if numbered.contains(&field.name().as_str()) {
+                field.with_data_type(dictionary.clone())
+            } else {
+                field
+            }
+        })
+        .collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::Result;
-use crate::kernel::accumulate::add;
+use crate::kernel::accumulate::{NO_VALUE, add};
 use crate::kernel::calendar::month_index;
 use crate::stage::register::Register;
 use crate::stage::summarise;
@@ -171,8 +171,21 @@ impl<'a> Gathered<'a> {
         let covers = |window: usize| covered.get(window) == Some(&true);
         let in_nets = [YEAR, HALF, HALF_BEFORE].map(covers);
         let in_window = covers(RFM);
-        let columns = Columns::of(&piece.tables.by_key)?;
         self.n_pieces += 1;
+        for tables in &piece.tables {
+            self.add_keys(month, &Columns::of(&tables.by_key)?, in_nets, in_window)?;
+            self.values.add(&tables.by_value, &self.slot_of_key)?;
+        }
+        Ok(())
+    }
+
+    fn add_keys(
+        &mut self,
+        month: i32,
+        columns: &Columns<'_>,
+        in_nets: [bool; 3],
+        in_window: bool,
+    ) -> Result<()> {
         for row in 0..columns.keys.len() {
             let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
             let Some(&number) = self.slot_of_key.get(key as usize) else { continue };
@@ -196,7 +209,7 @@ impl<'a> Gathered<'a> {
                 window.get_mut(number as usize).map_or(Ok(()), |window| window.include(&sums))?;
             }
         }
-        self.values.add(&piece.tables.by_value, &self.slot_of_key)
+        Ok(())
     }
 
     pub(super) fn finish(
@@ -206,34 +219,35 @@ impl<'a> Gathered<'a> {
         after_as_of: BTreeMap<String, u64>,
     ) -> Result<Features> {
         let cohort_sizes = self.cohorts.finish(as_of, &self.slots)?;
+        let Self { ids, slots, window, values, cohorts, first_day_of_key, .. } = self;
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
-        let kept: Vec<(&String, usize, &Slot)> = self
-            .ids
-            .iter()
-            .filter_map(|(id, number)| {
-                let slot = self.slots.get(*number as usize)?;
-                let stays = slot.total.n_rows > 0 || register.contacts.contains_key(*id);
-                stays.then_some((*id, *number as usize, slot))
+        let kept: Vec<(&String, u32)> = ids
+            .par_iter()
+            .filter(|(id, number)| {
+                let has_rows = slots.get(*number as usize).is_some_and(|slot| slot.total.n_rows > 0);
+                has_rows || register.contacts.contains_key(*id)
             })
+            .copied()
             .collect();
+        let numbers = || kept.par_iter().map(|(_, number)| *number as usize);
+        let of_slots = || numbers().filter_map(|number| slots.get(number));
         let nets = |window: usize| -> Vec<i64> {
-            kept.iter().map(|(.., slot)| slot.nets.get(window).copied().unwrap_or_default()).collect()
+            of_slots().map(|slot| slot.nets.get(window).copied().unwrap_or_default()).collect()
         };
-        let numbers: Vec<usize> = kept.iter().map(|(_, number, _)| *number).collect();
-        let in_window =
-            |window: &Vec<Sums>| numbers.iter().filter_map(|number| window.get(*number).copied()).collect();
+        let (mains, values) = values.mains(slots.len());
         Ok(Features {
             as_of,
-            total: kept.iter().map(|(.., slot)| slot.total).collect(),
+            total: of_slots().map(|slot| slot.total).collect(),
             net_year: nets(0),
             net_half: nets(1),
             net_half_before: nets(2),
-            window: self.window.as_ref().map(in_window),
-            mains: self.values.mains(self.slots.len(), &numbers),
-            customer_id: kept.iter().map(|(id, ..)| (*id).clone()).collect(),
-            cohorts: self.cohorts.table(),
+            window: window.map(|window| numbers().filter_map(|slot| window.get(slot).copied()).collect()),
+            mains: numbers().map(|slot| mains.get(slot).copied().unwrap_or(Mains::NONE)).collect(),
+            values,
+            customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
+            cohorts: cohorts.table(),
             cohort_sizes,
-            first_day_of_key: self.first_day_of_key,
+            first_day_of_key,
             after_as_of,
         })
     }
@@ -283,33 +297,34 @@ impl Values {
         number
     }
 
-    fn mains(&self, n_slots: usize, kept: &[usize]) -> Vec<Mains> {
-        let mut texts: Vec<(&str, u32)> =
-            self.numbers.iter().map(|(text, number)| (text.as_str(), *number)).collect();
+    /// What is largest for each slot, and the texts of the values; no slots where nothing was counted.
+    fn mains(self, n_slots: usize) -> (Vec<Mains>, Vec<String>) {
+        let mut texts: Vec<(String, u32)> = self.numbers.into_iter().collect();
         texts.sort_unstable_by_key(|(_, number)| *number);
-        let text = |number: u32| texts.get(number as usize).map_or("", |(text, _)| text);
-        let mut by_slot: Vec<Mains> = vec![Mains::default(); n_slots];
-        let mut best: Vec<[Option<(i64, u32)>; 3]> = vec![[None; 3]; n_slots];
+        let texts: Vec<String> = texts.into_iter().map(|(text, _)| text).collect();
+        if self.sums.is_empty() {
+            return (Vec::new(), texts);
+        }
+        let text = |number: u32| texts.get(number as usize).map_or("", String::as_str);
+        let mut by_slot: Vec<Mains> = vec![Mains::NONE; n_slots];
+        let mut most: Vec<[i64; 3]> = vec![[0; 3]; n_slots];
         let mut found: Vec<(&(u32, u32, u32), &ValueSums)> = self.sums.iter().collect();
         found.par_sort_unstable();
         for ((slot, dimension, value), (net, n_orders)) in found {
             let (slot, dimension) = (*slot as usize, *dimension as usize);
-            if let Some(mains) =
-                by_slot.get_mut(slot).filter(|_| dimension == summarise::LINE && *n_orders > 0)
-            {
+            let (Some(mains), Some(most)) = (by_slot.get_mut(slot), most.get_mut(slot)) else { continue };
+            if dimension == summarise::LINE && *n_orders > 0 {
                 mains.n_lines_owned += 1;
             }
-            let Some(known) = best.get_mut(slot).and_then(|best| best.get_mut(dimension)) else { continue };
+            let (Some(known), Some(most)) = (mains.values.get_mut(dimension), most.get_mut(dimension)) else {
+                continue;
+            };
             // Largest net revenue, ties by name.
-            let wins = known.is_none_or(|(most, other)| (*net, text(other)) > (most, text(*value)));
-            if wins {
-                *known = Some((*net, *value));
+            if *known == NO_VALUE || (*net, text(*value)) > (*most, text(*known)) {
+                (*known, *most) = (*value, *net);
             }
         }
-        for (mains, best) in by_slot.iter_mut().zip(best) {
-            mains.values = best.map(|best| best.map(|(_, value)| text(value).to_owned()));
-        }
-        kept.iter().filter_map(|&slot| by_slot.get(slot).cloned()).collect()
+        (by_slot, texts)
     }
 }
 

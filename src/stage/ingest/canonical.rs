@@ -12,7 +12,7 @@ use arrow_array::{
     TimestampMillisecondArray, UInt32Array, UInt64Array,
 };
 
-use super::cells::{Cells, DAY_MS, Settings, day_of};
+use super::cells::{Cells, DAY_MS, day_of};
 use super::contacts::{ContactRow, place_label, place_of};
 use super::faults::Reason;
 use super::mapping::Slot;
@@ -26,7 +26,7 @@ use crate::kernel::number;
 const MICRO: f64 = 1e6;
 
 /// A cell as canonical text; `None` for an empty cell and, with the fault noted, for one that cannot be read.
-pub(super) fn text_of<'s>(cells: &mut Cells<'s>, slot: &'s Slot, settings: &Settings) -> Option<String> {
+pub(super) fn text_of<'s>(cells: &mut Cells<'s>, slot: &'s Slot) -> Option<String> {
     let some = Some(slot);
     match slot.column.kind {
         ExportType::Date => cells.day(some).map(day_label),
@@ -34,10 +34,8 @@ pub(super) fn text_of<'s>(cells: &mut Cells<'s>, slot: &'s Slot, settings: &Sett
         ExportType::Month => month(cells, slot).map(day_label),
         ExportType::Enum(_) | ExportType::Bool => cells.choice(some).map(str::to_owned),
         ExportType::Money => cells.money(some).map(|minor| minor.to_string()),
-        ExportType::Number | ExportType::Decimal6 => {
-            number(cells, slot, settings).map(|micro| micro.to_string())
-        }
-        ExportType::Count => count(cells, slot, settings).map(|n| n.to_string()),
+        ExportType::Number | ExportType::Decimal6 => number(cells, slot).map(|micro| micro.to_string()),
+        ExportType::Count => count(cells, slot).map(|n| n.to_string()),
         ExportType::Text | ExportType::Id | ExportType::Version => {
             cells.text(some).map(std::borrow::Cow::into_owned)
         }
@@ -54,9 +52,9 @@ fn month<'s>(cells: &mut Cells<'s>, slot: &'s Slot) -> Option<i32> {
 }
 
 /// A number in millionths; decimals past the sixth are rounded away.
-pub(super) fn number<'s>(cells: &mut Cells<'s>, slot: &'s Slot, settings: &Settings) -> Option<i64> {
+pub(super) fn number<'s>(cells: &mut Cells<'s>, slot: &'s Slot) -> Option<i64> {
     let text = cells.text(Some(slot))?;
-    match number::parse_micro(text.as_bytes(), settings.separator()) {
+    match number::parse_micro(text.as_bytes(), cells.separator(Some(slot))) {
         Ok(micro) => Some(micro),
         Err(fault) => {
             cells.fault(slot, fault.into(), Some(&text));
@@ -65,9 +63,9 @@ pub(super) fn number<'s>(cells: &mut Cells<'s>, slot: &'s Slot, settings: &Setti
     }
 }
 
-fn count<'s>(cells: &mut Cells<'s>, slot: &'s Slot, settings: &Settings) -> Option<i64> {
+fn count<'s>(cells: &mut Cells<'s>, slot: &'s Slot) -> Option<i64> {
     let text = cells.text(Some(slot))?;
-    let fault = match number::parse_decimal(text.as_bytes(), 0, settings.separator()) {
+    let fault = match number::parse_decimal(text.as_bytes(), 0, cells.separator(Some(slot))) {
         Ok(n) if n >= 0 => return Some(n),
         Ok(_) => Reason::OutOfRange,
         Err(fault) => fault.into(),

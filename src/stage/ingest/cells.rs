@@ -1,11 +1,10 @@
 //! From the fields of one record to typed values; what cannot be typed becomes a fault of its cell.
 
-use std::borrow::Cow;
-use std::ops::RangeInclusive;
+mod moments;
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::fmt::strtime;
-use jiff::tz::{Offset, TimeZone};
+use std::borrow::Cow;
+
+use jiff::tz::TimeZone;
 
 use super::faults::{MASK, Reason};
 use super::mapping::{Origin, Slot};
@@ -13,14 +12,14 @@ use crate::config::{DateFormat, Source};
 use crate::contract::{QUANTITY_DECIMALS, column as c};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{self, Moment};
-use crate::kernel::csv::Field;
+use crate::kernel::csv::{Field, Form};
 use crate::kernel::number::{self, DecimalSeparator};
 use crate::kernel::text;
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
 /// Decimals of `quantity` and `unit_price` as they are read.
-const READ_DECIMALS: u32 = 6;
+pub(super) const READ_DECIMALS: u32 = 6;
 
 /// How the cells of a source are read.
 #[derive(Debug)]
@@ -66,9 +65,17 @@ impl Settings {
         })
     }
 
-    /// What parts a number's decimals.
-    #[must_use]
-    pub const fn separator(&self) -> DecimalSeparator {
+    /// Whether cells are read as they stand: only empty ones are nothing, days and times are ISO and local. A digit for
+    /// a quote would be a digit too many where it is doubled.
+    pub(super) fn reads_plainly(&self) -> bool {
+        self.only_empty_is_null
+            && self.date_format == DateFormat::Auto
+            && self.source_zone.is_none()
+            && !self.quote.is_ascii_digit()
+    }
+
+    /// What stands before decimals.
+    pub(super) const fn separator(&self) -> DecimalSeparator {
         self.separator
     }
 
@@ -178,6 +185,22 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// In which form a cell stands.
+    fn form(&self, slot: Option<&Slot>) -> Form {
+        match slot.map(|slot| &slot.origin) {
+            Some(Origin::Field(index)) => self.fields.get(*index).map_or(Form::Written, |field| field.form),
+            _ => Form::Written,
+        }
+    }
+
+    /// What stands before the decimals of a cell: a point in what was a number already, whatever the source writes.
+    pub(super) fn separator(&self, slot: Option<&Slot>) -> DecimalSeparator {
+        match self.settings.separator {
+            DecimalSeparator::Comma if self.form(slot) != Form::Written => DecimalSeparator::Point,
+            separator => separator,
+        }
+    }
+
     /// A local time that must not be empty.
     pub(super) fn required_moment(&mut self, slot: Option<&Slot>) -> Option<i64> {
         if self.settings.date_format == DateFormat::Auto
@@ -232,19 +255,27 @@ impl<'a> Cells<'a> {
     }
 
     fn decimal(&mut self, slot: Option<&Slot>, exponent: u32) -> Option<i64> {
+        let separator = self.separator(slot);
         if let Some(bytes) = self.plain(slot)
-            && let Ok(value) = number::parse_decimal(bytes, exponent, self.settings.separator)
+            && let Ok(value) = number::parse_decimal(bytes, exponent, separator)
         {
             return Some(value);
         }
         let text = self.text(slot)?;
-        match number::parse_decimal(text.as_bytes(), exponent, self.settings.separator) {
+        match number::parse_decimal(text.as_bytes(), exponent, separator) {
             Ok(value) => Some(value),
             Err(fault) => {
                 self.fault(slot?, fault.into(), Some(&text));
                 None
             }
         }
+    }
+
+    /// Millionths as the nearest double.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "the nearest double is what expressions are promised")]
+    pub(super) fn float6(micro: i64) -> f64 {
+        micro as f64 / 1e6
     }
 
     /// Millionths as the ledger's quantity.
@@ -289,7 +320,11 @@ impl<'a> Cells<'a> {
         let text = self.text(slot)?;
         let is_birth = slot.is_some_and(|slot| slot.column.name == c::BIRTH_DATE);
         let years = if is_birth { calendar::BIRTH_YEARS } else { calendar::YEARS };
-        let moment = self.settings.moment(&text, &years);
+        let format = match self.form(slot) {
+            Form::Time => &DateFormat::Auto,
+            Form::Written | Form::Number => &self.settings.date_format,
+        };
+        let moment = self.settings.moment(&text, format, &years);
         if moment.is_none() {
             self.fault(slot?, Reason::BadDate, Some(&text));
         }
@@ -312,61 +347,4 @@ fn edged(bytes: &[u8]) -> bool {
 #[must_use]
 pub(super) fn day_of(local_ms: i64) -> i32 {
     i32::try_from(local_ms.div_euclid(DAY_MS)).unwrap_or(i32::MAX)
-}
-
-impl Settings {
-    /// A text as local time in the project's zone. A day without a time of day is that business day in any zone.
-    fn moment(&self, text: &str, years: &RangeInclusive<i32>) -> Option<i64> {
-        let (moment, has_time) = match &self.date_format {
-            DateFormat::Auto => {
-                (calendar::parse_moment_in(text.as_bytes(), years.clone())?, text.contains(':'))
-            }
-            DateFormat::Pattern(pattern) => parse_pattern(pattern, text, years)?,
-        };
-        let local_ms = i64::from(moment.day) * DAY_MS + i64::from(moment.ms_of_day);
-        if let Some(offset) = moment.offset_seconds {
-            return to_zone(local_ms - i64::from(offset) * 1000, &self.project_zone, years);
-        }
-        match &self.source_zone {
-            Some(zone) if has_time => {
-                let zoned = civil(local_ms)?.to_zoned(zone.clone()).ok()?;
-                to_zone(zoned.timestamp().as_millisecond(), &self.project_zone, years)
-            }
-            _ => Some(local_ms),
-        }
-    }
-}
-
-/// UTC milliseconds as local milliseconds of a zone; `None` where that leaves the years of the contract.
-fn to_zone(utc_ms: i64, zone: &TimeZone, years: &RangeInclusive<i32>) -> Option<i64> {
-    let instant = jiff::Timestamp::from_millisecond(utc_ms).ok()?;
-    let local_ms = utc_ms + i64::from(zone.to_offset(instant).seconds()) * 1000;
-    let (year, ..) = calendar::civil_from_day(day_of(local_ms));
-    years.contains(&year).then_some(local_ms)
-}
-
-fn civil(local_ms: i64) -> Option<DateTime> {
-    let instant = jiff::Timestamp::from_millisecond(local_ms).ok()?;
-    Some(Offset::UTC.to_datetime(instant))
-}
-
-/// A text by a strftime pattern, and whether it had a time of day.
-fn parse_pattern(pattern: &str, text: &str, years: &RangeInclusive<i32>) -> Option<(Moment, bool)> {
-    let parsed = strtime::parse(pattern, text).ok()?;
-    let date: Date = parsed.to_date().ok()?;
-    let has_time = parsed.hour().is_some();
-    let time = if has_time { parsed.to_time().ok()? } else { Time::midnight() };
-    if !years.contains(&i32::from(date.year())) {
-        return None;
-    }
-    let day = calendar::day_from_civil(
-        i32::from(date.year()),
-        u32::try_from(date.month()).ok()?,
-        u32::try_from(date.day()).ok()?,
-    )?;
-    let seconds = u32::try_from(i32::from(time.hour()) * 3600 + i32::from(time.minute()) * 60).ok()?
-        + u32::try_from(time.second()).ok()?;
-    let ms_of_day = seconds * 1000 + u32::try_from(time.millisecond()).ok()?;
-    let offset_seconds = parsed.offset().map(Offset::seconds);
-    Some((Moment { day, ms_of_day, offset_seconds }, has_time))
 }

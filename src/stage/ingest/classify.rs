@@ -1,10 +1,10 @@
 //! What each file of a source does, judged by all of them together: whether a content is known already depends on what
 //! else goes tonight.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::deliveries::{Delivery, FileRecord, State};
-use crate::config::{self, Redelivery, Source};
+use super::deliveries::{Delivery, FileRecord, SourcePlan, State};
+use crate::config::{self, Config, Redelivery, Source};
 use crate::error::Result;
 use crate::run::context::Clock;
 use crate::store::{export, files};
@@ -34,6 +34,24 @@ impl About<'_> {
     }
 }
 
+/// The files of a source that count, as they are looked up.
+struct Known<'a> {
+    /// The last of each path.
+    by_path: HashMap<&'a str, &'a FileRecord>,
+    /// In order of arrival.
+    by_hash: HashMap<&'a str, Vec<&'a FileRecord>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(own: &[&'a FileRecord]) -> Self {
+        let mut by_hash: HashMap<&str, Vec<&FileRecord>> = HashMap::new();
+        for file in own {
+            by_hash.entry(&file.hash).or_default().push(file);
+        }
+        Self { by_path: own.iter().map(|file| (file.path.as_str(), *file)).collect(), by_hash }
+    }
+}
+
 /// A file whose name does not show it to be known.
 struct Fresh<'a> {
     found: export::Found,
@@ -51,11 +69,12 @@ pub(super) fn classify(about: &About<'_>, found: Vec<export::Found>) -> Result<V
     for bytes in found.iter().map(|file| file.bytes).chain(about.own.iter().map(|file| file.bytes)) {
         *sizes.entry(bytes).or_default() += 1;
     }
+    let known = Known::of(about.own);
     let mut deliveries = Vec::with_capacity(found.len());
     let mut fresh = Vec::new();
     for file in found {
         let shares_size = sizes.get(&file.bytes).is_some_and(|n| *n > 1);
-        match by_name(about, file, shares_size)? {
+        match by_name(about, &known, file, shares_size)? {
             Ok(delivery) => deliveries.push(delivery),
             Err(file) => fresh.push(file),
         }
@@ -68,7 +87,7 @@ pub(super) fn classify(about: &About<'_>, found: Vec<export::Found>) -> Result<V
         .collect();
     let mut read: HashMap<String, String> = HashMap::new();
     for file in fresh {
-        let delivery = judge(about, file, &going, &read);
+        let delivery = judge(about, &known, file, &going, &read);
         if let (true, Some(hash)) = (delivery.state.is_read(), &delivery.hash) {
             read.insert(hash.clone(), delivery.found.path.display().to_string());
         }
@@ -82,11 +101,12 @@ pub(super) fn classify(about: &About<'_>, found: Vec<export::Found>) -> Result<V
 /// Known or waiting by its name, size and time, or its unchanged content; else what is known of it so far.
 fn by_name<'a>(
     about: &About<'a>,
+    known: &Known<'a>,
     found: export::Found,
     shares_size: bool,
 ) -> Result<std::result::Result<Delivery, Fresh<'a>>> {
     let path = found.path.to_string_lossy().into_owned();
-    let by_name = about.own.iter().rev().copied().find(|file| file.path == path);
+    let by_name = known.by_path.get(path.as_str()).copied();
     let known = |found, file: &FileRecord, why: &str| Delivery {
         found,
         state: State::Known,
@@ -121,20 +141,18 @@ fn by_name<'a>(
 
 fn judge(
     about: &About<'_>,
+    known_files: &Known<'_>,
     file: Fresh<'_>,
     going: &BTreeSet<&str>,
     read: &HashMap<String, String>,
 ) -> Delivery {
     let Fresh { found, hash, by_name } = file;
     let replaces = by_name.is_some_and(|known| about.replaces(known));
-    let same = |known: &&&FileRecord| {
-        Some(&known.hash) == hash.as_ref()
-            && about.parsed_alike(known)
-            && !going.contains(known.path.as_str())
-    };
+    let same = |known: &&&FileRecord| about.parsed_alike(known) && !going.contains(known.path.as_str());
     // A whole list counts by being the newest, so that one that says again what an older one said is read again.
     let is_list = about.source.delivery == config::Delivery::Snapshot;
-    let (state, why, known) = if let Some(other) = about.own.iter().find(same).filter(|_| !is_list) {
+    let equal = hash.as_deref().and_then(|hash| known_files.by_hash.get(hash)).filter(|_| !is_list);
+    let (state, why, known) = if let Some(other) = equal.and_then(|files| files.iter().find(same)) {
         (State::Duplicate, format!("equal content is known as {}", other.path), Some(other.file_id))
     } else if let Some(other) = hash.as_ref().and_then(|hash| read.get(hash)).filter(|_| !is_list) {
         (State::Duplicate, format!("equal content is read from {other}"), None)
@@ -152,6 +170,29 @@ fn judge(
         (State::New, "not seen before".to_owned(), None)
     };
     Delivery { found, state, why, hash, known, replaces }
+}
+
+/// Known files whose rows a night takes out before it reads: replaced ones, and all of a source that is parsed
+/// differently now.
+#[must_use]
+pub fn going(config: &Config, plans: &[SourcePlan], files: &[FileRecord]) -> BTreeSet<u32> {
+    let mut going = BTreeSet::new();
+    for plan in plans {
+        let Some(source) = config.sources.get(plan.source) else { continue };
+        // A redelivery replaces everything that its name delivered, also what `add` had kept apart.
+        let replaced: HashSet<String> = plan
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.replaces)
+            .map(|delivery| delivery.found.path.to_string_lossy().into_owned())
+            .collect();
+        let goes = |file: &&FileRecord| {
+            replaced.contains(&file.path) || (plan.reparsed && file.fingerprint != plan.fingerprint)
+        };
+        let own = files.iter().filter(|file| file.active && file.source == source.name);
+        going.extend(own.filter(goes).map(|file| file.file_id));
+    }
+    going
 }
 
 fn still_arriving(about: &About<'_>, found: &export::Found) -> Option<String> {

@@ -10,14 +10,15 @@ use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UI
 
 use super::canonical;
 use super::cells::{CellFault, Cells, Settings};
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
+use super::filter::Filter;
 use super::mapping::Mapping;
 use super::reader::Chunk;
 use crate::contract::exports::{CONSENT_PREFIX, Export, ExportType};
 use crate::contract::tables::ContactRows;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
-use crate::kernel::csv::{Dialect, Reader};
+use crate::kernel::csv::Dialect;
 
 /// One accepted row of a contacts export, or of another small kind. What only contacts have is empty elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct ContactRow {
 pub struct ParsedContacts {
     /// Typed rows.
     pub rows: Vec<ContactRow>,
+    /// The record of each row, where the source refuses duplicates.
+    pub raws: Vec<Raw>,
     /// Faults, with record numbers counted from the chunk's first record.
     pub faults: Vec<Fault>,
     /// Records read.
@@ -65,6 +68,8 @@ pub struct ParsedContacts {
     pub n_quarantined: u64,
     /// Rows that take away a row and have no key to say which.
     pub n_keyless_deletions: u64,
+    /// Rows that the source's `where` dropped.
+    pub n_filtered: u64,
 }
 
 /// What every chunk of a file is parsed with.
@@ -76,6 +81,8 @@ pub struct Parser<'a> {
     pub mapping: &'a Mapping,
     /// How cells are read.
     pub settings: &'a Settings,
+    /// Units of the project.
+    pub units: &'a Units,
     /// Delimiter and quote.
     pub dialect: Dialect,
     /// Source.
@@ -86,6 +93,10 @@ pub struct Parser<'a> {
     pub file_id: u32,
     /// Key columns; `None`: the first non-empty of [`IDENTITIES`].
     pub key: Option<&'a [String]>,
+    /// Whether records are kept as read beside their rows.
+    pub keeps_raw: bool,
+    /// Which rows stay.
+    pub filter: Option<&'a Filter>,
 }
 
 /// Columns that can say who a row is about, in the order that the default key takes them.
@@ -93,13 +104,14 @@ pub const IDENTITIES: [&str; 4] = [c::CUSTOMER_ID, c::CARD_ID, c::EMAIL, c::PHON
 
 impl Parser<'_> {
     /// Types every record of a chunk.
-    #[must_use]
-    pub fn parse(&self, chunk: &Chunk) -> ParsedContacts {
+    ///
+    /// # Errors
+    /// Those of the source's `where`.
+    pub fn parse(&self, chunk: &Chunk) -> Result<ParsedContacts> {
         let mut parsed = ParsedContacts::default();
-        let mut reader =
-            Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
+        let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             parsed.n_records += 1;
             let n_records = parsed.n_records;
             let fault = |column, reason, value| Fault {
@@ -108,24 +120,36 @@ impl Parser<'_> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             let result = match record.fault {
-                Some(reason) => Err(vec![fault(None, reason.into(), None)]),
+                Some(reason) => Err(vec![fault(None, reason, None)]),
                 None => self.row(&mut Cells::new(self.settings, &fields), record.line).map_err(|faults| {
                     faults.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)).collect()
                 }),
             };
             match result {
                 Ok(row) if row.deleted && row.row_key.is_none() => parsed.n_keyless_deletions += 1,
-                Ok(row) => parsed.rows.push(row),
+                Ok(row) => {
+                    parsed.rows.push(row);
+                    if self.keeps_raw {
+                        parsed.raws.push(Raw {
+                            line: record.line,
+                            record: n_records,
+                            bytes: record.raw().into_owned(),
+                        });
+                    }
+                }
                 Err(faults) => {
                     parsed.n_quarantined += 1;
                     parsed.faults.extend(faults);
                 }
             }
         }
-        parsed
+        if let Some(filter) = self.filter {
+            parsed.apply(filter, self.export, self.units)?;
+        }
+        Ok(parsed)
     }
 
     fn row<'s>(
@@ -137,7 +161,7 @@ impl Parser<'_> {
         let mut consents = BTreeMap::new();
         for slot in &self.mapping.slots {
             let column = slot.column;
-            let value = canonical::text_of(cells, slot, self.settings);
+            let value = canonical::text_of(cells, slot);
             if let Some(value) = value {
                 match column.name.strip_prefix(CONSENT_PREFIX) {
                     Some(channel) if matches!(column.kind, ExportType::Enum(_)) => {

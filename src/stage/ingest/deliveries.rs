@@ -1,14 +1,15 @@
 //! Which files there are, which of them are known, and what each will do to the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{BooleanArray, RecordBatch, TimestampMillisecondArray, UInt32Array, UInt64Array};
 use serde_json::json;
 
+pub use super::classify::going;
 use super::classify::{About, classify};
-use crate::config::{DateFormat, Source};
+use crate::config::{DateFormat, Format, OnDuplicate, Source};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
@@ -47,6 +48,12 @@ pub struct FileRecord {
     pub n_quarantined: u64,
     /// Column names.
     pub header: Vec<String>,
+}
+
+/// The file with that number; files stand in the order of their numbers.
+#[must_use]
+pub fn by_id(files: &[FileRecord], file_id: u32) -> Option<&FileRecord> {
+    files.binary_search_by_key(&file_id, |file| file.file_id).ok().and_then(|place| files.get(place))
 }
 
 /// What a file does.
@@ -124,7 +131,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         DateFormat::Pattern(pattern) => pattern,
     };
     let zone = if source.timezone.is_empty() { project_zone } else { &source.timezone };
-    let parsed_by = json!({
+    let mut parsed_by = json!({
         "parser": PARSER_VERSION,
         "kind": format!("{:?}", source.kind),
         "delimiter": source.delimiter,
@@ -144,6 +151,20 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
         "map": source.map,
         "currency": [units.currency, units.exponent.to_string()],
     });
+    // A rule at its default leaves the print of a source as it was before there was such a rule.
+    let mut rule = |name: &str, value: &str, default: &str| {
+        if let Some(object) = parsed_by.as_object_mut().filter(|_| value != default) {
+            object.insert(name.to_owned(), value.into());
+        }
+    };
+    rule("on_duplicate", source.rules.on_duplicate.name(), OnDuplicate::Replace.name());
+    rule("where", &source.rules.predicate, "");
+    // Told only where it is set: what lakes of earlier versions hold was parsed by extension.
+    if source.format != Format::Auto
+        && let Some(keys) = parsed_by.as_object_mut()
+    {
+        keys.insert("format".to_owned(), format!("{:?}", source.format).into());
+    }
     files::hash_bytes(parsed_by.to_string().as_bytes())
 }
 
@@ -192,6 +213,27 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
     Ok(plans)
 }
 
+/// The plan of a night that looks at no file: what was delivered stays, and where the config parses a source
+/// differently now, the next night reads its files again, unless the caller lets them stay as they were parsed.
+#[must_use]
+pub fn without_files(context: &Context, known: &[FileRecord]) -> Vec<SourcePlan> {
+    let plan = |(index, source): (usize, &Source)| {
+        let fingerprint = fingerprint(source, &context.config.project.timezone, &context.units);
+        let differs =
+            |file: &FileRecord| file.active && file.source == source.name && file.fingerprint != fingerprint;
+        let accepted = context.accepted("fingerprint", Some(&source.name));
+        let accepted = accepted.filter(|_| known.iter().any(differs));
+        SourcePlan {
+            source: index,
+            fingerprint,
+            deliveries: Vec::new(),
+            reparsed: false,
+            kept_as_parsed: accepted.map(str::to_owned),
+        }
+    };
+    context.config.sources.iter().enumerate().map(plan).collect()
+}
+
 /// Names of sources whose files count and which the config does not have.
 #[must_use]
 pub fn left_out<'a>(context: &Context, known: &'a [FileRecord]) -> BTreeSet<&'a str> {
@@ -202,14 +244,12 @@ pub fn left_out<'a>(context: &Context, known: &'a [FileRecord]) -> BTreeSet<&'a 
 /// A source that is only renamed would deliver everything twice: its files count already, under the old name.
 fn refuse_renamed(context: &Context, known: &[FileRecord]) -> Result<()> {
     for old in left_out(context, known) {
-        let files: Vec<&FileRecord> = known.iter().filter(|file| file.active && file.source == old).collect();
+        let own = known.iter().filter(|file| file.active && file.source == old);
+        let files: HashSet<(&str, u64)> = own.map(|file| (file.path.as_str(), file.bytes)).collect();
         for source in &context.config.sources {
             let found = export::find(&source.paths)?;
-            let read_before = found.iter().find(|found| {
-                files
-                    .iter()
-                    .any(|file| found.path.to_string_lossy() == file.path && found.bytes == file.bytes)
-            });
+            let read_before =
+                found.iter().find(|found| files.contains(&(&*found.path.to_string_lossy(), found.bytes)));
             if let Some(found) = read_before {
                 let what = format!(
                     "source {} reads a file whose rows are in the lake as source {old}, which the config no longer has",
@@ -237,9 +277,9 @@ fn missing(context: &Context, source: &Source) -> Result<()> {
 
 /// A changed parsing needs every file of the source again, whole.
 fn unfinished(source: &Source, own: &[&FileRecord], deliveries: &[Delivery]) -> Result<()> {
+    let paths: HashSet<&str> = own.iter().map(|file| file.path.as_str()).collect();
     let waits = |delivery: &&Delivery| {
-        delivery.state == State::Waiting
-            && own.iter().any(|file| delivery.found.path.to_string_lossy() == file.path)
+        delivery.state == State::Waiting && paths.contains(&*delivery.found.path.to_string_lossy())
     };
     let Some(delivery) = deliveries.iter().find(waits) else { return Ok(()) };
     let what = format!(
@@ -255,11 +295,12 @@ fn unfinished(source: &Source, own: &[&FileRecord], deliveries: &[Delivery]) -> 
 /// A changed parsing needs every file of the source again.
 fn gone(source: &Source, own: &[&FileRecord], found: &[export::Found]) -> Result<()> {
     // Of several contents that one name has added, only the last can lie there still.
-    let lacks = |(place, file): &(usize, &&FileRecord)| {
-        let later = own.iter().skip(place + 1).any(|other| other.path == file.path);
-        later || !found.iter().any(|f| f.path.to_string_lossy() == file.path)
+    let last: HashMap<&str, u32> = own.iter().map(|file| (file.path.as_str(), file.file_id)).collect();
+    let there: HashSet<String> = found.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+    let lacks = |file: &&&FileRecord| {
+        last.get(file.path.as_str()) != Some(&file.file_id) || !there.contains(&file.path)
     };
-    let Some((_, file)) = own.iter().enumerate().find(lacks) else { return Ok(()) };
+    let Some(file) = own.iter().find(lacks) else { return Ok(()) };
     let what = format!(
         "the config parses source {} differently now, and a file that it delivered is gone, so that its rows \
          cannot be read again",

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Source;
 use crate::kernel::csv::RecordFault;
 use crate::kernel::number::NumberFault;
 
@@ -31,8 +30,12 @@ pub enum Reason {
     UnclosedQuote,
     /// Another currency than the project's.
     WrongCurrency,
-    /// A field over 1 MiB.
+    /// A field over 1 MiB, or a line of JSON.
     TooLong,
+    /// Another row has its key, and the source refuses duplicates.
+    DuplicateKey,
+    /// Not one object of JSON, or one that does not say what a wanted value is.
+    BadJson,
 }
 
 impl Reason {
@@ -52,6 +55,8 @@ impl Reason {
             Self::UnclosedQuote => "unclosed_quote",
             Self::WrongCurrency => "wrong_currency",
             Self::TooLong => "too_long",
+            Self::DuplicateKey => "duplicate_key",
+            Self::BadJson => "bad_json",
         }
     }
 
@@ -69,7 +74,32 @@ impl Reason {
             Self::UnclosedQuote => "quote",
             Self::WrongCurrency => "project.currency",
             Self::TooLong => "delimiter, quote",
+            Self::DuplicateKey => "key, on_duplicate",
+            Self::BadJson => "format",
         }
+    }
+}
+
+impl Reason {
+    /// The reason of that name in the quarantine.
+    #[must_use]
+    pub(super) fn named(name: &str) -> Option<Self> {
+        const ALL: [Reason; 13] = [
+            Reason::MissingValue,
+            Reason::BadNumber,
+            Reason::TooManyDecimals,
+            Reason::OutOfRange,
+            Reason::BadDate,
+            Reason::BadEnum,
+            Reason::BadEncoding,
+            Reason::TooFewFields,
+            Reason::TooManyFields,
+            Reason::UnclosedQuote,
+            Reason::WrongCurrency,
+            Reason::TooLong,
+            Reason::DuplicateKey,
+        ];
+        ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 
@@ -114,31 +144,66 @@ pub struct Fault {
     pub raw: Vec<u8>,
 }
 
-/// Faults of a source by column and reason, with an example: what the run prints.
-#[must_use]
-pub(super) fn summarise(
-    source: &Source,
-    faults: &[Fault],
-    shown_path: &dyn Fn(usize) -> String,
-) -> Vec<String> {
-    const SHOWN_CHARS: usize = 40;
-    let mut groups: BTreeMap<(Reason, Option<&str>), (u64, usize)> = BTreeMap::new();
-    for (index, fault) in faults.iter().enumerate() {
-        groups.entry((fault.reason, fault.column)).or_insert((0, index)).0 += 1;
+/// A record as read, kept where its row may turn out to be a duplicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// 1-based physical line where it starts.
+    pub line: u64,
+    /// 1-based number among the records of its chunk, later of its file.
+    pub record: u64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Faults of one column and reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How many.
+    pub n: u64,
+    /// The first one's cell, masked for personal columns.
+    pub value: Option<String>,
+    /// The first one's file, its last name.
+    pub file: String,
+    /// The first one's line.
+    pub line: u64,
+}
+
+/// Faults of a source by reason and column, with an example each: what is printed of them.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    /// Reason and contract column.
+    pub groups: BTreeMap<(Reason, Option<&'static str>), Group>,
+}
+
+impl Groups {
+    /// Counts a fault of a file.
+    pub(super) fn add(&mut self, fault: &Fault, path: &str) {
+        let first = || Group {
+            n: 0,
+            value: fault.value.clone(),
+            file: path.rsplit_once('/').map_or(path, |(_, name)| name).to_owned(),
+            line: fault.line,
+        };
+        self.groups.entry((fault.reason, fault.column)).or_insert_with(first).n += 1;
     }
-    let line = |((reason, column), (n, example)): (&(Reason, Option<&str>), &(u64, usize))| {
-        let fault = faults.get(*example)?;
-        let at = column.map(|column| format!(" in {column}")).unwrap_or_default();
-        let value = fault.value.as_deref().map_or(String::new(), |value| {
-            let mut shown: String = value.chars().take(SHOWN_CHARS).collect();
-            if shown.len() < value.len() {
-                shown.push('…');
-            }
-            if value == MASK { ", value masked".to_owned() } else { format!(", e.g. {shown:?}") }
-        });
-        let place = format!("{}:{}", shown_path(*example), fault.line);
-        let mend = reason.mend();
-        Some(format!("{}: {n} × {}{at}{value} at {place} (see {mend})", source.name, reason.name()))
-    };
-    groups.iter().filter_map(line).collect()
+
+    /// One line for each group, with the key that mends it.
+    #[must_use]
+    pub fn lines(&self, source: &str) -> Vec<String> {
+        const SHOWN_CHARS: usize = 40;
+        let line = |((reason, column), group): (&(Reason, Option<&'static str>), &Group)| {
+            let at = column.map(|column| format!(" in {column}")).unwrap_or_default();
+            let value = group.value.as_deref().map_or(String::new(), |value| {
+                let mut shown: String = value.chars().take(SHOWN_CHARS).collect();
+                if shown.len() < value.len() {
+                    shown.push('…');
+                }
+                if value == MASK { ", value masked".to_owned() } else { format!(", e.g. {shown:?}") }
+            });
+            let Group { n, file, line, .. } = group;
+            let (name, mend) = (reason.name(), reason.mend());
+            format!("{source}: {n} × {name}{at}{value} at {file}:{line} (see {mend})")
+        };
+        self.groups.iter().map(line).collect()
+    }
 }

@@ -24,6 +24,8 @@ const FEW_RECORDS: u64 = 20;
 /// What the gates look at.
 pub(super) struct Measured<'a> {
     pub(super) context: &'a Context,
+    /// Only records that were quarantined are read, again.
+    pub(super) is_replay: bool,
     pub(super) accounting: &'a BTreeMap<String, Accounting>,
     pub(super) ledgers: &'a Ledgers,
     /// First file number of this run.
@@ -46,26 +48,18 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
     for source in &measured.context.config.sources {
         let Some(account) = measured.accounting.get(&source.name) else { continue };
-        gates.push(quarantined_share(measured.context, account, quality.max_quarantined_share));
-        if quality.max_quarantined_rows > 0 {
-            gates.push(quarantined_rows(measured.context, account, quality.max_quarantined_rows));
-        }
+        gates.extend(
+            of_faults(measured.context, account)
+                .into_iter()
+                .map(|gate| if measured.is_replay { not_checked(gate) } else { gate }),
+        );
+        let ledgers = measured.ledgers;
         match source.kind {
             SourceKind::Transactions => {
-                gates.push(removed_share(
-                    measured,
-                    account,
-                    &measured.ledgers.transactions,
-                    Transactions::TABLE,
-                )?);
+                gates.push(removed_share(measured, account, &ledgers.transactions, Transactions::TABLE)?);
             }
             SourceKind::Interactions => {
-                gates.push(removed_share(
-                    measured,
-                    account,
-                    &measured.ledgers.interactions,
-                    Interactions::TABLE,
-                )?);
+                gates.push(removed_share(measured, account, &ledgers.interactions, Interactions::TABLE)?);
             }
             kind if kinds::is_append_only(kind) => {}
             _ => gates.push(lost_share(measured, account)),
@@ -85,6 +79,27 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
         }
     }
     Ok(gates)
+}
+
+/// Records that still have a fault after a replay are no new faults.
+fn not_checked(gate: Gate) -> Gate {
+    Gate {
+        value: None,
+        verdict: "not_checked".to_owned(),
+        accepted_by_reason: None,
+        what: format!("only quarantined records were read again: {}", gate.what),
+        ..gate
+    }
+}
+
+/// The gates on the faults of a source.
+pub(super) fn of_faults(context: &Context, account: &Accounting) -> Vec<Gate> {
+    let quality = &context.config.quality;
+    let mut gates = vec![quarantined_share(context, account, quality.max_quarantined_share)];
+    if quality.max_quarantined_rows > 0 {
+        gates.push(quarantined_rows(context, account, quality.max_quarantined_rows));
+    }
+    gates
 }
 
 fn gate(
@@ -115,6 +130,22 @@ fn gate(
     }
 }
 
+/// A gate with its value and what follows from its limits.
+pub(super) fn judged(context: &Context, mut gate: Gate, value: f64) -> Gate {
+    gate.value = Some(value);
+    let exceeds = |limit: Option<f64>| limit.is_some_and(|limit| value > limit);
+    let reason = context.accepted(&gate.name, gate.source.as_deref()).map(str::to_owned);
+    gate.verdict = match (exceeds(gate.stop), exceeds(gate.warn), &reason) {
+        (true, _, Some(_)) => "accepted",
+        (true, _, None) => "stopped",
+        (false, true, _) => "warned",
+        (false, false, _) => "passed",
+    }
+    .to_owned();
+    gate.accepted_by_reason = reason.filter(|_| gate.verdict == "accepted");
+    gate
+}
+
 /// The gate of a source that is parsed differently now and whose rows the caller lets stay as they were parsed.
 pub(super) fn fingerprint(context: &Context, plan: &SourcePlan) -> Option<Gate> {
     let reason = plan.kept_as_parsed.clone()?;
@@ -139,7 +170,7 @@ fn quarantined_share(context: &Context, account: &Accounting, limit: f64) -> Gat
     let trips = if read >= SHARE_FROM_RECORDS {
         value > limit
     } else {
-        bad > FEW_RECORDS || (bad > 0 && bad == read && limit < 1.0)
+        limit < 1.0 && (bad > FEW_RECORDS || (bad > 0 && bad == read))
     };
     let what = format!("{bad} of {read} records read are quarantined");
     gate(context, "max_quarantined_share", &account.source, value, limit, trips, what)
@@ -221,15 +252,14 @@ impl Gone {
         }
         let mut gone = Self { n_rows: 0, last_day: None, first_new_day };
         // A file that is parsed differently now was read again whole, whatever became of its rows.
-        let is_read_again = |gone: &FileRecord| {
-            let same =
-                |file: &FileRecord| file.active && file.source == gone.source && file.hash == gone.hash;
-            measured.files.iter().any(same)
-        };
+        let content = |file: &'_ FileRecord| (file.source.clone(), file.hash.clone());
+        let active: HashSet<(String, String)> =
+            measured.files.iter().filter(|file| file.active).map(content).collect();
+        let is_read_again = |gone: &FileRecord| active.contains(&content(gone));
         let inactive: HashSet<u32> = measured
             .files
             .iter()
-            .filter(|record| !record.active && !is_read_again(record))
+            .filter(|record| !record.active && looked_for && !is_read_again(record))
             .map(|record| record.file_id)
             .collect();
         for batch in &ledger.removed {

@@ -1,9 +1,9 @@
 //! What holds the lists of a night: a suppression file that has become shorter, or a feed of suppressions that has gone
 //! quiet. Tables are published all the same; nobody is listed, since somebody might be addressed who must not be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::deliveries::{FileRecord, SourcePlan, State};
+use super::deliveries::FileRecord;
 use crate::config::{Source, SourceKind};
 use crate::error::Warning;
 use crate::run::context::Context;
@@ -15,12 +15,12 @@ pub const FEWER_ROWS: &str = "suppression_rows";
 pub const MAX_AGE: &str = "suppression_max_age_hours";
 const HOUR_MS: f64 = 3_600_000.0;
 
-/// Every gate that can hold the lists. `held_before`: sources whose files held the lists of the published run.
+/// Every gate that can hold the lists. `newest`: modification of the newest file of each source; `held_before`: sources whose files held the lists of the published run.
 pub(super) fn evaluate(
     context: &Context,
-    plans: &[SourcePlan],
     files: &[FileRecord],
     new_files: u32,
+    newest: &BTreeMap<String, i64>,
     held_before: &BTreeSet<String>,
 ) -> Vec<Gate> {
     let sources = || context.config.sources.iter().filter(|source| source.kind == SourceKind::Suppressions);
@@ -32,7 +32,7 @@ pub(super) fn evaluate(
         .collect();
     let limit = context.config.quality.suppression_max_age_hours;
     if limit > 0 {
-        gates.push(max_age(context, plans, limit, sources().next().is_some()));
+        gates.push(max_age(context, limit, sources(), newest));
     }
     for gate in gates.iter().filter(|gate| gate.verdict == "held") {
         let of = gate.source.as_ref().map(|source| format!(":{source}")).unwrap_or_default();
@@ -83,22 +83,20 @@ fn fewer_rows(
 
 /// Hours from the newest suppression file's modification to the start of the run; one that is still arriving does not
 /// count. Without any file the feed is as old as can be.
-fn max_age(context: &Context, plans: &[SourcePlan], limit: u32, has_source: bool) -> Gate {
-    if !has_source {
+fn max_age<'a>(
+    context: &Context,
+    limit: u32,
+    feeds: impl Iterator<Item = &'a Source>,
+    newest: &BTreeMap<String, i64>,
+) -> Gate {
+    let mut feeds = feeds.peekable();
+    if feeds.peek().is_none() {
         let what = "there is no suppressions source".to_owned();
         let mut gate = gate(context, MAX_AGE, None, (None, f64::from(limit)), false, what);
         "not_checked".clone_into(&mut gate.verdict);
         return gate;
     }
-    let is_feed = |plan: &&SourcePlan| {
-        let source = context.config.sources.get(plan.source);
-        source.is_some_and(|source| source.kind == SourceKind::Suppressions)
-    };
-    let delivered = plans.iter().filter(is_feed).flat_map(|plan| &plan.deliveries);
-    let newest = delivered
-        .filter(|delivery| delivery.state != State::Waiting)
-        .map(|delivery| delivery.found.modified_ms)
-        .max();
+    let newest = feeds.filter_map(|source| newest.get(&source.name)).max();
     #[expect(clippy::cast_precision_loss, reason = "hours of a gate")]
     let hours = newest.map(|newest| (context.clock.now_ms - newest).max(0) as f64 / HOUR_MS);
     let what = match hours {

@@ -11,22 +11,26 @@ use arrow_array::builder::{
     Date32Builder, Decimal128Builder, Float64Builder, StringBuilder, TimestampMillisecondBuilder,
     UInt64Builder,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{
+    Array, ArrayRef, Date32Array, Decimal128Array, Float64Array, RecordBatch, StringArray, UInt32Array,
+};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::canonical::{self, moment_label};
 use super::cells::{CellFault, Cells, Settings, day_of};
 use super::contacts::ContactRow;
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
+use super::filter::{Filter, keep};
 use super::keys::Keys;
 use super::mapping::{Mapping, Slot};
+use super::parsing::{self, Parsed};
 use super::reader::Chunk;
 use super::transactions::{RowKey, key_hash};
 use crate::config::SourceKind;
 use crate::contract::tables::Interactions;
-use crate::contract::{Contract, Units, column as c, exports, read};
+use crate::contract::{ColumnType, Contract, Units, column as c, exports, read};
 use crate::error::{Error, Result};
-use crate::kernel::csv::{Dialect, Reader};
+use crate::kernel::csv::Dialect;
 use crate::kernel::text::email_canonical;
 
 /// Numberings of those who are known by another identity than a customer number, by its column, in the order of
@@ -50,25 +54,10 @@ pub(super) struct Parser<'a> {
     pub(super) id_space: &'a str,
     pub(super) file_id: u32,
     pub(super) key: Vec<&'a Slot>,
-}
-
-/// The rows of one chunk.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    /// Ledger columns; `source_key` is 0 where a customer number waits for its key.
-    pub(super) batch: RecordBatch,
-    /// One for each row; empty where the source has no key.
-    pub(super) keys: Vec<RowKey>,
-    /// Suppressions that the rows say.
-    pub(super) said: Vec<ContactRow>,
-    /// Faults, with record numbers counted from the chunk's first record.
-    pub(super) faults: Vec<Fault>,
-    /// Records read.
-    pub(super) n_records: u64,
-    /// Records with at least one fault.
-    pub(super) n_quarantined: u64,
-    /// Rows that take away a row and have no key to say which.
-    pub(super) n_keyless_deletions: u64,
+    /// Whether records are kept as read beside their rows.
+    pub(super) keeps_raw: bool,
+    /// Which rows stay.
+    pub(super) filter: Option<&'a Filter>,
 }
 
 /// One row.
@@ -107,15 +96,14 @@ impl Parser<'_> {
     /// Types every record of a chunk.
     ///
     /// # Errors
-    /// `Internal` when the columns do not make a batch.
+    /// Those of the source's `where`; `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
-        let mut rows = Rows::default();
-        let (mut keys, mut said, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rows: Vec<(Typed, u64)> = Vec::new();
+        let (mut keys, mut raws, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
-        let mut reader =
-            Reader::new(&chunk.bytes, self.dialect, Some(self.mapping.n_fields), chunk.first_line);
+        let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             n_records += 1;
             let fault = |column, reason, value| Fault {
                 line: record.line,
@@ -123,11 +111,11 @@ impl Parser<'_> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             if let Some(reason) = record.fault {
                 n_quarantined += 1;
-                faults.push(fault(None, reason.into(), None));
+                faults.push(fault(None, reason, None));
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
@@ -135,11 +123,15 @@ impl Parser<'_> {
             match self.type_row(&mut cells) {
                 Ok(typed) if typed.deleted && hash.is_none() => n_keyless_deletions += 1,
                 Ok(typed) => {
-                    rows.push(&typed, self.id_space, record.line);
-                    said.extend(self.says(&typed, record.line));
                     if !self.key.is_empty() {
-                        keys.push(RowKey { hash, content: xxh3_128(record.raw), deleted: typed.deleted });
+                        let content = xxh3_128(&record.raw());
+                        keys.push(RowKey { hash, content, deleted: typed.deleted });
                     }
+                    if self.keeps_raw {
+                        let bytes = record.raw().into_owned();
+                        raws.push(Raw { line: record.line, record: n_records, bytes });
+                    }
+                    rows.push((typed, record.line));
                 }
                 Err(found) => {
                     n_quarantined += 1;
@@ -147,8 +139,45 @@ impl Parser<'_> {
                 }
             }
         }
-        let batch = rows.finish(self.source, self.file_id, self.units)?;
-        Ok(Parsed { batch, keys, said, faults, n_records, n_quarantined, n_keyless_deletions })
+        let n_typed = rows.len();
+        if let Some(filter) = self.filter {
+            let stays = self.stays(filter, &rows)?;
+            keep(&mut rows, &stays);
+            keep(&mut keys, &stays);
+            keep(&mut raws, &stays);
+        }
+        let n_filtered = (n_typed - rows.len()) as u64;
+        let mut said = Vec::new();
+        let mut columns = Rows::default();
+        for (typed, line) in &rows {
+            columns.push(typed, self.id_space, *line);
+            said.extend(self.says(typed, *line));
+        }
+        let batch = columns.finish(self.source, self.file_id, self.units)?;
+        let rows = parsing::Rows::Ledger { batch, keys, said };
+        Ok(Parsed { rows, raws, faults, n_records, n_quarantined, n_keyless_deletions, n_filtered })
+    }
+
+    /// Which rows a predicate leaves; a row that takes another away is not asked.
+    fn stays(&self, filter: &Filter, rows: &[(Typed, u64)]) -> Result<Vec<bool>> {
+        let mask = filter.mask(rows.len(), &|name| {
+            let typed = rows.iter().map(|(typed, _)| typed);
+            Ok(match name {
+                c::OCCURRED_AT => {
+                    Arc::new(typed.map(|row| Some(day_of(row.occurred_ms))).collect::<Date32Array>())
+                }
+                c::CLOSED_AT => Arc::new(typed.map(|row| row.closed_ms.map(day_of)).collect::<Date32Array>()),
+                c::SCORE => {
+                    Arc::new(typed.map(|row| row.score_micro.map(canonical::float)).collect::<Float64Array>())
+                }
+                c::COST => {
+                    let cost = typed.map(|row| row.cost.map(i128::from)).collect::<Decimal128Array>();
+                    Arc::new(cost.with_data_type(ColumnType::Money.arrow(self.units)))
+                }
+                name => Arc::new(typed.map(|row| row.get(name)).collect::<StringArray>()),
+            })
+        })?;
+        Ok(mask.iter().zip(rows).map(|(stays, (typed, _))| *stays || typed.deleted).collect())
     }
 
     fn type_row<'s>(&'s self, cells: &mut Cells<'s>) -> std::result::Result<Typed, Vec<CellFault>> {
@@ -179,7 +208,7 @@ impl Parser<'_> {
         typed.occurred_ms = cells.required_moment(slot(c::OCCURRED_AT)).unwrap_or_default();
         typed.closed_ms = cells.moment(slot(c::CLOSED_AT));
         typed.cost = cells.money(slot(c::COST));
-        typed.score_micro = slot(c::SCORE).and_then(|slot| canonical::number(cells, slot, self.settings));
+        typed.score_micro = slot(c::SCORE).and_then(|slot| canonical::number(cells, slot));
         if let Some(slot) = slot(c::KIND).filter(|slot| cells.is_empty(slot)) {
             cells.fault(slot, Reason::MissingValue, None);
         }

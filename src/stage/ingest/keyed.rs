@@ -1,23 +1,22 @@
 //! Rows of a ledger that a source's `key` makes the same row when they are delivered again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
-use arrow_select::concat::concat_batches;
+use arrow_array::{Array, RecordBatch, UInt64Array};
 use arrow_select::take::take_record_batch;
 
+use super::aside::{AsideMoves, to_aside};
 use super::contacts::place_label;
-use super::deliveries::FileRecord;
+use super::deliveries::{self, FileRecord};
 use super::ledger::{Changes, RowPlace};
 use super::row_keys::{self, Kept};
 use super::transactions::RowKey;
+use crate::config::{OnDuplicate, Source};
 use crate::contract::tables::{Interactions, Superseded, SupersededInteractions, Transactions};
-use crate::contract::{Contract, Table, Units, column as c, read};
+use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::month_index;
-use crate::kernel::versions::{Verdict, Version, resolve};
+use crate::kernel::versions::{Rule, Verdict, Version, resolve};
 use crate::run::context::Context;
 
 /// A ledger and where its rows go that lost.
@@ -81,8 +80,21 @@ pub(super) struct Outcome {
     pub given_up: HashMap<RowPlace, String>,
     /// Rows of files taken back whose key this night delivered again.
     pub reread: HashSet<RowPlace>,
+    /// New rows whose key another row has, of sources that refuse duplicates.
+    pub refused: Vec<RowPlace>,
     /// Counts by source.
     pub counts: BTreeMap<String, Counts>,
+}
+
+/// Which row of a key counts, by source.
+#[must_use]
+pub(super) fn rules(context: &Context) -> HashMap<&str, Rule> {
+    let rule = |source: &'_ Source| match source.rules.on_duplicate {
+        OnDuplicate::Replace => Rule::Greatest,
+        OnDuplicate::KeepFirst => Rule::First,
+        OnDuplicate::Reject => Rule::Only,
+    };
+    context.config.sources.iter().map(|source| (source.name.as_str(), rule(source))).collect()
 }
 
 /// Decides every key that a night touches.
@@ -108,15 +120,24 @@ pub(super) fn decide(
         lost: vec![Vec::new(); fresh.len()],
         given_up: HashMap::new(),
         reread: HashSet::new(),
+        refused: Vec::new(),
         leave_aside: HashSet::new(),
         restored: HashSet::new(),
         counts: BTreeMap::new(),
     };
-    night.gather(changes)?;
-    let stays = night.judge(files, changes);
+    night.gather(files, changes)?;
+    let stays = night.judge(aside, files, changes)?;
     let aside = night.move_rows(aside, files, changes)?;
     let row_keys = row_keys::write(&night.kept, &stays, &context.units)?;
-    Ok(Outcome { row_keys, aside, given_up: night.given_up, reread: night.reread, counts: night.counts })
+    night.refused.sort_unstable();
+    Ok(Outcome {
+        row_keys,
+        aside,
+        given_up: night.given_up,
+        reread: night.reread,
+        refused: night.refused,
+        counts: night.counts,
+    })
 }
 
 /// A row of a fresh batch.
@@ -140,6 +161,7 @@ struct Night<'a> {
     lost: Vec<Vec<(usize, String)>>,
     given_up: HashMap<RowPlace, String>,
     reread: HashSet<RowPlace>,
+    refused: Vec<RowPlace>,
     leave_aside: HashSet<RowPlace>,
     restored: HashSet<RowPlace>,
     counts: BTreeMap<String, Counts>,
@@ -147,7 +169,7 @@ struct Night<'a> {
 
 impl Night<'_> {
     /// Adds the fresh versions to the kept ones; rows with an empty key cell are always new.
-    fn gather(&mut self, changes: &mut Changes) -> Result<()> {
+    fn gather(&mut self, files: &[FileRecord], changes: &mut Changes) -> Result<()> {
         self.origin = vec![None; self.kept.len()];
         for (batch, keyed) in self.fresh.iter().enumerate() {
             let days = read::days(&keyed.batch, c::DAY)?;
@@ -172,7 +194,9 @@ impl Night<'_> {
             let count = self.counts.entry(keyed.source.clone()).or_default();
             add_rows(self.context, self.form, &keyed.batch, &always_new, changes, count)?;
         }
-        for (source, conflicts, share) in conflicts(self.fresh)? {
+        let rules = rules(self.context);
+        let may_conflict = |source: &str| rules.get(source) != Some(&Rule::Only);
+        for (source, conflicts, share) in conflicts(self.fresh, files, &may_conflict)? {
             let count = self.counts.entry(source).or_default();
             count.conflicts += conflicts;
             count.conflict_share = count.conflict_share.max(share);
@@ -181,21 +205,35 @@ impl Night<'_> {
     }
 
     /// Resolves every key; gives for each version whether it stays among the row keys.
-    fn judge(&mut self, files: &[FileRecord], changes: &mut Changes) -> Vec<bool> {
-        let resolution = resolve(&versions_of(&self.kept, files, changes));
+    fn judge(
+        &mut self,
+        aside: &RecordBatch,
+        files: &[FileRecord],
+        changes: &mut Changes,
+    ) -> Result<Vec<bool>> {
+        let (ids, lines) = (read::u32s(aside, c::FILE_ID)?, read::u64s(aside, c::LINE)?);
+        let aside: HashSet<RowPlace> =
+            ids.values().iter().copied().zip(lines.values().iter().copied()).collect();
+        let rules = rules(self.context);
+        let resolution = resolve(&versions_of(&self.kept, &aside, &rules, files, changes));
         let mut stays = vec![true; self.kept.len()];
         let delivered: HashSet<u128> =
             self.kept.iter().filter(|version| !version.old).map(|version| version.hash).collect();
         for (index, (verdict, winner)) in resolution.verdicts.iter().zip(&resolution.winners).enumerate() {
             let Some(version) = self.kept.get(index) else { continue };
             let place = version.place;
-            let won_by = place_label(self.kept.get(*winner).map_or(place, |winner| winner.place));
+            let winner = winner.and_then(|winner| self.kept.get(winner));
+            let won_by = place_label(winner.map_or(place, |winner| winner.place));
             let fresh = self.origin.get(index).copied().flatten();
             match (verdict, fresh) {
                 (Verdict::Accepted, Some(FreshRow { batch, row })) => self.won[batch].push(row),
                 (Verdict::Superseded, Some(FreshRow { batch, row })) => self.lost[batch].push((row, won_by)),
                 (Verdict::Deletion, Some(FreshRow { batch, .. })) => {
                     self.counts.entry(self.fresh[batch].source.clone()).or_default().deletions += 1;
+                }
+                (Verdict::Refused, _) => {
+                    self.refused.push(place);
+                    stays[index] = false;
                 }
                 (Verdict::Removed, _) => {
                     if let Some(month) = version.month {
@@ -216,7 +254,7 @@ impl Night<'_> {
                 (Verdict::Unchanged | Verdict::Accepted | Verdict::Superseded | Verdict::Deletion, _) => {}
             }
         }
-        stays
+        Ok(stays)
     }
 
     /// Moves rows between fresh batches, ledger and aside; gives the aside.
@@ -241,7 +279,7 @@ impl Night<'_> {
         let moves = AsideMoves { form: self.form, restored: &self.restored, leave: &self.leave_aside };
         if let Some(rows) = moves.apply(aside, &mut after, units)? {
             for &file in read::u32s(&rows, c::FILE_ID)?.values() {
-                if let Some(record) = files.iter().find(|record| record.file_id == file) {
+                if let Some(record) = deliveries::by_id(files, file) {
                     self.counts.entry(record.source.clone()).or_default().restored += 1;
                 }
             }
@@ -252,9 +290,16 @@ impl Night<'_> {
 }
 
 /// Rows of one file with one key, different content and no version to part them, with their share of the file.
-fn conflicts(fresh: &[KeyedBatch]) -> Result<Vec<(String, u64, f64)>> {
+fn conflicts(
+    fresh: &[KeyedBatch],
+    files: &[FileRecord],
+    may_conflict: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(String, u64, f64)>> {
     let mut found = Vec::new();
     for file in fresh.chunk_by(|a, b| a.file_id == b.file_id) {
+        if file.first().is_none_or(|keyed| !may_conflict(&keyed.source)) {
+            continue;
+        }
         let mut seen: HashMap<(u128, Option<&str>), u128> = HashMap::new();
         let (mut conflicts, mut n_rows) = (0_u64, 0_u64);
         for keyed in file {
@@ -266,6 +311,9 @@ fn conflicts(fresh: &[KeyedBatch]) -> Result<Vec<(String, u64, f64)>> {
                 conflicts += u64::from(first != key.content);
             }
         }
+        // Of a file whose quarantined records are read again only those are here.
+        let of_file = file.first().and_then(|keyed| deliveries::by_id(files, keyed.file_id));
+        n_rows = n_rows.max(of_file.map_or(0, |file| file.n_read.saturating_sub(file.n_quarantined)));
         #[expect(clippy::cast_precision_loss, reason = "a share for a gate")]
         let share = conflicts as f64 / n_rows.max(1) as f64;
         found.extend(file.first().map(|keyed| (keyed.source.clone(), conflicts, share)));
@@ -292,96 +340,43 @@ fn add_rows(
     changes.arrivals.add(context, &taken)
 }
 
-fn take(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch> {
+/// Rows of a batch by their numbers.
+///
+/// # Errors
+/// `Internal`.
+pub(super) fn take(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch> {
     let rows: UInt64Array = rows.iter().map(|row| *row as u64).collect();
     take_record_batch(batch, &rows).map_err(|cause| Error::internal("cannot take rows").caused_by(cause))
 }
 
 /// Versions as the kernel wants them.
-fn versions_of<'a>(kept: &'a [Kept], files: &[FileRecord], changes: &Changes) -> Vec<Version<'a>> {
+fn versions_of<'a>(
+    kept: &'a [Kept],
+    aside: &HashSet<RowPlace>,
+    rules: &HashMap<&str, Rule>,
+    files: &[FileRecord],
+    changes: &Changes,
+) -> Vec<Version<'a>> {
     let mut by_path: Vec<&FileRecord> = files.iter().collect();
     by_path.sort_unstable_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()).then(a.file_id.cmp(&b.file_id)));
-    let ranks: HashMap<u32, (u32, u32)> =
-        (0_u32..).zip(by_path).map(|(rank, file)| (file.file_id, (file.arrival, rank))).collect();
+    let rule = |file: &FileRecord| rules.get(file.source.as_str()).copied().unwrap_or_default();
+    let ranks: HashMap<u32, (u32, u32, Rule)> =
+        (0_u32..).zip(by_path).map(|(rank, file)| (file.file_id, (file.arrival, rank, rule(file)))).collect();
     kept.iter()
         .map(|kept| {
-            let (arrival, path_rank) = ranks.get(&kept.place.0).copied().unwrap_or_default();
+            let (arrival, path_rank, rule) = ranks.get(&kept.place.0).copied().unwrap_or_default();
             Version {
                 key: kept.hash,
+                rule,
                 version: kept.version.as_deref(),
                 arrival,
                 path_rank,
                 line: kept.place.1,
                 deleted: kept.deleted,
                 old: kept.old,
+                counted: kept.old && !kept.deleted && !aside.contains(&kept.place),
                 stays: !changes.gone.files.contains(&kept.place.0),
             }
         })
         .collect()
-}
-
-/// What a night does to the rows that were aside.
-struct AsideMoves<'a> {
-    form: &'static Form,
-    /// Rows that go back to the ledger.
-    restored: &'a HashSet<RowPlace>,
-    /// Rows of files taken back.
-    leave: &'a HashSet<RowPlace>,
-}
-
-impl AsideMoves<'_> {
-    /// Puts the rows that stay first into `after` and gives those that go back to the ledger.
-    fn apply(
-        &self,
-        aside: &RecordBatch,
-        after: &mut Vec<RecordBatch>,
-        units: &Units,
-    ) -> Result<Option<RecordBatch>> {
-        let (ids, lines) = (read::u32s(aside, c::FILE_ID)?, read::u64s(aside, c::LINE)?);
-        let (mut back, mut stay) = (Vec::new(), Vec::new());
-        for row in 0..aside.num_rows() {
-            let place = (ids.value(row), lines.value(row));
-            if self.restored.contains(&place) {
-                back.push(row);
-            } else if !self.leave.contains(&place) {
-                stay.push(row);
-            }
-        }
-        if !stay.is_empty() {
-            after.insert(0, take(aside, &stay)?);
-        }
-        if back.is_empty() {
-            return Ok(None);
-        }
-        let rows = take(aside, &back)?;
-        let n_columns = self.form.table.columns.len();
-        let columns: Vec<ArrayRef> = rows.columns().iter().take(n_columns).cloned().collect();
-        self.form.table.batch(units, columns).map(Some)
-    }
-}
-
-/// Ledger rows with the place of the row that won.
-///
-/// # Errors
-/// `Internal`.
-pub(super) fn to_aside(
-    form: &Form,
-    rows: &RecordBatch,
-    won_by: &[String],
-    units: &Units,
-) -> Result<RecordBatch> {
-    let mut by = StringBuilder::new();
-    won_by.iter().for_each(|place| by.append_value(place));
-    let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
-    columns.push(Arc::new(by.finish()));
-    form.aside.batch(units, columns)
-}
-
-/// The aside as one batch.
-///
-/// # Errors
-/// `Internal`.
-pub(super) fn aside_table(form: &Form, batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
-    concat_batches(&form.aside.schema(units), batches)
-        .map_err(|cause| Error::internal("rows aside differ").caused_by(cause))
 }

@@ -5,7 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::contract::tables::Keys as KeysTable;
@@ -82,6 +83,26 @@ impl Space {
         (key, key == next)
     }
 
+    /// The keys of ids that have one.
+    fn known(&self, ids: &StringArray) -> Vec<Option<u32>> {
+        let mut keys = Vec::with_capacity(ids.len());
+        let mut block = [None; BLOCK_ROWS];
+        for from in (0..ids.len()).step_by(BLOCK_ROWS) {
+            let rows = from..ids.len().min(from + BLOCK_ROWS);
+            // No lookup depends on the one before it, so that the processor waits for many at once.
+            for (packed, row) in block.iter_mut().zip(rows.clone()) {
+                *packed = read::text_at(ids, row).and_then(inline);
+            }
+            for (packed, row) in block.iter().zip(rows) {
+                keys.push(match packed {
+                    Some(packed) => self.short.get(packed).copied(),
+                    None => read::text_at(ids, row).and_then(|id| self.long.get(id).copied()),
+                });
+            }
+        }
+        keys
+    }
+
     /// The key of an id and whether it is new; a new one gets `next`.
     fn key(&mut self, id: &str, next: u32) -> (u32, bool) {
         let key = match inline(id) {
@@ -103,7 +124,14 @@ impl Keys {
     pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
         let (spaces, ids) = (read::texts(batch, c::ID_SPACE)?, read::texts(batch, c::SOURCE_ID)?);
         let mut keys = Self::default();
+        keys.identities.reserve(batch.num_rows());
         for row in 0..batch.num_rows() {
+            if row == 0 {
+                // Nearly all keys are of one numbering.
+                let mut space = Space::named(spaces.value(row));
+                space.short.reserve(batch.num_rows());
+                keys.spaces.insert(spaces.value(row).to_owned(), space);
+            }
             keys.key(spaces.value(row), ids.value(row))?;
         }
         keys.n_known = keys.identities.len();
@@ -128,49 +156,41 @@ impl Keys {
         Ok(key)
     }
 
-    /// Fills `source_key` of ledger rows; null where the customer is.
+    /// Fills `source_key` of batches of ledger rows, null where the customer is. Known ids are looked up side by side, new
+    /// ones get their keys in the order of the rows.
     ///
     /// # Errors
     /// `Internal`.
-    pub fn assign(&mut self, batch: &RecordBatch, space: &str) -> Result<RecordBatch> {
-        let customers = read::texts(batch, c::CUSTOMER_ID)?;
+    pub fn assign(&mut self, batches: Vec<&mut RecordBatch>, space: &str) -> Result<()> {
         if !self.spaces.contains_key(space) {
             self.spaces.insert(space.to_owned(), Space::named(space));
         }
         let Self { identities, spaces, .. } = self;
         let ids = spaces.get_mut(space).ok_or_else(|| Error::internal("an id space is missing"))?;
-        let mut keys: Vec<Option<u32>> = Vec::with_capacity(batch.num_rows());
-        let rows: Vec<Option<&str>> = customers.iter().collect();
-        for block in rows.chunks(BLOCK_ROWS) {
-            // Lookups of known ids depend on nothing before them, so that the processor waits for many at once.
-            let packed: Vec<Option<u128>> = block.iter().map(|id| id.and_then(inline)).collect();
-            let known: Vec<Option<u32>> = packed
-                .iter()
-                .map(|packed| packed.and_then(|packed| ids.short.get(&packed).copied()))
-                .collect();
-            for ((id, packed), known) in block.iter().zip(packed).zip(known) {
-                let Some(id) = id.filter(|_| known.is_none()) else {
-                    keys.push(known);
-                    continue;
-                };
+        let known = batches
+            .par_iter()
+            .map(|batch| Ok(ids.known(read::texts(batch, c::CUSTOMER_ID)?)))
+            .collect::<Result<Vec<Vec<Option<u32>>>>>()?;
+        for (batch, mut keys) in batches.into_iter().zip(known) {
+            let customers = read::texts(batch, c::CUSTOMER_ID)?;
+            for (key, id) in keys.iter_mut().zip(customers) {
+                let Some(id) = id.filter(|_| key.is_none()) else { continue };
                 let next = u32::try_from(identities.len())
                     .map_err(|_| Error::internal("more than 2^32 customer identities"))?;
-                let (key, is_new) = match packed {
-                    Some(packed) => ids.short_key(packed, next),
-                    None => ids.key(id, next),
-                };
+                let (given, is_new) = ids.key(id, next);
                 if is_new {
                     identities.push((Arc::clone(&ids.name), id.to_owned()));
                 }
-                keys.push(Some(key));
+                *key = Some(given);
             }
+            let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+            if let Some(first) = columns.first_mut() {
+                *first = Arc::new(UInt32Array::from(keys));
+            }
+            *batch = RecordBatch::try_new(batch.schema(), columns)
+                .map_err(|cause| Error::internal("keys do not fit the ledger").caused_by(cause))?;
         }
-        let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-        if let Some(first) = columns.first_mut() {
-            *first = Arc::new(UInt32Array::from(keys));
-        }
-        RecordBatch::try_new(batch.schema(), columns)
-            .map_err(|cause| Error::internal("keys do not fit the ledger").caused_by(cause))
+        Ok(())
     }
 
     /// Identities in key order: `(id_space, source_id)`.

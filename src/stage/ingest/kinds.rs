@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashSet};
 use super::contacts::{self, ContactRow};
 use super::settle::keep_or_write;
 use super::versions::{self, Rules, Settled};
-use super::{Night, canonical};
+use super::{Night, canonical, keyed};
 use crate::config::{Delivery, SourceKind};
 use crate::contract::tables::{BusinessUnits, ConsentRows, ContactRows, Products, SuppressionRows};
 use crate::contract::{Contract, Table};
 use crate::error::{Result, Warning};
+use crate::kernel::versions::Rule;
 use crate::run::context::Context;
 use crate::run::manifest::{Accounting, TableEntry};
 
@@ -79,9 +80,11 @@ impl Night<'_> {
                     named: named
                         .map(|source| (source.name.as_str(), source.delivery == Delivery::Snapshot))
                         .collect(),
+                    of_keys: keyed::rules(self.context),
                 };
                 versions::settle(known, fresh, &rules, &mut self.accounting)
             };
+            self.refuse(&settled.refused);
             warn_of_conflicts(self.context, &settled, kind);
             lost.extend(settled.lost);
             let Settled { rows, changed, newly_absent, .. } = settled;
@@ -104,9 +107,12 @@ fn warn_of_conflicts(context: &Context, settled: &Settled, kind: SourceKind) {
         SourceKind::Contacts => ("contact_key_conflicts", "`version` or `updated_at`"),
         _ => ("row_key_conflicts", "`version`"),
     };
+    let rules = keyed::rules(context);
     for (source, n) in &settled.conflicts {
+        let first = rules.get(source.as_str()) == Some(&Rule::First);
+        let which = if first { "the first" } else { "the last" };
         let what = format!(
-            "rows of source {source} share a key, differ, and no version parts them; the last one counts"
+            "rows of source {source} share a key, differ, and no version parts them; {which} one counts"
         );
         context.warn(Warning::new(code, what).times(*n).hint(format!("map {version} of source {source}")));
     }

@@ -1,22 +1,27 @@
 //! The ledger on disk: months of immutable parts. A night links the parts that did not change, rewrites those that
 //! lose rows, and adds parts for the rows that came.
 
+mod arrivals;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
+pub use self::arrivals::Arrivals;
+use self::arrivals::MonthArrivals;
+
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
-use arrow_select::take::take_record_batch;
+use rayon::prelude::*;
 
 use crate::contract::column as c;
 use crate::contract::tables::Transactions;
 use crate::contract::{Contract, Table, read};
 use crate::error::{Error, Result};
-use crate::kernel::calendar::{month_index, month_label, month_start};
+use crate::kernel::calendar::{month_index, month_label};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
-use crate::store::parquet::{self, PART_ROWS, ROW_GROUP_ROWS, TableWriter};
+use crate::store::parquet::{self, PART_ROWS};
 
 /// Parts of one month under half full above which they are merged.
 const MAX_PARTS: usize = 8;
@@ -94,161 +99,6 @@ fn month_of(label: &str) -> Option<i32> {
     crate::kernel::calendar::parse_day(format!("{label}-01").as_bytes()).map(month_index)
 }
 
-/// New rows on their way into parts. A row group is written as soon as it is full, so that no more than one row group a
-/// month is held; parts and row groups are cut by row number only.
-#[derive(Debug)]
-pub struct Arrivals {
-    table: &'static Table,
-    /// First free part number of the months that the parent has.
-    next: BTreeMap<i32, u32>,
-    months: BTreeMap<i32, MonthArrivals>,
-}
-
-#[derive(Debug, Default)]
-struct MonthArrivals {
-    pending: Vec<RecordBatch>,
-    n_pending: usize,
-    open: Option<(u32, TableWriter)>,
-    next: u32,
-    written: Vec<(Part, TableEntry)>,
-}
-
-impl Arrivals {
-    /// Nothing has arrived yet.
-    #[must_use]
-    pub fn new(table: &'static Table, parent_tables: &[TableEntry]) -> Self {
-        let after = |parts: &Vec<Part>| parts.iter().map(|part| part.number + 1).max().unwrap_or(0);
-        let next =
-            parts_of(table, parent_tables).iter().map(|(month, parts)| (*month, after(parts))).collect();
-        Self { table, next, months: BTreeMap::new() }
-    }
-
-    /// Adds rows to the months that they lie in, keeping their order.
-    ///
-    /// # Errors
-    /// `Io`; `Internal` when the batch is no ledger batch.
-    pub fn add(&mut self, context: &Context, batch: &RecordBatch) -> Result<()> {
-        let days = read::days(batch, c::DAY)?;
-        for (month, part) in by_month(batch, days.values())? {
-            let next = self.next.get(&month).copied().unwrap_or(0);
-            let arrivals = self
-                .months
-                .entry(month)
-                .or_insert_with(|| MonthArrivals { next, ..MonthArrivals::default() });
-            arrivals.add(context, self.table, month, part)?;
-        }
-        Ok(())
-    }
-}
-
-/// The rows of each month, in their order. Exports mostly come in order of time, so that most batches lie in one month and
-/// are not copied.
-fn by_month(batch: &RecordBatch, days: &[i32]) -> Result<Vec<(i32, RecordBatch)>> {
-    let mut runs: Vec<(i32, usize, usize)> = Vec::new();
-    let (mut first, mut next) = (0, 0);
-    for (row, &day) in days.iter().enumerate() {
-        if !(first..next).contains(&day) {
-            let month = month_index(day);
-            (first, next) = (month_start(month), month_start(month + 1));
-            runs.push((month, row, row));
-        }
-        if let Some(run) = runs.last_mut() {
-            run.2 = row + 1;
-        }
-    }
-    runs.sort_unstable();
-    let mut parts = Vec::new();
-    for same_month in runs.chunk_by(|a, b| a.0 == b.0) {
-        let n_rows: usize = same_month.iter().map(|(_, from, to)| to - from).sum();
-        let rows = same_month.iter().flat_map(|(_, from, to)| *from as u64..*to as u64);
-        let part = if n_rows == batch.num_rows() { batch.clone() } else { copied(batch, rows)? };
-        parts.extend(same_month.first().map(|(month, ..)| (*month, part)));
-    }
-    Ok(parts)
-}
-
-/// Rows of a batch as a batch of their own: a slice would hold on to all of it for as long as its month waits for more.
-fn copied(batch: &RecordBatch, rows: impl Iterator<Item = u64>) -> Result<RecordBatch> {
-    take_record_batch(batch, &UInt64Array::from_iter_values(rows))
-        .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))
-}
-
-impl MonthArrivals {
-    fn add(
-        &mut self,
-        context: &Context,
-        table: &'static Table,
-        month: i32,
-        batch: RecordBatch,
-    ) -> Result<()> {
-        self.n_pending += batch.num_rows();
-        self.pending.push(batch);
-        if self.n_pending < ROW_GROUP_ROWS {
-            return Ok(());
-        }
-        let mut groups = parquet::cut(&self.pending, ROW_GROUP_ROWS);
-        self.n_pending %= ROW_GROUP_ROWS;
-        let rest = if self.n_pending > 0 { groups.pop().unwrap_or_default() } else { Vec::new() };
-        self.pending = Vec::with_capacity(rest.len());
-        for batch in rest {
-            self.pending.push(copied(&batch, 0..batch.num_rows() as u64)?);
-        }
-        for group in groups {
-            self.write(context, table, month, &group)?;
-        }
-        Ok(())
-    }
-
-    fn write(
-        &mut self,
-        context: &Context,
-        table: &'static Table,
-        month: i32,
-        group: &[RecordBatch],
-    ) -> Result<()> {
-        let (number, mut writer) = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let number = self.next;
-                self.next += 1;
-                let path = part_path(table, month, number);
-                (number, TableWriter::create(&context.work, &path, table, &context.units)?)
-            }
-        };
-        writer.row_group(group)?;
-        if writer.n_rows() < PART_ROWS as u64 {
-            self.open = Some((number, writer));
-            return Ok(());
-        }
-        self.close(table, month, number, writer)
-    }
-
-    fn close(&mut self, table: &Table, month: i32, number: u32, writer: TableWriter) -> Result<()> {
-        let rows = writer.n_rows();
-        let hash = writer.finish()?.hash;
-        let path = part_path(table, month, number);
-        let entry = TableEntry::new(table, &path, rows, hash);
-        self.written.push((Part { path, number, rows }, entry));
-        Ok(())
-    }
-
-    fn finish(
-        mut self,
-        context: &Context,
-        table: &'static Table,
-        month: i32,
-    ) -> Result<Vec<(Part, TableEntry)>> {
-        let pending = std::mem::take(&mut self.pending);
-        if !pending.is_empty() {
-            self.write(context, table, month, &pending)?;
-        }
-        if let Some((number, writer)) = self.open.take() {
-            self.close(table, month, number, writer)?;
-        }
-        Ok(self.written)
-    }
-}
-
 fn part_path(table: &Table, month: i32, number: u32) -> String {
     format!("{}/part-{number:05}.parquet", folder(table, month))
 }
@@ -260,28 +110,37 @@ fn part_path(table: &Table, month: i32, number: u32) -> String {
 pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Changes) -> Result<Ledger> {
     let Changes { gone, arrivals } = changes;
     let table = arrivals.table;
-    let mut ledger = Ledger::default();
     let mut carried = parts_of(table, parent_tables);
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
     let months: BTreeSet<i32> = carried.keys().chain(arrivals.months.keys()).copied().collect();
-    for month in months {
-        context.go_on()?;
-        let mut writer =
-            MonthWriter { context, table, month, known: &known, parts: Vec::new(), removed: Vec::new() };
-        for part in carried.remove(&month).unwrap_or_default() {
-            writer.carry(&part, gone)?;
-        }
-        let mut changed = !writer.removed.is_empty();
-        if let Some(arrived) = arrivals.months.remove(&month) {
-            changed = true;
-            writer.parts.extend(arrived.finish(context, table, month)?);
-        }
-        writer.merge_small()?;
+    let months: Vec<(i32, Vec<Part>, Option<MonthArrivals>)> = months
+        .into_iter()
+        .map(|month| (month, carried.remove(&month).unwrap_or_default(), arrivals.months.remove(&month)))
+        .collect();
+    let gone = &*gone;
+    // Months are independent; the results come back in order.
+    let written: Vec<Result<(bool, MonthWriter<'_>)>> = months
+        .into_par_iter()
+        .map(|(month, parts, arrived)| {
+            context.go_on()?;
+            let mut writer =
+                MonthWriter { context, table, month, known: &known, parts: Vec::new(), removed: Vec::new() };
+            parts.iter().try_for_each(|part| writer.carry(part, gone))?;
+            let changed = !writer.removed.is_empty() || arrived.is_some();
+            if let Some(arrived) = arrived {
+                writer.parts.extend(arrived.finish(context, table, month)?);
+            }
+            writer.merge_small()?;
+            Ok((changed, writer))
+        })
+        .collect();
+    let mut ledger = Ledger::default();
+    for month in written {
+        let (changed, MonthWriter { month, parts, mut removed, .. }) = month?;
         if changed {
             ledger.changed.insert(month);
         }
-        let MonthWriter { parts, mut removed, .. } = writer;
         if !parts.is_empty() {
             ledger.months.insert(month, parts.iter().map(|(part, _)| part.clone()).collect());
         }
@@ -395,4 +254,25 @@ pub fn read_month_of(
     let Some(first) = batches.first() else { return Ok(table.empty(&context.units)) };
     concat_batches(&first.schema(), &batches)
         .map_err(|cause| Error::internal("parts of one month differ").caused_by(cause))
+}
+
+/// Reads columns of a month of the run under construction as batches of at most a row group, in the order of the rows;
+/// the columns `numbered` as numbers of their texts.
+///
+/// # Errors
+/// `Io`.
+pub fn read_groups(
+    context: &Context,
+    parts: &[Part],
+    columns: &[&str],
+    numbered: &[&str],
+) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::with_capacity(parts.len());
+    for part in parts {
+        let path = context.work.join(&part.path);
+        let (_, groups) =
+            parquet::read_groups(&path, Transactions::TABLE, &context.units, Some(columns), numbered)?;
+        batches.extend(groups);
+    }
+    Ok(batches)
 }

@@ -33,6 +33,8 @@ pub struct Slot {
 pub struct Mapping {
     /// Fields of every record.
     pub n_fields: usize,
+    /// What they are called in the export.
+    pub fields: Vec<String>,
     /// Filled contract columns, in the contract's order.
     pub slots: Vec<Slot>,
     /// Attributes `x_…` with their field, by name.
@@ -55,21 +57,18 @@ impl Mapping {
     /// near miss), one that stands twice, a required column that nothing fills, a key column that nothing fills.
     pub fn resolve(source: &Source, header: &[String], path: &Path) -> Result<Self> {
         let mut breaches = Vec::new();
-        let mut slots = Vec::new();
-        for column in contract(source.kind) {
-            if let Some(origin) = find(source, header, column.name, &mut breaches) {
-                slots.push(Slot { column, origin, values: values(source, column) });
-            }
-        }
+        let slots = slots(source, header, &mut breaches);
         let mut attributes = Vec::new();
         for name in source.columns.keys().filter(|name| exports::is_attribute(name)) {
             if let Some(Origin::Field(field)) = find(source, header, name, &mut breaches) {
                 attributes.push((name.clone(), field));
             }
         }
-        let mut mapping = Self { n_fields: header.len(), slots, attributes, ignored: Vec::new() };
+        let (n_fields, fields) = (header.len(), header.to_vec());
+        let mut mapping = Self { n_fields, fields, slots, attributes, ignored: Vec::new() };
         mapping.ignored = mapping.unread(header);
-        breaches.extend(mapping.missing(source, header));
+        // A column whose header the config names was told already.
+        breaches.extend(mapping.missing(source, header, &|name| source.columns.contains_key(name)));
         if breaches.is_empty() { Ok(mapping) } else { Err(broken(source, path, &breaches)) }
     }
 
@@ -79,27 +78,53 @@ impl Mapping {
         self.slots.iter().find(|slot| slot.column.name == name)
     }
 
-    fn unread(&self, header: &[String]) -> Vec<String> {
-        let is_read = |field: usize| {
-            self.slots.iter().any(|slot| slot.origin == Origin::Field(field))
-                || self.attributes.iter().any(|(_, other)| *other == field)
-        };
+    /// Leaves only the fields that something reads; gives the numbers that they had.
+    pub(super) fn keep_read(&mut self) -> Vec<usize> {
+        let read = |field: &usize| !self.names_filled_by(*field).is_empty();
+        let kept: Vec<usize> = (0..self.n_fields).filter(read).collect();
+        let place = |field: usize| kept.iter().position(|kept| *kept == field).unwrap_or(field);
+        for slot in &mut self.slots {
+            if let Origin::Field(field) = &mut slot.origin {
+                *field = place(*field);
+            }
+        }
+        self.attributes.iter_mut().for_each(|(_, field)| *field = place(*field));
+        self.fields = kept.iter().filter_map(|field| self.fields.get(*field).cloned()).collect();
+        self.n_fields = kept.len();
+        kept
+    }
+
+    /// What a field fills.
+    pub(super) fn names_filled_by(&self, field: usize) -> Vec<&str> {
+        let slots = self.slots.iter().filter(|slot| slot.origin == Origin::Field(field));
+        let attributes = self.attributes.iter().filter(|(_, other)| *other == field);
+        slots.map(|slot| slot.column.name).chain(attributes.map(|(name, _)| name.as_str())).collect()
+    }
+
+    /// Headers that nothing reads.
+    pub(super) fn unread(&self, header: &[String]) -> Vec<String> {
         header
             .iter()
             .enumerate()
-            .filter(|(field, _)| !is_read(*field))
+            .filter(|(field, _)| self.names_filled_by(*field).is_empty())
             .map(|(_, name)| name.clone())
             .collect()
     }
 
-    /// Required and key columns that nothing fills.
-    fn missing(&self, source: &Source, header: &[String]) -> Vec<String> {
+    /// Required and key columns that nothing fills, but for those that were told already.
+    pub(super) fn missing(
+        &self,
+        source: &Source,
+        header: &[String],
+        is_told: &dyn Fn(&str) -> bool,
+    ) -> Vec<String> {
         let has = |name: &str| self.slot(name).is_some();
         let mut missing = Vec::new();
         let mut need = |name: &str, fills: bool| {
-            // A column whose header the config names was told already.
-            if !fills && !source.columns.contains_key(name) {
-                missing.push(format!("nothing fills the required column {name}{}", near(name, header)));
+            if !fills && !is_told(name) {
+                let wanted = source.columns.get(name).and_then(|headers| headers.first());
+                let near = near(wanted.map_or(name, String::as_str), header);
+                missing.push(format!("nothing fills the required column {name}{near}"));
             }
         };
         let export = source.kind.export();
@@ -118,6 +143,17 @@ impl Mapping {
         }
         missing
     }
+}
+
+/// The contract columns that a header fills; what breaks the contract is added to the breaches.
+pub(super) fn slots(source: &Source, header: &[String], breaches: &mut Vec<String>) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for column in contract(source.kind) {
+        if let Some(origin) = find(source, header, column.name, breaches) {
+            slots.push(Slot { column, origin, values: values(source, column) });
+        }
+    }
+    slots
 }
 
 /// Where a contract column's value comes from in this file, if from anywhere.
@@ -161,7 +197,8 @@ fn near(name: &str, header: &[String]) -> String {
     }
 }
 
-fn broken(source: &Source, path: &Path, breaches: &[String]) -> Error {
+/// The error of a file that breaks the contract.
+pub(super) fn broken(source: &Source, path: &Path, breaches: &[String]) -> Error {
     let place = Place { file: Some(path.to_owned()), line: Some(1), column: None };
     let what = format!("the header of source {} breaks the contract: {}", source.name, breaches.join("; "));
     let hint = format!(

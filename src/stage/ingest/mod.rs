@@ -1,45 +1,56 @@
 //! Exports → ledger, keys, contact rows, quarantine.
 //!
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
-//! values; `transactions`, `interactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions` decide among
-//! versions; `ledger` writes the months, `kinds` the small kinds.
+//! values; `transactions`, `interactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions`
+//! decide among versions; `ledger` writes the months, `kinds` the small kinds.
 
+mod aside;
 mod canonical;
 mod cells;
 mod classify;
 pub mod contacts;
+pub mod daily;
 pub mod deliveries;
-mod faults;
+pub mod faults;
+mod filter;
 mod gates;
+pub mod headers;
 pub mod holds;
 mod interactions;
 mod keyed;
 mod keys;
 pub mod kinds;
 mod night;
+mod parsing;
 mod settle;
+pub mod survey;
 mod row_keys;
 mod rows;
 pub mod ledger;
 pub mod mapping;
+mod plain;
 mod quarantine;
 mod reader;
+mod reading;
+mod side_by_side;
+mod replay;
 mod transactions;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub use self::canonical::moment_ms;
+pub use self::filter::{Filter, Filters};
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
 
 use self::contacts::ContactRow;
-use self::deliveries::FileRecord;
-use self::faults::Fault;
+use self::deliveries::{FileRecord, SourcePlan};
+use self::faults::{Fault, Raw};
 use self::kinds::KeptRows;
 use self::ledger::Ledger;
-use self::settle::Book;
+use self::settle::{Book, Ledgers};
 use crate::config::SourceKind;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
@@ -71,11 +82,26 @@ pub struct Ingested {
     pub quarantine: BTreeMap<String, quarantine::Open>,
     /// Gates of the exports.
     pub gates: Vec<Gate>,
+    /// Modification time of the newest file of each source, UTC milliseconds.
+    pub newest: BTreeMap<String, i64>,
+}
+
+/// What a night reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Files that are new or changed.
+    Files {
+        /// Hash also those whose size and time did not change.
+        rehash: bool,
+    },
+    /// Records that are quarantined, and no file.
+    Quarantine,
 }
 
 /// Everything a night gathers while it reads (`night`) and settles (`settle`).
 struct Night<'a> {
     context: &'a Context,
+    filters: &'a Filters,
     files: Vec<FileRecord>,
     first_new_file: u32,
     keys: Keys,
@@ -90,6 +116,10 @@ struct Night<'a> {
     said: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
+    /// Records of the rows of sources that refuse duplicates.
+    raws: HashMap<ledger::RowPlace, Raw>,
+    /// Places of quarantined records that were read again.
+    replayed: HashSet<ledger::RowPlace>,
     bytes_read: u64,
     rows_read: u64,
 }
@@ -100,17 +130,22 @@ struct Night<'a> {
 /// `InputMissing`, `InputUnreadable`, `HeaderBroken`, `FilesGone` for exports; `Io`.
 pub fn run(
     context: &Context,
+    filters: &Filters,
     parent_tables: &[TableEntry],
     before: &[Accounting],
     held_before: &BTreeSet<String>,
-    rehash: bool,
+    reading: Reading,
 ) -> Result<Ingested> {
     let files = deliveries::from_batch(&context.read_parent(Files::TABLE)?)?;
-    let plans = deliveries::plan(context, &files, rehash)?;
+    let plans = match reading {
+        Reading::Files { rehash } => deliveries::plan(context, &files, rehash)?,
+        Reading::Quarantine => deliveries::without_files(context, &files),
+    };
     begin(context, &plans);
     let sources = sources(context, &files);
     let mut night = Night {
         context,
+        filters,
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
@@ -121,14 +156,17 @@ pub fn run(
         said: Vec::new(),
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
+        raws: HashMap::new(),
+        replayed: HashSet::new(),
         bytes_read: 0,
         rows_read: 0,
     };
     night.retire(&plans);
-    for plan in &plans {
-        night.read(plan)?;
+    match reading {
+        Reading::Files { .. } => plans.iter().try_for_each(|plan| night.read(plan))?,
+        Reading::Quarantine => night.replay()?,
     }
-    let mut consent_channels = night.consent_channels()?;
+    let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
     let mut ledgers = night.settle_ledgers(parent_tables)?;
     let mut entries = std::mem::take(&mut ledgers.entries);
@@ -145,18 +183,11 @@ pub fn run(
         night.keys.has_new(),
         &|| night.keys.to_batch(&context.units),
     )?);
-    let quarantine = quarantine::open(context, &sources, &night.files, &night.gone_files, &night.faults)?;
+    let quarantine = night.quarantine(&sources)?;
     night.tell_faults();
-    let mut gates = gates::evaluate(&gates::Measured {
-        context,
-        accounting: &night.accounting,
-        ledgers: &ledgers,
-        new_files: night.first_new_file,
-        files: &night.files,
-        reread: &night.reread,
-        lost: &lost,
-    })?;
-    gates.extend(night.other_gates(&plans, held_before));
+    let newest = daily::newest(context, &plans, &night.files);
+    let mut gates = night.gates(reading, &plans, &ledgers, &lost)?;
+    gates.extend(holds::evaluate(context, &night.files, night.first_new_file, &newest, held_before));
     let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     Ok(Ingested {
         files: night.files,
@@ -169,29 +200,41 @@ pub fn run(
         entries,
         quarantine,
         gates,
+        newest,
     })
 }
 
-/// Tells how much there is to read.
-fn begin(context: &Context, plans: &[deliveries::SourcePlan]) {
-    deliveries::warn_of_duplicates(context, plans);
-    let total_bytes = plans
-        .iter()
-        .flat_map(|plan| &plan.deliveries)
-        .filter(|delivery| delivery.state.is_read())
-        .map(|delivery| delivery.found.bytes)
-        .sum();
-    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
+impl Night<'_> {
+    /// Gates of what came and went, and those of sources whose rows stay as they were parsed.
+    fn gates(
+        &self,
+        reading: Reading,
+        plans: &[SourcePlan],
+        ledgers: &Ledgers,
+        lost: &BTreeMap<String, u64>,
+    ) -> Result<Vec<Gate>> {
+        let mut gates = gates::evaluate(&gates::Measured {
+            context: self.context,
+            is_replay: reading == Reading::Quarantine,
+            accounting: &self.accounting,
+            ledgers,
+            new_files: self.first_new_file,
+            files: &self.files,
+            reread: &self.reread,
+            lost,
+        })?;
+        gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(self.context, plan)));
+        Ok(gates)
+    }
 }
 
-impl Night<'_> {
-    /// Gates that hold lists, and those of sources whose rows stay as they were parsed.
-    fn other_gates(&self, plans: &[deliveries::SourcePlan], held_before: &BTreeSet<String>) -> Vec<Gate> {
-        let (context, files) = (self.context, &self.files);
-        let mut gates = holds::evaluate(context, plans, files, self.first_new_file, held_before);
-        gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
-        gates
-    }
+/// Tells that the stage begins, and how much there is to read.
+fn begin(context: &Context, plans: &[SourcePlan]) {
+    deliveries::warn_of_duplicates(context, plans);
+    let deliveries = plans.iter().flat_map(|plan| &plan.deliveries);
+    let read = deliveries.filter(|delivery| delivery.state.is_read());
+    let total_bytes = read.map(|delivery| delivery.found.bytes).sum();
+    context.tell(&Event::StageStarted { stage: Stage::Ingest, total_bytes });
 }
 
 /// Sources of the config, and those that it leaves out: they keep their rows, and so their accounts and quarantine.

@@ -1,15 +1,20 @@
 //! Records with faults: this run's and those of earlier runs whose files still count.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
 use arrow_array::{BooleanArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow_select::filter::filter_record_batch;
 
 use super::deliveries::FileRecord;
-use super::faults::Fault;
+use super::faults::{Fault, Reason};
+use super::ledger::RowPlace;
+use super::mapping;
+use crate::config::Source;
+use crate::contract::exports::ATTRIBUTE;
 use crate::contract::tables::Quarantine;
 use crate::contract::{Contract, column as c, read};
 use crate::error::{Error, Result};
@@ -42,13 +47,18 @@ pub(super) fn open(
     files: &[FileRecord],
     files_gone: &BTreeSet<u32>,
     faults: &BTreeMap<u32, Vec<Fault>>,
+    replayed: &HashSet<RowPlace>,
 ) -> Result<BTreeMap<String, Open>> {
     let mut open: BTreeMap<String, Open> = BTreeMap::new();
     for source in sources {
         let mut entry = Open { unchanged: true, ..Open::default() };
         if let Some(batch) = earlier(context, source)? {
             let ids = read::u32s(&batch, c::FILE_ID)?;
-            let mask: BooleanArray = ids.values().iter().map(|id| Some(!files_gone.contains(id))).collect();
+            let lines = read::u64s(&batch, c::LINE)?;
+            let stays =
+                |(id, line): (&u32, &u64)| !files_gone.contains(id) && !replayed.contains(&(*id, *line));
+            let mask: BooleanArray =
+                ids.values().iter().zip(lines.values()).map(|place| Some(stays(place))).collect();
             entry.unchanged = mask.true_count() == batch.num_rows();
             let batch = filter_record_batch(&batch, &mask)
                 .map_err(|cause| Error::internal("cannot filter the quarantine").caused_by(cause))?;
@@ -65,6 +75,57 @@ pub(super) fn open(
         }
     }
     Ok(open)
+}
+
+/// An open record, as it was kept.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// Its file.
+    pub(super) file_id: u32,
+    /// 1-based physical line where it starts.
+    pub(super) line: u64,
+    /// 1-based number in its file.
+    pub(super) record: u64,
+    /// Its bytes, without line end.
+    pub(super) raw: Vec<u8>,
+    /// What was wrong with it.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// The open records of a source in the parent run, by file and line.
+///
+/// # Errors
+/// `Io`; `Internal` when the table does not hold what it must.
+pub(super) fn records(context: &Context, source: &Source) -> Result<Vec<Kept>> {
+    let Some(batch) = earlier(context, &source.name)? else { return Ok(Vec::new()) };
+    let (ids, lines) = (read::u32s(&batch, c::FILE_ID)?, read::u64s(&batch, c::LINE)?);
+    let (numbers, reasons) = (read::u64s(&batch, c::RECORD)?, read::texts(&batch, c::REASON)?);
+    let (columns, values) = (read::texts(&batch, c::COLUMN)?, read::texts(&batch, c::VALUE)?);
+    let raws = read::array(&batch, c::RAW)?
+        .as_binary_opt::<i32>()
+        .ok_or_else(|| Error::internal("the quarantine has another type"))?;
+    let column = |name: &str| {
+        let own = mapping::contract(source.kind).iter().map(|column| column.name);
+        own.chain([ATTRIBUTE]).find(|column| *column == name)
+    };
+    let mut records: BTreeMap<RowPlace, Kept> = BTreeMap::new();
+    for row in 0..batch.num_rows() {
+        let (file_id, line, record) = (ids.value(row), lines.value(row), numbers.value(row));
+        let raw = raws.value(row).to_vec();
+        let reason = Reason::named(reasons.value(row))
+            .ok_or_else(|| Error::internal("the quarantine has an unknown reason"))?;
+        let fault = Fault {
+            line,
+            record,
+            column: read::text_at(columns, row).and_then(column),
+            reason,
+            value: read::text_at(values, row).map(str::to_owned),
+            raw: raw.clone(),
+        };
+        let kept = records.entry((file_id, line));
+        kept.or_insert_with(|| Kept { file_id, line, record, raw, faults: Vec::new() }).faults.push(fault);
+    }
+    Ok(records.into_values().collect())
 }
 
 fn earlier(context: &Context, source: &str) -> Result<Option<RecordBatch>> {

@@ -1,20 +1,16 @@
 //! Ledger columns of the rows of one chunk, under construction.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    ArrayBuilder as _, Date32Builder, Decimal128Builder, StringBuilder, TimestampMillisecondBuilder,
-    UInt64Builder,
-};
-use arrow_array::{ArrayRef, Decimal128Array, RecordBatch, StringArray, UInt32Array};
-use arrow_buffer::OffsetBuffer;
+use arrow_array::types::{Date32Type, Decimal128Type, TimestampMillisecondType, UInt64Type};
+use arrow_array::{ArrayRef, Decimal128Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
 use super::cells::day_of;
 use super::transactions::{REFUND, SALE};
 use crate::contract::tables::Transactions;
 use crate::contract::{Contract, Units, column as c};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The values of one row, text still borrowed.
 pub(super) struct Typed {
@@ -34,64 +30,67 @@ pub(super) struct Typed {
     pub(super) deleted: bool,
 }
 
+/// Text columns of a row: customer, transaction, original transaction, product, line, unit, channel.
+pub(super) const N_TEXTS: usize = 7;
+
 /// Ledger columns under construction.
 pub(super) struct Rows {
     n_rows: usize,
-    texts: [Texts; 7],
-    occurred_at: TimestampMillisecondBuilder,
-    day: Date32Builder,
+    texts: [Texts; N_TEXTS],
+    occurred_at: Vec<i64>,
+    day: Vec<i32>,
     kinds: Vec<&'static str>,
     n_refunds: usize,
-    amount: Decimal128Builder,
+    amount: Vec<i128>,
     cost: Decimals,
     discount: Decimals,
     quantity: Decimals,
-    line: UInt64Builder,
+    line: Vec<u64>,
     version: Texts,
     units: Units,
 }
 
 impl Rows {
-    /// No rows yet.
-    pub(super) fn new(units: &Units) -> Self {
+    /// No rows yet, and room for about so many.
+    pub(super) fn with_capacity(units: &Units, n_rows: usize) -> Self {
         Self {
             n_rows: 0,
-            texts: std::array::from_fn(|_| Texts::default()),
-            occurred_at: TimestampMillisecondBuilder::new(),
-            day: Date32Builder::new(),
-            kinds: Vec::new(),
+            texts: std::array::from_fn(|_| Texts::new(n_rows)),
+            occurred_at: Vec::with_capacity(n_rows),
+            day: Vec::with_capacity(n_rows),
+            kinds: Vec::with_capacity(n_rows),
             n_refunds: 0,
-            amount: Decimal128Builder::new(),
-            cost: Decimals::default(),
-            discount: Decimals::default(),
-            quantity: Decimals::default(),
-            line: UInt64Builder::new(),
-            version: Texts::default(),
+            amount: Vec::with_capacity(n_rows),
+            cost: Decimals::new(n_rows),
+            discount: Decimals::new(n_rows),
+            quantity: Decimals::new(n_rows),
+            line: Vec::with_capacity(n_rows),
+            version: Texts::new(n_rows),
             units: units.clone(),
         }
     }
 
-    /// Adds a row.
+    /// Adds a row. The texts are UTF-8.
     pub(super) fn push(
         &mut self,
         typed: &Typed,
-        texts: &[Option<Cow<'_, str>>; 7],
-        version: Option<&str>,
+        texts: [Option<&[u8]>; N_TEXTS],
+        version: Option<&[u8]>,
         line: u64,
     ) {
         self.n_rows += 1;
-        for (builder, text) in self.texts.iter_mut().zip(texts) {
-            builder.push(text.as_deref());
+        for (column, text) in self.texts.iter_mut().zip(texts) {
+            column.push(text);
         }
-        self.occurred_at.append_value(typed.occurred_ms);
-        self.day.append_value(day_of(typed.occurred_ms));
+        self.occurred_at.push(typed.occurred_ms);
+        self.day.push(day_of(typed.occurred_ms));
         self.kinds.push(typed.kind);
         self.n_refunds += usize::from(typed.kind == REFUND);
-        self.amount.append_value(i128::from(typed.amount));
+        self.amount.push(i128::from(typed.amount));
         self.cost.push(typed.cost);
         self.discount.push(typed.discount);
         self.quantity.push(typed.quantity);
-        self.line.append_value(line);
+        self.line.push(line);
         self.version.push(version);
     }
 
@@ -99,7 +98,7 @@ impl Rows {
     ///
     /// # Errors
     /// `Internal`.
-    pub(super) fn finish(mut self, source: &str, file_id: u32) -> Result<RecordBatch> {
+    pub(super) fn finish(self, source: &str, file_id: u32) -> Result<RecordBatch> {
         let table = Transactions::TABLE;
         let typed = |array: Decimal128Array, name: &str| -> ArrayRef {
             let kind = table.column(name).map(|column| column.kind.arrow(&self.units));
@@ -110,27 +109,27 @@ impl Rows {
         } else {
             Arc::new(self.kinds.into_iter().map(Some).collect::<StringArray>())
         };
-        let [customer, transaction, original, product, line, unit, channel] = &mut self.texts;
+        let [customer, transaction, original, product, line, unit, channel] = self.texts;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::new_null(self.n_rows)),
-            customer.finish(),
-            transaction.finish(),
-            original.finish(),
-            Arc::new(self.occurred_at.finish()),
-            Arc::new(self.day.finish()),
+            customer.finish()?,
+            transaction.finish()?,
+            original.finish()?,
+            Arc::new(PrimitiveArray::<TimestampMillisecondType>::from(self.occurred_at)),
+            Arc::new(PrimitiveArray::<Date32Type>::from(self.day)),
             kind,
-            typed(self.amount.finish(), c::AMOUNT),
+            typed(PrimitiveArray::<Decimal128Type>::from(self.amount), c::AMOUNT),
             typed(self.cost.finish(), c::COST),
             typed(self.discount.finish(), c::DISCOUNT),
             typed(self.quantity.finish(), c::QUANTITY),
-            product.finish(),
-            line.finish(),
-            unit.finish(),
-            channel.finish(),
+            product.finish()?,
+            line.finish()?,
+            unit.finish()?,
+            channel.finish()?,
             Arc::new(repeated(source, self.n_rows)),
             Arc::new(UInt32Array::from_value(file_id, self.n_rows)),
-            Arc::new(self.line.finish()),
-            self.version.finish(),
+            Arc::new(PrimitiveArray::<UInt64Type>::from(self.line)),
+            self.version.finish()?,
         ];
         table.batch(&self.units, columns)
     }
@@ -143,65 +142,139 @@ fn repeated(text: &str, n_rows: usize) -> StringArray {
 }
 
 /// A text column that costs nothing while it is null, as columns are that an export lacks.
-#[derive(Default)]
 struct Texts {
-    builder: StringBuilder,
-    n_nulls: usize,
+    values: Vec<u8>,
+    /// Where each text ends.
+    ends: Vec<i32>,
+    nulls: Nulls,
 }
 
 impl Texts {
-    fn push(&mut self, text: Option<&str>) {
-        match text {
-            None => self.n_nulls += 1,
-            Some(text) => {
-                self.settle();
-                self.builder.append_value(text);
-            }
-        }
+    /// Bytes of a text for which room is made; a column with longer ones grows.
+    const USUAL_BYTES: usize = 10;
+
+    const fn new(n_rows: usize) -> Self {
+        Self { values: Vec::new(), ends: Vec::new(), nulls: Nulls::new(n_rows) }
     }
 
-    fn settle(&mut self) {
-        for _ in 0..std::mem::take(&mut self.n_nulls) {
-            self.builder.append_null();
+    fn push(&mut self, text: Option<&[u8]>) {
+        let Some(text) = text else {
+            self.nulls.push_null();
+            return;
+        };
+        let n_nulls = self.nulls.push_value();
+        if self.ends.capacity() == 0 {
+            self.ends.reserve(self.nulls.n_expected + 1);
+            self.values.reserve(self.nulls.n_expected * Self::USUAL_BYTES);
+            self.ends.push(0);
         }
+        if n_nulls > 0 {
+            let end = self.end();
+            self.ends.extend(std::iter::repeat_n(end, n_nulls));
+        }
+        self.values.extend_from_slice(text);
+        // A chunk holds less than 2³¹ bytes, and what would not fit is refused when the column is made.
+        self.ends.push(self.end());
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        if self.builder.is_empty() {
-            return Arc::new(StringArray::new_null(self.n_nulls));
+    fn end(&self) -> i32 {
+        i32::try_from(self.values.len()).unwrap_or(i32::MAX)
+    }
+
+    fn finish(mut self) -> Result<ArrayRef> {
+        if self.ends.is_empty() {
+            return Ok(Arc::new(StringArray::new_null(self.nulls.n_open)));
         }
-        self.settle();
-        Arc::new(self.builder.finish())
+        let end = self.end();
+        self.ends.extend(std::iter::repeat_n(end, self.nulls.n_open));
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.ends));
+        let array = StringArray::try_new(offsets, self.values.into(), self.nulls.finish())
+            .map_err(|cause| Error::internal("texts are not UTF-8").caused_by(cause))?;
+        Ok(Arc::new(array))
     }
 }
 
 /// A decimal column that costs nothing while it is null.
-#[derive(Default)]
 struct Decimals {
-    builder: Decimal128Builder,
-    n_nulls: usize,
+    values: Vec<i128>,
+    nulls: Nulls,
 }
 
 impl Decimals {
+    const fn new(n_rows: usize) -> Self {
+        Self { values: Vec::new(), nulls: Nulls::new(n_rows) }
+    }
+
     fn push(&mut self, value: Option<i64>) {
-        match value {
-            None => self.n_nulls += 1,
-            Some(value) => {
-                self.settle();
-                self.builder.append_value(i128::from(value));
-            }
+        let Some(value) = value else {
+            self.nulls.push_null();
+            return;
+        };
+        let n_nulls = self.nulls.push_value();
+        if self.values.capacity() == 0 {
+            self.values.reserve(self.nulls.n_expected);
         }
+        self.values.extend(std::iter::repeat_n(0, n_nulls));
+        self.values.push(i128::from(value));
     }
 
-    fn settle(&mut self) {
-        self.builder.append_nulls(std::mem::take(&mut self.n_nulls));
+    fn finish(mut self) -> Decimal128Array {
+        if self.values.is_empty() {
+            return Decimal128Array::new_null(self.nulls.n_open);
+        }
+        self.values.extend(std::iter::repeat_n(0, self.nulls.n_open));
+        Decimal128Array::new(self.values.into(), self.nulls.finish())
+    }
+}
+
+/// Which rows of a column are null; nulls are counted and written down only once a value follows them.
+struct Nulls {
+    n_expected: usize,
+    /// Nulls at the end that are not written down.
+    n_open: usize,
+    /// Rows that are.
+    n_closed: usize,
+    /// `None` while no row is null.
+    builder: Option<NullBufferBuilder>,
+}
+
+impl Nulls {
+    const fn new(n_expected: usize) -> Self {
+        Self { n_expected, n_open: 0, n_closed: 0, builder: None }
     }
 
-    fn finish(&mut self) -> Decimal128Array {
-        if self.builder.is_empty() {
-            return Decimal128Array::new_null(self.n_nulls);
+    const fn push_null(&mut self) {
+        self.n_open += 1;
+    }
+
+    /// Adds a value, and gives how many nulls were open before it.
+    fn push_value(&mut self) -> usize {
+        let n_open = std::mem::take(&mut self.n_open);
+        if n_open > 0 {
+            self.close(n_open);
         }
-        self.settle();
-        self.builder.finish()
+        if let Some(builder) = &mut self.builder {
+            builder.append_non_null();
+        }
+        self.n_closed += 1;
+        n_open
+    }
+
+    fn close(&mut self, n_nulls: usize) {
+        let builder = self.builder.get_or_insert_with(|| {
+            let mut builder = NullBufferBuilder::new(self.n_expected.max(self.n_closed));
+            builder.append_n_non_nulls(self.n_closed);
+            builder
+        });
+        builder.append_n_nulls(n_nulls);
+        self.n_closed += n_nulls;
+    }
+
+    fn finish(mut self) -> Option<arrow_buffer::NullBuffer> {
+        let n_open = std::mem::take(&mut self.n_open);
+        if n_open > 0 {
+            self.close(n_open);
+        }
+        self.builder.and_then(|mut builder| builder.finish())
     }
 }

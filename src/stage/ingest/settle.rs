@@ -8,7 +8,7 @@ use arrow_select::filter::filter_record_batch;
 
 use super::keyed::{Form, KeyedBatch};
 use super::ledger::{self, Arrivals, Changes, Gone, Ledger};
-use super::{Night, keyed};
+use super::{Night, aside, keyed};
 use crate::config::SourceKind;
 use crate::contract::tables::RowKeys;
 use crate::contract::{Contract, Table, column as c, read};
@@ -123,9 +123,9 @@ impl Night<'_> {
         ledgers: &mut Ledgers,
     ) -> Result<Ledger> {
         let context = self.context;
-        let (form, aside) = (book.form, book.form.aside);
+        let (form, table) = (book.form, book.form.aside);
         let Some(known) = known else {
-            ledgers.entries.extend(keep_or_write(context, aside, parent_tables, false, &none)?);
+            ledgers.entries.extend(keep_or_write(context, table, parent_tables, false, &none)?);
             let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
             self.close(&ledger)?;
             return Ok(ledger);
@@ -134,7 +134,7 @@ impl Night<'_> {
             form,
             &book.keyed,
             &self.own_keys(book.kind, known)?,
-            &context.read_parent(aside)?,
+            &context.read_parent(table)?,
             &self.files,
             &mut book.changes,
             context,
@@ -151,10 +151,11 @@ impl Night<'_> {
         let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
         self.close(&ledger)?;
         self.reread.extend(outcome.reread);
+        self.refuse(&outcome.refused);
         row_keys.push(outcome.row_keys);
         let rows = self.aside(form, outcome.aside, &outcome.given_up, &ledger.removed)?;
-        if rows.num_rows() > 0 || parent_tables.iter().any(|entry| entry.name == aside.name) {
-            ledgers.entries.push(context.write(aside, &aside.file(), &[rows])?);
+        if rows.num_rows() > 0 || parent_tables.iter().any(|entry| entry.name == table.name) {
+            ledgers.entries.push(context.write(table, &table.file(), &[rows])?);
         }
         Ok(ledger)
     }
@@ -163,7 +164,7 @@ impl Night<'_> {
     fn aside(
         &self,
         form: &Form,
-        mut aside: Vec<RecordBatch>,
+        mut rows_aside: Vec<RecordBatch>,
         given_up: &HashMap<ledger::RowPlace, String>,
         removed: &[RecordBatch],
     ) -> Result<RecordBatch> {
@@ -177,10 +178,10 @@ impl Night<'_> {
                 .map_err(|cause| Error::internal("cannot filter removed rows").caused_by(cause))?;
             let won_by: Vec<String> = winners.into_iter().flatten().cloned().collect();
             if rows.num_rows() > 0 {
-                aside.push(keyed::to_aside(form, &rows, &won_by, &self.context.units)?);
+                rows_aside.push(aside::to_aside(form, &rows, &won_by, &self.context.units)?);
             }
         }
-        keyed::aside_table(form, &aside, &self.context.units)
+        aside::aside_table(form, &rows_aside, &self.context.units)
     }
 
     /// Enters what the ledger lost.

@@ -1,17 +1,24 @@
 //! Records of a transactions export, typed into the columns of the ledger.
 
-use arrow_array::RecordBatch;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_select::filter::filter_record_batch;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::cells::{Cells, Settings};
-use super::faults::{Fault, Reason};
+use super::faults::{Fault, Raw, Reason};
+use super::filter::{Filter, keep};
 use super::mapping::{Mapping, Slot};
+use super::plain::Plain;
 use super::reader::Chunk;
-use super::rows::{Rows, Typed};
+use super::rows::{N_TEXTS, Rows, Typed};
+use crate::config::{OnDuplicate, Source};
 use crate::contract::column as c;
-use crate::contract::{Units, exports};
-use crate::error::Result;
-use crate::kernel::csv::{Dialect, Field, Reader};
+use crate::contract::{Units, exports, read};
+use crate::error::{Error, Result};
+use crate::kernel::csv::{Dialect, Field};
 use crate::kernel::number::product_minor;
 
 /// Kind of a sale in the ledger.
@@ -30,27 +37,33 @@ pub(super) struct Parser<'a> {
     source: &'a str,
     file_id: u32,
     key: Vec<&'a Slot>,
+    /// How rows are typed that hold nothing out of the ordinary; `None` where the source wants more of every row.
+    plain: Option<Plain>,
+    /// Whether records are kept as read beside their rows.
+    keeps_raw: bool,
+    /// Which rows stay.
+    filter: Option<&'a Filter>,
 }
 
 #[derive(Debug)]
-struct Slots<'a> {
-    customer_id: Option<&'a Slot>,
-    occurred_at: Option<&'a Slot>,
-    amount: Option<&'a Slot>,
-    quantity: Option<&'a Slot>,
-    unit_price: Option<&'a Slot>,
-    transaction_id: Option<&'a Slot>,
-    kind: Option<&'a Slot>,
-    original_transaction_id: Option<&'a Slot>,
-    cost: Option<&'a Slot>,
-    discount: Option<&'a Slot>,
-    product_id: Option<&'a Slot>,
-    product_line: Option<&'a Slot>,
-    unit_id: Option<&'a Slot>,
-    channel: Option<&'a Slot>,
-    currency: Option<&'a Slot>,
-    deleted: Option<&'a Slot>,
-    version: Option<&'a Slot>,
+pub(super) struct Slots<'a> {
+    pub(super) customer_id: Option<&'a Slot>,
+    pub(super) occurred_at: Option<&'a Slot>,
+    pub(super) amount: Option<&'a Slot>,
+    pub(super) quantity: Option<&'a Slot>,
+    pub(super) unit_price: Option<&'a Slot>,
+    pub(super) transaction_id: Option<&'a Slot>,
+    pub(super) kind: Option<&'a Slot>,
+    pub(super) original_transaction_id: Option<&'a Slot>,
+    pub(super) cost: Option<&'a Slot>,
+    pub(super) discount: Option<&'a Slot>,
+    pub(super) product_id: Option<&'a Slot>,
+    pub(super) product_line: Option<&'a Slot>,
+    pub(super) unit_id: Option<&'a Slot>,
+    pub(super) channel: Option<&'a Slot>,
+    pub(super) currency: Option<&'a Slot>,
+    pub(super) deleted: Option<&'a Slot>,
+    pub(super) version: Option<&'a Slot>,
 }
 
 /// What identifies and orders one row among the versions of its key.
@@ -71,6 +84,8 @@ pub(super) struct Parsed {
     pub batch: RecordBatch,
     /// One for each row; empty where the source has no key.
     pub keys: Vec<RowKey>,
+    /// The record of each row, where the source refuses duplicates.
+    pub raws: Vec<Raw>,
     /// Faults, with record numbers counted from the chunk's first record.
     pub faults: Vec<Fault>,
     /// Records read.
@@ -79,6 +94,16 @@ pub(super) struct Parsed {
     pub n_quarantined: u64,
     /// Rows that take away a row and have no key to say which.
     pub n_keyless_deletions: u64,
+    /// Rows that the source's `where` dropped.
+    pub n_filtered: u64,
+}
+
+/// Columns that a predicate names and the ledger does not have, by row.
+#[derive(Debug, Default)]
+struct Beside {
+    unit_price: Vec<Option<f64>>,
+    currency: Vec<Option<String>>,
+    deleted: Vec<bool>,
 }
 
 impl Typed {
@@ -96,6 +121,41 @@ impl Typed {
     }
 }
 
+/// Rows of a chunk, about: as many as its first bytes make likely.
+fn expected_rows(bytes: &[u8]) -> usize {
+    const LOOKED_AT: usize = 16 << 10;
+    let head = bytes.get(..LOOKED_AT).unwrap_or(bytes);
+    let n_lines = memchr::memchr_iter(b'\n', head).count() + 1;
+    bytes.len() / (head.len() / n_lines).max(1) + 16
+}
+
+impl Parsed {
+    /// Without the rows that a predicate drops.
+    fn filtered(mut self, filter: &Filter, beside: &Beside) -> Result<Self> {
+        let batch = &self.batch;
+        let mask = filter.mask(batch.num_rows(), &|name| {
+            Ok(match name {
+                exports::UNIT_PRICE => Arc::new(beside.unit_price.iter().collect::<Float64Array>()),
+                exports::CURRENCY => Arc::new(beside.currency.iter().collect::<StringArray>()),
+                c::OCCURRED_AT => Arc::clone(read::array(batch, c::DAY)?),
+                name => Arc::clone(read::array(batch, name)?),
+            })
+        })?;
+        let stays: Vec<bool> =
+            mask.iter().zip(&beside.deleted).map(|(stays, gone)| *stays || *gone).collect();
+        let n_stay = stays.iter().filter(|stays| **stays).count();
+        if n_stay == stays.len() {
+            return Ok(self);
+        }
+        self.n_filtered = (stays.len() - n_stay) as u64;
+        self.batch = filter_record_batch(&self.batch, &BooleanArray::from(stays.clone()))
+            .map_err(|cause| Error::internal("cannot drop rows").caused_by(cause))?;
+        keep(&mut self.keys, &stays);
+        keep(&mut self.raws, &stays);
+        Ok(self)
+    }
+}
+
 impl<'a> Parser<'a> {
     /// A parser for the files that share a mapping.
     #[must_use]
@@ -104,9 +164,9 @@ impl<'a> Parser<'a> {
         settings: &'a Settings,
         units: &'a Units,
         dialect: Dialect,
-        source: &'a str,
+        source: &'a Source,
         file_id: u32,
-        key: &[String],
+        filter: Option<&'a Filter>,
     ) -> Self {
         let slot = |name: &str| mapping.slot(name);
         let slots = Slots {
@@ -128,8 +188,22 @@ impl<'a> Parser<'a> {
             deleted: slot(c::DELETED),
             version: slot(c::VERSION),
         };
-        let key = key.iter().filter_map(|name| mapping.slot(name)).collect();
-        Self { slots, settings, units, dialect, n_fields: mapping.n_fields, source, file_id, key }
+        let key: Vec<&Slot> = source.key.iter().flatten().filter_map(|name| mapping.slot(name)).collect();
+        let is_more = !key.is_empty() || filter.is_some();
+        let plain = if is_more { None } else { Plain::of(&slots, settings) };
+        Self {
+            slots,
+            settings,
+            units,
+            dialect,
+            n_fields: mapping.n_fields,
+            source: &source.name,
+            file_id,
+            key,
+            plain,
+            keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
+            filter,
+        }
     }
 
     /// Types every record of a chunk.
@@ -137,13 +211,15 @@ impl<'a> Parser<'a> {
     /// # Errors
     /// `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
-        let mut rows = Rows::new(self.units);
-        let mut keys = Vec::new();
+        let mut rows = Rows::with_capacity(self.units, expected_rows(&chunk.bytes));
+        let (mut keys, mut raws) = (Vec::new(), Vec::new());
         let mut faults = Vec::new();
+        let mut beside = Beside::default();
         let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
-        let mut reader = Reader::new(&chunk.bytes, self.dialect, Some(self.n_fields), chunk.first_line);
+        let plain = self.plain.filter(|_| chunk.is_delimited());
+        let mut records = chunk.records(self.dialect, self.n_fields);
         let mut fields: Vec<Field<'_>> = Vec::with_capacity(self.n_fields);
-        while let Some(record) = reader.next_record(&mut fields) {
+        while let Some(record) = records.next_record(&mut fields) {
             n_records += 1;
             let fault = |column, reason, value| Fault {
                 line: record.line,
@@ -151,11 +227,14 @@ impl<'a> Parser<'a> {
                 column,
                 reason,
                 value,
-                raw: record.raw.to_vec(),
+                raw: record.raw().into_owned(),
             };
             if let Some(reason) = record.fault {
                 n_quarantined += 1;
-                faults.push(fault(None, reason.into(), None));
+                faults.push(fault(None, reason, None));
+                continue;
+            }
+            if plain.is_some_and(|plain| plain.push(&fields, record.line, &mut rows)) {
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
@@ -163,6 +242,7 @@ impl<'a> Parser<'a> {
             let texts = self.texts(&mut cells);
             let version = cells.text(self.slots.version);
             let hash = key_hash(self.source, &self.key, &mut cells);
+            let unit_price = self.unit_price(&mut cells);
             match typed {
                 Some(typed) if cells.faults.is_empty() => {
                     let deleted = typed.deleted;
@@ -170,10 +250,20 @@ impl<'a> Parser<'a> {
                         n_keyless_deletions += 1;
                         continue;
                     }
-                    rows.push(&typed, &texts, version.as_deref(), record.line);
+                    let texts = texts.each_ref().map(|text| text.as_deref().map(str::as_bytes));
+                    rows.push(&typed, texts, version.as_deref().map(str::as_bytes), record.line);
+                    if self.filter.is_some() {
+                        beside.unit_price.push(unit_price);
+                        beside.currency.push(cells.text(self.slots.currency).map(Cow::into_owned));
+                        beside.deleted.push(deleted);
+                    }
                     if !self.key.is_empty() {
-                        let content = xxhash_rust::xxh3::xxh3_128(record.raw);
+                        let content = xxhash_rust::xxh3::xxh3_128(&record.raw());
                         keys.push(RowKey { hash, content, deleted });
+                    }
+                    if self.keeps_raw {
+                        let bytes = record.raw().into_owned();
+                        raws.push(Raw { line: record.line, record: n_records, bytes });
                     }
                 }
                 _ => {
@@ -184,7 +274,22 @@ impl<'a> Parser<'a> {
             }
         }
         let batch = rows.finish(self.source, self.file_id)?;
-        Ok(Parsed { batch, keys, faults, n_records, n_quarantined, n_keyless_deletions })
+        let n_filtered = 0;
+        let parsed =
+            Parsed { batch, keys, raws, faults, n_records, n_quarantined, n_keyless_deletions, n_filtered };
+        match self.filter {
+            Some(filter) => parsed.filtered(filter, &beside),
+            None => Ok(parsed),
+        }
+    }
+
+    /// The price of one, where the predicate asks for it and nothing else is wrong with the row.
+    fn unit_price(&self, cells: &mut Cells<'_>) -> Option<f64> {
+        let is_asked = self.filter.is_some_and(|filter| filter.names(exports::UNIT_PRICE));
+        if !is_asked || !cells.faults.is_empty() {
+            return None;
+        }
+        cells.decimal6(self.slots.unit_price).map(Cells::float6)
     }
 
     /// Numbers, day and kind of a row; `None` with the faults noted when one is missing.
@@ -250,7 +355,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn texts<'s>(&'s self, cells: &mut Cells<'s>) -> [Option<std::borrow::Cow<'s, str>>; 7] {
+    fn texts<'s>(&'s self, cells: &mut Cells<'s>) -> [Option<Cow<'s, str>>; N_TEXTS] {
         [
             cells.text(self.slots.customer_id),
             cells.text(self.slots.transaction_id),

@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::contacts::ContactRow;
 use super::deliveries::FileRecord;
-use crate::kernel::versions::{Verdict, Version, resolve};
+use super::ledger::RowPlace;
+use crate::kernel::versions::{Resolution, Rule, Verdict, Version, resolve};
 use crate::run::manifest::Accounting;
 
 /// Rows of one kind after a night.
@@ -23,6 +24,8 @@ pub(super) struct Settled {
     pub conflicts: BTreeMap<String, u64>,
     /// Rows that were taken away, or found absent, and not delivered again, by source.
     pub lost: BTreeMap<String, u64>,
+    /// New rows whose key another row has, of sources that refuse duplicates.
+    pub refused: Vec<RowPlace>,
 }
 
 /// What rows are settled by.
@@ -34,6 +37,8 @@ pub(super) struct Rules<'a> {
     pub files_gone: &'a BTreeSet<u32>,
     /// Sources of the config, and whether each of their files is the whole list.
     pub named: BTreeMap<&'a str, bool>,
+    /// Which row of a key counts, by source.
+    pub of_keys: HashMap<&'a str, Rule>,
 }
 
 impl<'a> Rules<'a> {
@@ -77,16 +82,17 @@ pub(super) fn settle(
     rules: &Rules<'_>,
     accounting: &mut BTreeMap<String, Accounting>,
 ) -> Settled {
-    let conflicts = conflicts(&fresh);
+    let conflicts = conflicts(&fresh, rules);
     let n_known = known.len();
     let mut rows: Vec<ContactRow> = known.into_iter().chain(fresh).collect();
     let active: HashSet<u32> =
         rules.files.iter().filter(|file| file.active).map(|file| file.file_id).collect();
     let keys: Vec<u128> = rows.iter().map(key_of).collect();
-    let (verdicts, winners) = decide(&rows, &keys, n_known, rules, &active);
-    let places: Vec<(u32, u64)> = rows.iter().map(|row| (row.file_id, row.line)).collect();
+    let Resolution { verdicts, winners } = decide(&rows, &keys, n_known, rules, &active);
+    let places: Vec<RowPlace> = rows.iter().map(|row| (row.file_id, row.line)).collect();
     for (row, winner) in rows.iter_mut().zip(&winners) {
-        let winner = places.get(*winner).copied();
+        let Some(winner) = *winner else { continue };
+        let winner = places.get(winner).copied();
         row.superseded_by = winner.filter(|winner| *winner != (row.file_id, row.line));
     }
     let staying: HashSet<u128> =
@@ -102,14 +108,21 @@ pub(super) fn settle(
     let kept: Vec<bool> = rows
         .iter()
         .zip(&keys)
-        .map(|(row, key)| rules.stays(row, &active) || is_kept_absent(row, key))
+        .zip(&verdicts)
+        .map(|((row, key), verdict)| {
+            *verdict != Verdict::Refused && (rules.stays(row, &active) || is_kept_absent(row, key))
+        })
         .collect();
-    let mut lost = lost(&rows, &keys, &verdicts, &kept, n_known, rules, &staying);
+    let mut settled = Settled { conflicts, changed: rows.len() > n_known, ..Settled::default() };
+    settled.changed |= kept.contains(&false);
+    settled.lost = lost(&rows, &keys, &verdicts, &kept, n_known, rules, &staying);
     for ((row, verdict), kept) in rows.iter().zip(&verdicts).zip(&kept) {
         let account = accounting.entry(row.source.clone()).or_default();
         match verdict {
             Verdict::Accepted => account.accepted += 1,
             Verdict::Superseded => account.superseded += 1,
+            // Counted where it is put into the quarantine.
+            Verdict::Refused => settled.refused.push((row.file_id, row.line)),
             Verdict::Deletion => account.deletions += 1,
             Verdict::Restored => account.restored += 1,
             Verdict::Removed => account.removed += 1,
@@ -117,39 +130,45 @@ pub(super) fn settle(
             Verdict::Unchanged | Verdict::Forgotten => {}
         }
     }
-    let newest = rules.newest();
-    let present: HashSet<u128> = rows
-        .iter()
-        .zip(&keys)
-        .filter(|(row, _)| newest.get(row.source.as_str()) == Some(&row.file_id))
-        .map(|(_, key)| *key)
-        .collect();
-    let mut settled = Settled { conflicts, changed: rows.len() > n_known, ..Settled::default() };
-    settled.changed |= kept.contains(&false);
-    for ((mut row, key), _) in rows.into_iter().zip(&keys).zip(&kept).filter(|(_, kept)| **kept) {
-        if let Some(newest) = newest.get(row.source.as_str()) {
-            let counts = row.superseded_by.is_none() && !row.deleted;
-            // What lost to another version comes back never, since only the newest list can be taken back.
-            if row.superseded_by.is_some() && row.file_id != *newest {
-                settled.changed = true;
-                continue;
-            }
-            let absent = counts && !present.contains(key);
-            if absent && row.absent_since.is_none() {
-                settled.newly_absent.push(settled.rows.len());
-                settled.changed = true;
-                *lost.entry(row.source.clone()).or_default() += 1;
-            }
-            settled.changed |= row.absent_since.is_some() && !absent;
-            row.absent_since = row.absent_since.filter(|_| absent);
-        } else if rules.named.contains_key(row.source.as_str()) {
-            // Its files are no whole lists any more.
-            settled.changed |= row.absent_since.take().is_some();
-        }
-        settled.rows.push(row);
-    }
-    settled.lost = lost;
+    settled.refused.sort_unstable();
+    let rows: Vec<(ContactRow, u128)> =
+        rows.into_iter().zip(keys).zip(kept).filter(|(_, kept)| *kept).map(|(row, _)| row).collect();
+    settled.keep(rows, rules);
     settled
+}
+
+impl Settled {
+    /// Keeps rows, each with the hash of its key, and marks those that the newest whole list lacks.
+    fn keep(&mut self, rows: Vec<(ContactRow, u128)>, rules: &Rules<'_>) {
+        let newest = rules.newest();
+        let present: HashSet<u128> = rows
+            .iter()
+            .filter(|(row, _)| newest.get(row.source.as_str()) == Some(&row.file_id))
+            .map(|(_, key)| *key)
+            .collect();
+        for (mut row, key) in rows {
+            if let Some(newest) = newest.get(row.source.as_str()) {
+                let counts = row.superseded_by.is_none() && !row.deleted;
+                // What lost to another version comes back never, since only the newest list can be taken back.
+                if row.superseded_by.is_some() && row.file_id != *newest {
+                    self.changed = true;
+                    continue;
+                }
+                let absent = counts && !present.contains(&key);
+                if absent && row.absent_since.is_none() {
+                    self.newly_absent.push(self.rows.len());
+                    self.changed = true;
+                    *self.lost.entry(row.source.clone()).or_default() += 1;
+                }
+                self.changed |= row.absent_since.is_some() && !absent;
+                row.absent_since = row.absent_since.filter(|_| absent);
+            } else if rules.named.contains_key(row.source.as_str()) {
+                // Its files are no whole lists any more.
+                self.changed |= row.absent_since.take().is_some();
+            }
+            self.rows.push(row);
+        }
+    }
 }
 
 /// Hash of what makes a row the same row; without a key it is the only one of its key.
@@ -167,7 +186,7 @@ fn decide<'a>(
     n_known: usize,
     rules: &Rules<'_>,
     active: &HashSet<u32>,
-) -> (Vec<Verdict>, Vec<usize>) {
+) -> Resolution {
     let mut by_path: Vec<&FileRecord> = rules.files.iter().collect();
     by_path.sort_unstable_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()).then(a.file_id.cmp(&b.file_id)));
     let ranks: HashMap<u32, (u32, u32)> =
@@ -176,18 +195,19 @@ fn decide<'a>(
         let (arrival, path_rank) = ranks.get(&row.file_id).copied().unwrap_or_default();
         Version {
             key: *key,
+            rule: rules.of_keys.get(row.source.as_str()).copied().unwrap_or_default(),
             version: row.version.as_deref(),
             arrival,
             path_rank,
             line: row.line,
             deleted: row.deleted,
             old: index < n_known,
+            counted: index < n_known && !row.deleted && row.superseded_by.is_none(),
             stays: rules.stays(row, active),
         }
     };
     let versions: Vec<Version<'_>> = rows.iter().zip(keys).enumerate().map(version).collect();
-    let resolution = resolve(&versions);
-    (resolution.verdicts, resolution.winners)
+    resolve(&versions)
 }
 
 /// Rows that went with their files and that no row of this night delivers again: under the same key or, without a key, of
@@ -205,14 +225,13 @@ fn lost(
     for row in rows.iter().skip(n_known).filter(|row| row.row_key.is_none()) {
         *delivered.entry((&row.source, row.content)).or_default() += 1;
     }
-    let read_again: HashSet<u32> = rules
-        .files
-        .iter()
-        .filter(|gone| {
-            let same =
-                |file: &FileRecord| file.active && file.source == gone.source && file.hash == gone.hash;
-            !gone.active && rules.files.iter().any(same)
-        })
+    let (active, gone): (Vec<&FileRecord>, Vec<&FileRecord>) =
+        rules.files.iter().partition(|file| file.active);
+    let contents: HashSet<(&str, &str)> =
+        active.into_iter().map(|file| (file.source.as_str(), file.hash.as_str())).collect();
+    let read_again: HashSet<u32> = gone
+        .into_iter()
+        .filter(|file| contents.contains(&(file.source.as_str(), file.hash.as_str())))
         .map(|file| file.file_id)
         .collect();
     let mut lost: BTreeMap<String, u64> = BTreeMap::new();
@@ -235,11 +254,14 @@ fn lost(
     lost
 }
 
-fn conflicts(fresh: &[ContactRow]) -> BTreeMap<String, u64> {
+fn conflicts(fresh: &[ContactRow], rules: &Rules<'_>) -> BTreeMap<String, u64> {
     let mut seen: HashMap<(u32, &str, Option<&str>), u128> = HashMap::new();
     let mut conflicts: BTreeMap<String, u64> = BTreeMap::new();
     for row in fresh {
         let Some(key) = row.row_key.as_deref() else { continue };
+        if rules.of_keys.get(row.source.as_str()) == Some(&Rule::Only) {
+            continue;
+        }
         let first = *seen.entry((row.file_id, key, row.version.as_deref())).or_insert(row.content);
         if first != row.content {
             *conflicts.entry(row.source.clone()).or_default() += 1;

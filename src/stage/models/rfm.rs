@@ -1,18 +1,19 @@
 //! Features → RFM scores and their named segments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::config::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 use crate::contract::Units;
 use crate::error::Result;
+use crate::kernel::accumulate::add;
 use crate::kernel::rfm::{Direction, fixed_scores, nested_scores, quantile_scores};
-use crate::stage::features::{Features, Sums};
+use crate::stage::features::{Features, Sums, too_large};
 
 /// Name of a cell that no rule covers.
 pub const OTHERS: &str = "others";
 
 /// Scores of one customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scores {
     /// Recency.
     pub r: u8,
@@ -20,10 +21,19 @@ pub struct Scores {
     pub f: u8,
     /// Monetary; `None` where its value is not known (margin without cost).
     pub m: Option<u8>,
-    /// The three together; `None` like `m`.
-    pub text: Option<String>,
-    /// Named cell; `None` like `m`.
-    pub segment: Option<String>,
+}
+
+/// What an occupied cell is called, and who is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The three scores together.
+    pub text: String,
+    /// Name of the range that it lies in.
+    pub segment: String,
+    /// Customers in it.
+    pub n_customers: i64,
+    /// Their net revenue, minor units.
+    pub net_revenue: i64,
 }
 
 /// One bin of one measure.
@@ -46,8 +56,20 @@ pub struct Scored {
     pub scores: Vec<Option<Scores>>,
     /// Every bin of every measure.
     pub bins: Vec<Bin>,
-    /// Customers and net revenue by occupied cell.
-    pub grid: BTreeMap<(u8, u8, u8), (i64, i64)>,
+    /// Occupied cells by recency, frequency and monetary score.
+    pub grid: BTreeMap<(u8, u8, u8), Cell>,
+}
+
+impl Scored {
+    /// The cell of each customer; `None` where a score is not known.
+    pub fn cells(&self) -> impl Iterator<Item = Option<&Cell>> {
+        let index: HashMap<(u8, u8, u8), &Cell> =
+            self.grid.iter().map(|(place, cell)| (*place, cell)).collect();
+        self.scores.iter().map(move |scores| {
+            let scores = scores.as_ref()?;
+            index.get(&(scores.r, scores.f, scores.m?)).copied()
+        })
+    }
 }
 
 /// A member of the population.
@@ -73,29 +95,31 @@ pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
     let (r, f, m) = score(config, &members);
     let mut scored =
         Scored { scores: vec![None; features.customer_id.len()], bins: Vec::new(), grid: BTreeMap::new() };
+    let mut found: HashMap<(u8, u8, u8), (i64, i64)> = HashMap::new();
     for (index, member) in members.iter().enumerate() {
         let (Some(&r), Some(&f)) = (r.get(index), f.get(index)) else { continue };
         let m = m.get(index).copied().flatten();
         if let Some(m) = m {
-            let cell = scored.grid.entry((r, f, m)).or_default();
+            let cell = found.entry((r, f, m)).or_default();
             cell.0 += 1;
-            cell.1 += member.net_revenue;
+            cell.1 = add(cell.1, member.net_revenue).map_err(|_| too_large())?;
         }
-        let scores = Scores {
-            r,
-            f,
-            m,
-            text: m.map(|m| label(config.bins, r, f, m)),
-            segment: m.map(|m| segment_of(&config.segments, r, f, m).to_owned()),
-        };
         if let Some(slot) = scored.scores.get_mut(member.customer) {
-            *slot = Some(scores);
+            *slot = Some(Scores { r, f, m });
         }
     }
-    let known: Vec<Option<u8>> = r.iter().copied().map(Some).collect();
-    scored.bins.extend(bins("r", config.bins, &members, &known, |member| Some(member.recency_days)));
-    let known: Vec<Option<u8>> = f.iter().copied().map(Some).collect();
-    scored.bins.extend(bins("f", config.bins, &members, &known, |member| Some(member.frequency)));
+    let cells: BTreeMap<(u8, u8, u8), (i64, i64)> = found.into_iter().collect();
+    scored.grid = cells
+        .into_iter()
+        .map(|((r, f, m), (n_customers, net_revenue))| {
+            let text = label(config.bins, r, f, m);
+            let segment = segment_of(&config.segments, r, f, m).to_owned();
+            ((r, f, m), Cell { text, segment, n_customers, net_revenue })
+        })
+        .collect();
+    let known = |scores: &[u8]| scores.iter().copied().map(Some).collect::<Vec<Option<u8>>>();
+    scored.bins.extend(bins("r", config.bins, &members, &known(&r), |member| Some(member.recency_days)));
+    scored.bins.extend(bins("f", config.bins, &members, &known(&f), |member| Some(member.frequency)));
     scored.bins.extend(bins("m", config.bins, &members, &m, |member| member.monetary));
     scored.bins.sort_by(|a, b| (a.measure, a.bin).cmp(&(b.measure, b.bin)));
     Ok(scored)
@@ -174,18 +198,17 @@ fn bins(
     scores: &[Option<u8>],
     value: impl Fn(&Member) -> Option<f64>,
 ) -> Vec<Bin> {
-    (1..=n_bins)
-        .map(|bin| {
-            let of_bin = members.iter().zip(scores).filter(|(_, score)| **score == Some(bin));
-            let mut range: Option<(f64, f64)> = None;
-            let mut n_customers = 0;
-            for value in of_bin.filter_map(|(member, _)| value(member)) {
-                n_customers += 1;
-                range = Some(range.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
-            }
-            Bin { measure, bin, range, n_customers }
-        })
-        .collect()
+    let empty = |bin| Bin { measure, bin, range: None, n_customers: 0 };
+    let mut bins: Vec<Bin> = (1..=n_bins).map(empty).collect();
+    for (member, score) in members.iter().zip(scores) {
+        let bin = score.and_then(|score| bins.get_mut(usize::from(score).checked_sub(1)?));
+        if let (Some(bin), Some(value)) = (bin, value(member)) {
+            bin.n_customers += 1;
+            bin.range =
+                Some(bin.range.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
+        }
+    }
+    bins
 }
 
 /// `543`; with ten bins `10-4-3`.

@@ -11,7 +11,7 @@ use crate::contract::tables::Customers;
 use crate::contract::{Checked, column as c};
 use crate::error::Result;
 use crate::run::context::Context;
-use crate::stage::features::Features;
+use crate::stage::features::{Features, Mains};
 use crate::stage::models::rfm::{Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
@@ -28,10 +28,14 @@ pub fn customers(
     register: &Register,
 ) -> Result<Checked<Customers>> {
     let make = Make { units: &context.units };
-    let mut columns = who(features, register);
-    columns.extend(buying(&make, features, context.config.summary.lines)?);
-    columns.extend(rfm(scored));
-    columns.extend(lifetime(features, f64::from(context.config.clv.unit_days)));
+    let ((mut columns, scores), (bought, lifetime)) = rayon::join(
+        || (who(features, register), rfm(scored)),
+        || {
+            let bought = buying(&make, features, context.config.summary.lines);
+            (bought, lifetime(features, f64::from(context.config.clv.unit_days)))
+        },
+    );
+    columns.extend(bought?.into_iter().chain(scores).chain(lifetime));
     columns.push(text_lists(&[], features.customer_id.len()));
     Checked::from_columns(&context.units, columns)
 }
@@ -80,7 +84,8 @@ fn buying(make: &Make<'_>, features: &Features, has_lines: bool) -> Result<Vec<A
         margin.push(sums.margin()?);
     }
     let main = |dimension: usize| {
-        texts(features.mains.iter().map(|mains| mains.values.get(dimension).and_then(Option::as_ref)))
+        let text = |mains: &Mains| features.values.get(*mains.values.get(dimension)? as usize);
+        texts(features.mains.iter().map(text))
     };
     Ok(vec![
         days(total().map(|sums| sums.days.map(|(first, _)| first))),
@@ -94,7 +99,7 @@ fn buying(make: &Make<'_>, features: &Features, has_lines: bool) -> Result<Vec<A
         make.money(margin.into_iter()),
         ints(days_since(features, |(_, last)| last)),
         ints(days_since(features, |(first, _)| first)),
-        ints(features.mains.iter().map(|mains| has_lines.then_some(mains.n_lines_owned))),
+        ints(features.mains.iter().map(|mains| has_lines.then_some(i64::from(mains.n_lines_owned)))),
         main(summarise::LINE),
         main(summarise::UNIT),
         main(summarise::CHANNEL),
@@ -107,15 +112,12 @@ fn buying(make: &Make<'_>, features: &Features, has_lines: bool) -> Result<Vec<A
 fn rfm(scored: &Scored) -> Vec<ArrayRef> {
     let numbers =
         |of: fn(&Scores) -> Option<u8>| u8s(scored.scores.iter().map(move |s| s.as_ref().and_then(of)));
-    let labels = |of: fn(&Scores) -> Option<&String>| {
-        texts(scored.scores.iter().map(move |s| s.as_ref().and_then(of)))
-    };
     vec![
         numbers(|scores| Some(scores.r)),
         numbers(|scores| Some(scores.f)),
         numbers(|scores| scores.m),
-        labels(|scores| scores.text.as_ref()),
-        labels(|scores| scores.segment.as_ref()),
+        texts(scored.cells().map(|cell| cell.map(|cell| &cell.text))),
+        texts(scored.cells().map(|cell| cell.map(|cell| &cell.segment))),
     ]
 }
 

@@ -132,8 +132,8 @@ pub fn rfm_grid(context: &Context, scored: &Scored) -> Result<Checked<RfmGrid>> 
             u8s(cells().map(|((r, ..), _)| Some(*r))),
             u8s(cells().map(|((_, f, _), _)| Some(*f))),
             u8s(cells().map(|((.., m), _)| Some(*m))),
-            ints(cells().map(|(_, (n, _))| Some(*n))),
-            make.money(cells().map(|(_, (_, net))| Some(*net))),
+            ints(cells().map(|(_, cell)| Some(cell.n_customers))),
+            make.money(cells().map(|(_, cell)| Some(cell.net_revenue))),
         ],
     )
 }

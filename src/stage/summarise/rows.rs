@@ -1,0 +1,272 @@
+//! Ledger rows of one month, as the kernel that summarises them wants them.
+
+use std::collections::BTreeMap;
+
+use arrow_array::types::{Decimal128Type, Int32Type};
+use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::NullBuffer;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{DIMENSIONS, SummaryTables, counted};
+use crate::contract::{Units, column as c, read};
+use crate::error::{Code, Error, Result};
+use crate::kernel::accumulate::{self, NO_VALUE, Overflow, Parted, Row, Summary};
+use crate::run::context::Context;
+use crate::stage::ingest::REFUND;
+use crate::stage::ingest::ledger::{Part, read_groups};
+
+/// Ledger columns that every summary needs.
+const COLUMNS: [&str; 8] =
+    [c::SOURCE_KEY, c::TRANSACTION_ID, c::DAY, c::KIND, c::AMOUNT, c::COST, c::QUANTITY, c::SOURCE];
+/// Of them those whose texts repeat.
+const NUMBERED: [&str; 2] = [c::KIND, c::SOURCE];
+
+/// The ledger columns of a month that summaries need, for [`MonthRows::of`].
+///
+/// # Errors
+/// `Io`.
+pub fn read_columns(context: &Context, parts: &[Part]) -> Result<Vec<RecordBatch>> {
+    let counted = DIMENSIONS.iter().zip(counted(context.config.summary));
+    let dimensions: Vec<&str> =
+        counted.filter(|(_, is_counted)| *is_counted).map(|((_, column), _)| *column).collect();
+    read_groups(
+        context,
+        parts,
+        &[COLUMNS.as_slice(), &dimensions].concat(),
+        &[NUMBERED.as_slice(), &dimensions].concat(),
+    )
+}
+
+/// Typed ledger columns of one month.
+#[derive(Debug)]
+pub struct MonthRows<'a> {
+    groups: Vec<Group<'a>>,
+    /// Value numbers by dimension and place; empty where it is not counted.
+    values: Vec<Vec<u32>>,
+    /// Text of each value number, ascending by bytes.
+    texts: Vec<String>,
+}
+
+/// Columns of one batch.
+#[derive(Debug)]
+struct Group<'a> {
+    /// Place of its first row in the month.
+    first: u32,
+    keys: &'a [u32],
+    /// Rows of anonymous sales; `None`: there are none.
+    anonymous: Option<&'a NullBuffer>,
+    days: &'a [i32],
+    /// Numbers of the kinds.
+    kinds: &'a [i32],
+    /// The number of refunds; a kind that is not there has none.
+    refund: Option<i32>,
+    amounts: &'a [i128],
+    costs: Sometimes<'a>,
+    quantities: Sometimes<'a>,
+    transactions: &'a StringArray,
+    sources: &'a [i32],
+    /// For each number of a source what parts it from others: depends on its name only.
+    source_hashes: Vec<u64>,
+}
+
+/// A column of amounts that may be null.
+#[derive(Clone, Copy, Debug)]
+struct Sometimes<'a> {
+    values: &'a [i128],
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl<'a> Sometimes<'a> {
+    fn of(array: &'a PrimitiveArray<Decimal128Type>) -> Self {
+        Self { values: array.values(), nulls: array.nulls() }
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> Option<i64> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return None;
+        }
+        self.values.get(row).copied().map(minor)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "decimals of 18 digits fit 64 bits")]
+const fn minor(value: i128) -> i64 {
+    value as i64
+}
+
+impl<'a> Group<'a> {
+    fn of(batch: &'a RecordBatch, first: u32) -> Result<Self> {
+        let (kinds, kind_texts) = read::numbers(batch, c::KIND)?;
+        let (sources, source_texts) = read::numbers(batch, c::SOURCE)?;
+        let keys = read::u32s(batch, c::SOURCE_KEY)?;
+        let refund = kind_texts.iter().position(|kind| kind == Some(REFUND));
+        Ok(Self {
+            first,
+            keys: keys.values(),
+            anonymous: keys.nulls(),
+            days: read::days(batch, c::DAY)?.values(),
+            kinds: kinds.values(),
+            refund: refund.and_then(|number| i32::try_from(number).ok()),
+            amounts: read::decimals(batch, c::AMOUNT)?.values(),
+            costs: Sometimes::of(read::decimals(batch, c::COST)?),
+            quantities: Sometimes::of(read::decimals(batch, c::QUANTITY)?),
+            transactions: read::texts(batch, c::TRANSACTION_ID)?,
+            sources: sources.values(),
+            source_hashes: source_texts
+                .iter()
+                .map(|name| xxh3_64(name.unwrap_or_default().as_bytes()))
+                .collect(),
+        })
+    }
+
+    fn is_anonymous(&self, row: usize) -> bool {
+        self.anonymous.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// The row of a place in this batch.
+    #[inline]
+    fn row(&self, row: usize) -> Option<Row> {
+        let cost = self.costs.get(row);
+        Some(Row {
+            key: *self.keys.get(row)?,
+            day: *self.days.get(row)?,
+            place: self.first + u32::try_from(row).ok()?,
+            refund: self.kinds.get(row).copied() == self.refund,
+            has_cost: cost.is_some(),
+            amount: minor(*self.amounts.get(row)?),
+            cost: cost.unwrap_or(0),
+            quantity: self.quantities.get(row).unwrap_or(0),
+        })
+    }
+
+    /// Source and transaction of a row.
+    fn order(&self, row: usize) -> (u64, Option<&'a str>) {
+        let source = self.sources.get(row).and_then(|source| usize::try_from(*source).ok());
+        let source = source.and_then(|source| self.source_hashes.get(source));
+        (source.copied().unwrap_or_default(), read::text_at(self.transactions, row))
+    }
+}
+
+/// The number in a row of a numbered column.
+fn number(numbers: &PrimitiveArray<Int32Type>, row: usize) -> Option<usize> {
+    read::at(numbers, row).and_then(|number| usize::try_from(number).ok())
+}
+
+impl<'a> MonthRows<'a> {
+    /// Typed columns of the batches that [`read_columns`] gives.
+    ///
+    /// # Errors
+    /// `Internal` when they are no ledger batches.
+    pub fn of(batches: &'a [RecordBatch], counted: [bool; DIMENSIONS.len()]) -> Result<Self> {
+        let mut groups: Vec<Group<'a>> = Vec::with_capacity(batches.len());
+        let mut first = 0;
+        for batch in batches {
+            groups.push(Group::of(batch, first)?);
+            first = u32::try_from(batch.num_rows())
+                .ok()
+                .and_then(|n_rows| first.checked_add(n_rows))
+                .ok_or_else(|| Error::internal("a month has more than 2^32 rows"))?;
+        }
+        let (values, texts) = values(batches, counted)?;
+        Ok(Self { groups, values, texts })
+    }
+
+    /// Rows, those of anonymous sales among them.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.groups.iter().map(|group| group.days.len()).sum()
+    }
+
+    /// Summaries of the rows of the days from `first` to `last`, both included, in pieces of ascending keys; anonymous rows
+    /// are left out. `parted` is room that serves again.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`; `Internal`.
+    pub fn summarise(
+        &self,
+        first: i32,
+        last: i32,
+        parted: &mut Parted,
+        units: &Units,
+    ) -> Result<Vec<SummaryTables>> {
+        let order = |place: u32| {
+            let after = self.groups.partition_point(|group| group.first <= place);
+            let group = self.groups.get(after.wrapping_sub(1));
+            group.map_or((0, None), |group| group.order((place - group.first) as usize))
+        };
+        let finish = |summary: std::result::Result<Summary, Overflow>| {
+            let what = "a customer's sum of a month does not fit 64 bits";
+            let summary = summary.map_err(|_| Error::new(Code::SumOutOfRange, what))?;
+            SummaryTables::of(&summary, &self.texts, units)
+        };
+        let days = Days { rows: self, first, last };
+        accumulate::summarise(&days, parted, &self.values, order, finish)
+    }
+}
+
+/// The rows of a range of days.
+struct Days<'r, 'a> {
+    rows: &'r MonthRows<'a>,
+    first: i32,
+    last: i32,
+}
+
+impl Days<'_, '_> {
+    fn has(&self, day: i32) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+}
+
+impl accumulate::Rows for Days<'_, '_> {
+    fn each_key(&self, mut take: impl FnMut(u32)) {
+        for group in &self.rows.groups {
+            for (row, (&key, day)) in group.keys.iter().zip(group.days).enumerate() {
+                if self.has(*day) && !group.is_anonymous(row) {
+                    take(key);
+                }
+            }
+        }
+    }
+
+    fn each_row(&self, mut take: impl FnMut(Row)) {
+        for group in &self.rows.groups {
+            for row in 0..group.days.len() {
+                match group.row(row) {
+                    Some(of) if self.has(of.day) && !group.is_anonymous(row) => take(of),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Numbers the texts of the counted dimensions alike, in the order of their bytes; null is [`NO_VALUE`].
+fn values(
+    batches: &[RecordBatch],
+    counted: [bool; DIMENSIONS.len()],
+) -> Result<(Vec<Vec<u32>>, Vec<String>)> {
+    let mut found: BTreeMap<&str, u32> = BTreeMap::new();
+    let columns = || DIMENSIONS.into_iter().zip(counted).filter(|(_, is_counted)| *is_counted);
+    for batch in batches {
+        for ((_, name), _) in columns() {
+            found.extend(read::numbers(batch, name)?.1.iter().flatten().map(|text| (text, 0)));
+        }
+    }
+    found.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+    let mut values = Vec::with_capacity(DIMENSIONS.len());
+    for ((_, name), is_counted) in DIMENSIONS.into_iter().zip(counted) {
+        let mut of_dimension = Vec::new();
+        for batch in batches.iter().filter(|_| is_counted) {
+            let (numbers, texts) = read::numbers(batch, name)?;
+            let renumbered: Vec<u32> = texts
+                .iter()
+                .map(|text| text.and_then(|text| found.get(text)).copied().unwrap_or(NO_VALUE))
+                .collect();
+            let value = |row| number(numbers, row).and_then(|number| renumbered.get(number));
+            of_dimension.extend((0..batch.num_rows()).map(|row| value(row).copied().unwrap_or(NO_VALUE)));
+        }
+        values.push(of_dimension);
+    }
+    Ok((values, found.into_keys().map(str::to_owned).collect()))
+}
