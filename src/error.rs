@@ -83,6 +83,9 @@ pub struct Exit {
     pub next: &'static str,
 }
 
+/// Exit code of a night that is published without its lists.
+pub const LISTS_HELD: u8 = 6;
+
 /// Every exit code: a contract with whoever schedules the nights.
 pub const EXITS: &[Exit] = &[
     exit(0, "published (warnings are possible; the manifest counts them)", ""),
@@ -91,7 +94,11 @@ pub const EXITS: &[Exit] = &[
     exit(3, "input missing, unreadable, or its header is broken", "retry when a new export is there"),
     exit(4, "a gate failed: the run is kept, `current` stays", "look first"),
     exit(5, "nothing to do (only with --skip-unchanged)", ""),
-    exit(6, "reserved: published, but the target lists are held", ""),
+    exit(
+        LISTS_HELD,
+        "published, but the target lists are held: suppressions are old or have become fewer",
+        "after the feed",
+    ),
     exit(75, "another run holds the lock", "retry later"),
     exit(130, "interrupted", "retry"),
     exit(143, "terminated", "retry"),

@@ -179,6 +179,10 @@ fn a_night_accepts_every_row() {
         name = "crm"
         kind = "contacts"
         path = "contacts/*.csv"
+        [[source]]
+        name = "contacts_with_them"
+        kind = "interactions"
+        path = "interactions/*.csv"
         [quality]
         max_quarantined_share = 0.0
     "#;
@@ -202,12 +206,20 @@ fn a_night_accepts_every_row() {
     assert_eq!(again.code, 2, "{again:?}");
 
     let run = project.publish(&["--as-of", "2026-10-31"]);
-    for (source, n) in [("orders", n_rows), ("crm", 500)] {
+    let interactions = &generated["exports"][0];
+    assert_eq!(interactions["kind"], "interactions");
+    let n_interactions = interactions["n_rows"].as_u64().unwrap();
+    for (source, n) in [("orders", n_rows), ("crm", 500), ("contacts_with_them", n_interactions)] {
         let account = run.account(source);
         assert_eq!((account["read"], account["accepted"]), (n, n), "{account:?}");
         assert_eq!(account["quarantined"], 0);
     }
     assert_eq!(run.table("tables/customers").rows.len(), 500);
+    let ledger = run.tables_under("ledger/interactions");
+    let forbids = |kind: &&&str| ["unsubscribe", "bounce", "spam_complaint"].contains(*kind);
+    let forbidden = ledger.texts("kind").iter().filter(forbids).count();
+    assert!(forbidden > 0);
+    assert_eq!(run.table("register/suppression_rows").rows.len(), forbidden);
 }
 
 #[test]

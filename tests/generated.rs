@@ -34,6 +34,11 @@ fn the_data_dictionary_is_current() {
 }
 
 #[test]
+fn the_columns_of_exports_are_current() {
+    current("docs/exports.md", &dictionary::exports_markdown());
+}
+
+#[test]
 fn the_exit_codes_are_current() {
     current("docs/exit-codes.md", &error::exit_codes_markdown());
 }

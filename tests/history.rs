@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -41,12 +42,14 @@ fn month(year: i32, month: i32, days: std::ops::RangeInclusive<i32>, doubled: bo
             let cost = if draw(40) == 0 { String::new() } else { format!("{}.50", draw(40)) };
             let (line, unit, channel) = (draw(5), draw(4), draw(2));
             if days.contains(&day) {
-                text.push_str(&format!(
+                writeln!(
+                    text,
                     "{year}{month:02}{day:02}-{row},C{customer:03},{year}-{month:02}-{day:02},{}.{:02},{cost},line \
-                     {line},unit {unit},channel {channel}\n",
+                     {line},unit {unit},channel {channel}",
                     amount / 100,
                     amount.abs() % 100,
-                ));
+                )
+                .unwrap();
             }
         }
     }

@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use super::text::{Align, near, number, seconds, table};
-use crate::error::Code;
+use crate::error::{Code, LISTS_HELD};
 use crate::run::event::Summary;
 use crate::run::manifest::{Accounting, Gate, List};
-
-/// Exit code of a night that is published without its lists.
-const LISTS_HELD: u8 = 6;
 
 /// How the run ended, in one line.
 pub(super) fn headline(summary: &Summary) -> String {
@@ -143,6 +140,9 @@ fn gate(gate: &Gate) -> String {
     let text = format!("gate {name} {}{reason}\n  {}{limit}\n", words(&gate.verdict), gate.what);
     if gate.verdict == "stopped" {
         return text + &format!("  if that is right, once: clienting run --accept '{name}=REASON'\n");
+    }
+    if gate.verdict == "held" {
+        return text + &format!("  if that is right: clienting run --accept '{name}=REASON'\n");
     }
     text
 }

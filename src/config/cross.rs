@@ -1,5 +1,7 @@
 //! Checks that need more than one key: names, references, contract columns, scores, days.
 
+mod feeds;
+
 use std::collections::BTreeMap;
 
 use super::check::{Checked, Found};
@@ -16,8 +18,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     for source in root.array("source[]") {
         delimiter_and_quote(source, "source[].delimiter", "source[].quote", faults);
         contract_columns(source, faults);
-        duplicates(source, faults);
-        keys_of_other_formats(source, faults);
+        feeds::check(source, faults);
     }
     output_delimiter(root, faults);
     rfm(root, faults);
@@ -69,25 +70,6 @@ fn delimiter_and_quote(section: &Checked, delimiter: &str, quote: &str, faults: 
     }
 }
 
-/// A key that says how text is cut or encoded says nothing of a format that needs no such key.
-fn keys_of_other_formats(source: &Checked, faults: &mut Vec<Fault>) {
-    const OF_CSV: [&str; 4] = ["source[].delimiter", "source[].quote", "source[].header", "source[].names"];
-    let (format, keys) = match source.text("source[].format") {
-        "jsonl" => ("JSON Lines", &OF_CSV[..]),
-        "parquet" => ("Parquet", &[&OF_CSV[..], &["source[].encoding"]].concat()[..]),
-        _ => return,
-    };
-    for path in keys {
-        if let Some(found) = source.found.get(path) {
-            let name = path.trim_start_matches("source[].");
-            faults.push(
-                Fault::new(found.node.spot, format!("`{name}` says nothing of files in {format}"))
-                    .help("take it out, or set `format` to what the files are"),
-            );
-        }
-    }
-}
-
 fn output_delimiter(root: &Checked, faults: &mut Vec<Fault>) {
     if let Some(Found { value: Value::Byte(Some(b'"')), node }) = root.found.get("output.csv.delimiter") {
         faults.push(
@@ -99,11 +81,7 @@ fn output_delimiter(root: &Checked, faults: &mut Vec<Fault>) {
 
 /// The contract of a source's kind.
 fn contract_of(source: &Checked) -> Option<&'static [ExportColumn]> {
-    match source.text("source[].kind") {
-        "transactions" => Some(exports::TRANSACTIONS),
-        "contacts" => Some(exports::CONTACTS),
-        _ => None,
-    }
+    exports::find(source.text("source[].kind")).map(|export| export.columns)
 }
 
 fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
@@ -141,27 +119,6 @@ fn contract_columns(source: &Checked, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Only a key makes one row the duplicate of another.
-fn duplicates(source: &Checked, faults: &mut Vec<Fault>) {
-    let Some(found) = source.found.get("source[].on_duplicate") else { return };
-    let is_default = matches!(&found.value, Value::Text(text) if text == "replace");
-    let has_key = match source.found.get("source[].key").map(|found| &found.value) {
-        Some(Value::Texts(names)) => !names.is_empty(),
-        // Key columns at fault are told already.
-        Some(_) => true,
-        None => matches!(source.text("source[].kind"), "contacts" | "products" | "units"),
-    };
-    if is_default || has_key {
-        return;
-    }
-    let what = format!("`{}.on_duplicate` has no key to tell duplicates by", source.address);
-    faults.push(
-        Fault::new(found.node.spot, what).help(
-            "add the contract columns that make a row the same row, such as key = [\"transaction_id\"]",
-        ),
-    );
-}
-
 fn entries(found: Option<&Found>) -> &[Entry] {
     match found.map(|found| &found.node.raw) {
         Some(Raw::Table(table)) => &table.entries,
@@ -175,18 +132,16 @@ fn column(contract: &'static [ExportColumn], name: &str) -> Option<&'static Expo
 
 fn unknown_column(contract: &'static [ExportColumn], kind: &str, name: &str, spot: Spot) -> Fault {
     let fault = Fault::new(spot, format!("{kind} have no contract column `{name}`"));
-    let other = if kind == "contacts" { exports::TRANSACTIONS } else { exports::CONTACTS };
+    let other = exports::ALL.iter().find(|other| other.name != kind && column(other.columns, name).is_some());
     match near(name, contract.iter().map(|column| column.name)) {
         Some(known) => fault.help(format!("did you mean `{known}`?")),
         None if kind == "contacts" && name.starts_with("x_") => fault.help(
             "attributes are `x_` and a name of `a-z`, `0-9` and `_`, and are read where [source.columns] names them",
         ),
         None => {
-            let fault = if column(other, name).is_some() {
-                let other_kind = if kind == "contacts" { "transactions" } else { "contacts" };
-                fault.help(format!("it is a column of {other_kind}"))
-            } else {
-                fault
+            let fault = match other {
+                Some(other) => fault.help(format!("it is a column of {}", other.name)),
+                None => fault,
             };
             fault.help(format!("known: {}", listed(contract.iter().map(|column| column.name))))
         }

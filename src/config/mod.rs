@@ -5,6 +5,7 @@
 //! reference page follow from that list.
 
 pub mod schema;
+pub mod source_kind;
 pub mod currency;
 mod format;
 pub mod tree;
@@ -30,6 +31,7 @@ pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
+pub use source_kind::{Delivery, SourceKind};
 
 /// A configuration without faults. Defaults are filled in; paths are absolute.
 #[derive(Clone, Debug)]
@@ -124,15 +126,6 @@ pub struct Privacy {
     pub report_key: String,
 }
 
-/// Kind of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SourceKind {
-    /// Sales and refunds.
-    Transactions,
-    /// Persons and firms with their contact points.
-    Contacts,
-}
-
 /// What a file that comes again under its name does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redelivery {
@@ -175,6 +168,8 @@ pub struct Source {
     pub id_space: String,
     /// Contract columns that make a row the same row; `None` = the kind's default, `Some(vec![])` = every row is new.
     pub key: Option<Vec<String>>,
+    /// What each of its files is.
+    pub delivery: Delivery,
     /// What its files and rows must pass.
     pub rules: SourceRules,
     /// What a file of a known name with other content does.
@@ -214,6 +209,8 @@ pub struct Quality {
     pub unmatched_customers_warn: f64,
     /// The same, stops; 1.0 = off.
     pub unmatched_customers_stop: f64,
+    /// Hours from the newest suppression file to the run, above which lists are held; 0 = off.
+    pub suppression_max_age_hours: u32,
 }
 
 /// `[summary]`: what buying is also counted by.

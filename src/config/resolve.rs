@@ -12,9 +12,9 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Effective, Encoding, Format,
-    OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind, SourceRules,
-    Summary,
+    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
+    Format, OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind,
+    SourceRules, Summary,
 };
 use crate::error::Warning;
 
@@ -133,12 +133,11 @@ impl Resolver<'_> {
             };
             nodes.iter().filter_map(path).collect()
         });
+        let kind = SourceKind::named(&text(source, "source[].kind")).unwrap_or(SourceKind::Transactions);
+        let key = source.found.contains_key("source[].key").then(|| texts(source, "source[].key"));
         Source {
             name: text(source, "source[].name"),
-            kind: match text(source, "source[].kind").as_str() {
-                "contacts" => SourceKind::Contacts,
-                _ => SourceKind::Transactions,
-            },
+            kind,
             paths,
             format: match text(source, "source[].format").as_str() {
                 "csv" => Format::Csv,
@@ -164,17 +163,12 @@ impl Resolver<'_> {
                 pattern => DateFormat::Pattern(pattern.to_owned()),
             },
             id_space: text(source, "source[].id_space"),
-            key: source.found.contains_key("source[].key").then(|| texts(source, "source[].key")),
-            rules: SourceRules {
-                on_duplicate: match text(source, "source[].on_duplicate").as_str() {
-                    "keep_first" => OnDuplicate::KeepFirst,
-                    "reject" => OnDuplicate::Reject,
-                    _ => OnDuplicate::Replace,
-                },
-                predicate: text(source, "source[].where"),
-                predicate_place: self.place(source, "source[].where"),
-                max_age_days: integer(source, "source[].max_age_days"),
+            key: key.or_else(|| kind.default_key()),
+            delivery: match text(source, "source[].delivery").as_str() {
+                "snapshot" => Delivery::Snapshot,
+                _ => Delivery::Delta,
             },
+            rules: self.rules(source),
             redelivery: match text(source, "source[].redelivery").as_str() {
                 "add" => Redelivery::Add,
                 _ => Redelivery::ReplaceFile,
@@ -195,6 +189,19 @@ impl Resolver<'_> {
                 Some(Value::Values(values)) => values,
                 _ => BTreeMap::new(),
             },
+        }
+    }
+
+    fn rules(&self, source: &Checked) -> SourceRules {
+        SourceRules {
+            on_duplicate: match text(source, "source[].on_duplicate").as_str() {
+                "keep_first" => OnDuplicate::KeepFirst,
+                "reject" => OnDuplicate::Reject,
+                _ => OnDuplicate::Replace,
+            },
+            predicate: text(source, "source[].where"),
+            predicate_place: self.place(source, "source[].where"),
+            max_age_days: integer(source, "source[].max_age_days"),
         }
     }
 
@@ -261,6 +268,7 @@ fn quality(root: &Checked) -> Quality {
         row_count_stop: share("quality.row_count_stop"),
         unmatched_customers_warn: share("quality.unmatched_customers_warn"),
         unmatched_customers_stop: share("quality.unmatched_customers_stop"),
+        suppression_max_age_hours: integer(root, "quality.suppression_max_age_hours"),
     }
 }
 

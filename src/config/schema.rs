@@ -187,7 +187,20 @@ pub const KEYS: &[Key] = &[
         .or(r#""${CLIENTING_REPORT_KEY:-}""#)
         .secret(),
     key("source[].name", Kind::Name, "Unique name; stands in every message about the source.").required(),
-    key("source[].kind", Kind::Choice(&["transactions", "contacts"]), "What the export holds.").required(),
+    key(
+        "source[].kind",
+        Kind::Choice(&[
+            "transactions",
+            "contacts",
+            "consents",
+            "suppressions",
+            "interactions",
+            "products",
+            "units",
+        ]),
+        "What the export holds.",
+    )
+    .required(),
     key("source[].path", Kind::Paths, "Path or glob of the files, or a list of them; .gz and .zst are read through.")
         .required(),
     key(
@@ -227,7 +240,9 @@ pub const KEYS: &[Key] = &[
         "source[].key",
         Kind::ContractColumns,
         "Contract columns that make a row the same row when it is delivered again; [] = every row is new. Default: \
-         [] for transactions; for contacts the first that is not empty of customer_id, card_id, email, phone.",
+         [] for transactions, interactions, consents and suppressions (the last two keep every record, whatever the \
+         key); for contacts the first that is not empty of customer_id, card_id, email, phone; [\"product_id\"] for \
+         products; [\"unit_id\", \"period\"] for units.",
     ),
     key(
         "source[].on_duplicate",
@@ -237,7 +252,13 @@ pub const KEYS: &[Key] = &[
          `duplicate_key`. A `deleted` row takes away what came before it, whichever it is. The last two need a `key`.",
     )
     .or(r#""replace""#),
-    key("source[].delivery", Kind::Choice(&["delta"]), "Whether files add to those before.").or(r#""delta""#),
+    key(
+        "source[].delivery",
+        Kind::Choice(&["delta", "snapshot"]),
+        "Whether files add to those before, or each is the whole list (contacts, products): what the newest lacks is \
+         marked absent, and absent contacts are not addressed.",
+    )
+    .or(r#""delta""#),
     key(
         "source[].redelivery",
         Kind::Choice(&["replace_file", "add"]),
@@ -325,6 +346,13 @@ pub const KEYS: &[Key] = &[
     key("quality.unmatched_customers_warn", Kind::Share, "Buyers in no contact export, as a share; warns.")
         .or("0.02"),
     key("quality.unmatched_customers_stop", Kind::Share, "The same; stops. 1.0 = off.").or("1.0"),
+    key(
+        "quality.suppression_max_age_hours",
+        whole(0, 876_000),
+        "Hours from the newest suppression file's modification to the start of the run; above it tables are published \
+         and lists are held. 0 = off.",
+    )
+    .or("24"),
     key("summary.lines", Kind::Bool, "Count by product line: `n_lines_owned`, `main_line`.").or("true"),
     key("summary.units", Kind::Bool, "Count by store or branch: `main_unit`.").or("true"),
     key("summary.channels", Kind::Bool, "Count by sales channel: `main_channel`.").or("true"),
@@ -416,7 +444,6 @@ pub const KEYS: &[Key] = &[
 pub const LATER: &[&str] = &[
     "project.country",
     "engine",
-    "quality.suppression_max_age_hours",
     "clv.model",
     "clv.horizon_days",
     "clv.discount_rate",

@@ -1,11 +1,16 @@
-//! The data dictionary: every table and column, written out for people.
+//! The data dictionary: every table and every kind of export with its columns, written out for people.
 
-use super::tables::{self, CustomerMonth, CustomerMonthBy, Quarantine, Transactions};
+use super::exports::{self, Export, ExportType};
+use super::tables::{self, CustomerMonth, CustomerMonthBy, Interactions, Quarantine, Transactions};
 use super::{Column, ColumnType, Contract, Table};
 
 /// Tables that lie in parts, a folder a month.
-const BY_MONTH: [&str; 3] =
-    [Transactions::TABLE.name, CustomerMonth::TABLE.name, CustomerMonthBy::TABLE.name];
+const BY_MONTH: [&str; 4] = [
+    Transactions::TABLE.name,
+    Interactions::TABLE.name,
+    CustomerMonth::TABLE.name,
+    CustomerMonthBy::TABLE.name,
+];
 /// Folder of the tables that are made for readers.
 const PUBLISHED: &str = "tables/";
 
@@ -108,6 +113,65 @@ const fn label(kind: ColumnType) -> &'static str {
         ColumnType::Hash128 => "binary(16)",
         ColumnType::TextList => "list of text",
     }
+}
+
+const EXPORTS_HEAD: &str = "\
+# The exports
+
+<!-- Written from src/contract/exports.rs; do not edit. CLIENTING_UPDATE=1 cargo test --release --test generated writes it anew. -->
+
+What the columns of a source may be, by its `kind`. A column is taken from the header of its own name unless `[source.columns]` names another. The values of columns with a fixed set are those below, or what `[source.map.<column>]` says. Values of personal columns are shown in no message. An empty cell of a column that is never empty is a fault of its record. Transactions need `amount`, or both `quantity` and `unit_price`.
+
+- **money** has at most the decimals of the project's currency, **number** and **decimal** are read with `decimal_separator`; of a number decimals past the sixth are rounded away.
+- **time** is a day with an optional time of day, **day** a day, **month** `YYYY-MM` or any day of it, by `date_format`.
+";
+
+/// The columns of every kind of export, in Markdown.
+#[must_use]
+pub fn exports_markdown() -> String {
+    let mut page = EXPORTS_HEAD.to_owned();
+    page.extend(exports::ALL.iter().map(export));
+    page
+}
+
+fn export(export: &Export) -> String {
+    let mut text = format!("\n## `{}`\n\n", export.name);
+    if !export.identities.is_empty() {
+        let names: Vec<String> = export.identities.iter().map(|name| format!("`{name}`")).collect();
+        text.extend(["One of ", &names.join(", "), " in every record.\n\n"]);
+    }
+    text.push_str("| column | type | | meaning |\n|---|---|---|---|\n");
+    text.extend(export.columns.iter().map(|column| {
+        let mut notes = Vec::new();
+        if export.never_empty.contains(&column.name) {
+            notes.push("required, never empty");
+        } else if export.required.contains(&column.name) {
+            notes.push("required");
+        }
+        if column.personal {
+            notes.push("personal");
+        }
+        format!("| `{}` | {} | {} | {} |\n", column.name, values(column.kind), notes.join(", "), column.doc)
+    }));
+    text
+}
+
+fn values(kind: ExportType) -> String {
+    match kind {
+        ExportType::Text => "text",
+        ExportType::Id => "id",
+        ExportType::Moment => "time",
+        ExportType::Date => "day",
+        ExportType::Month => "month",
+        ExportType::Money => "money",
+        ExportType::Decimal6 => "decimal, at most 6",
+        ExportType::Number => "number",
+        ExportType::Count => "whole number, not negative",
+        ExportType::Bool => "true or false",
+        ExportType::Version => "whole number or time",
+        ExportType::Enum(values) => return values.join(" · "),
+    }
+    .to_owned()
 }
 
 #[cfg(test)]

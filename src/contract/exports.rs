@@ -16,6 +16,12 @@ pub enum ExportType {
     Money,
     /// A number with at most six decimals.
     Decimal6,
+    /// A number of any sign that is no money; decimals past the sixth are rounded away.
+    Number,
+    /// A whole number that is not negative.
+    Count,
+    /// A month: `YYYY-MM`, or any day of it; kept as its first day.
+    Month,
     /// `true` or `false`, or what `[source.map.<column>]` names.
     Bool,
     /// One of these values, or what `[source.map.<column>]` names.
@@ -54,9 +60,142 @@ pub const GRANTED: &str = "granted";
 pub const DENIED: &str = "denied";
 /// The customer took a yes back.
 pub const WITHDRAWN: &str = "withdrawn";
+/// The customer said nothing that is known.
+pub const UNKNOWN: &str = "unknown";
+
+/// How a customer can be addressed.
+pub const CHANNELS: &[&str] = &["email", "sms", "phone", "phone_auto", "post", "push", "ads"];
+
+/// Why somebody must not be addressed, in the order in which a refusal names them (customers.md 4.2).
+pub const SUPPRESSION: &[&str] = &[
+    "deceased",
+    "legal_block",
+    "fraud",
+    "minor",
+    "objection",
+    "do_not_call",
+    SPAM_COMPLAINT,
+    OPT_OUT,
+    BOUNCE,
+    "gone_away",
+    TOPIC_OPT_OUT,
+];
+
+/// A channel is not wanted any more.
+pub const OPT_OUT: &str = "opt_out";
+/// An address does not receive; also a kind of interaction.
+pub const BOUNCE: &str = "bounce";
+/// A message was reported as unwanted; also a kind of interaction.
+pub const SPAM_COMPLAINT: &str = "spam_complaint";
+/// A product line is not wanted any more.
+pub const TOPIC_OPT_OUT: &str = "topic_opt_out";
+/// The kind of interaction that says [`OPT_OUT`].
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+
+/// What happened between us and somebody.
+pub const INTERACTION: &[&str] = &[
+    "sent",
+    "delivered",
+    "open",
+    "click",
+    "visit",
+    "reply",
+    "call",
+    UNSUBSCRIBE,
+    BOUNCE,
+    SPAM_COMPLAINT,
+    "complaint",
+    "wish",
+    "opinion",
+    "survey",
+    "referral",
+    "redemption",
+];
+
+/// What the answer to a survey is measured by, with the least and the greatest answer.
+pub const SCALES: &[(&str, f64, f64)] =
+    &[("nps", 0.0, 10.0), ("csat5", 1.0, 5.0), ("ces7", 1.0, 7.0), ("share_of_wallet", 0.0, 1.0)];
+
+/// Names of [`SCALES`].
+const SCALE: &[&str] = &["nps", "csat5", "ces7", "share_of_wallet"];
 
 /// What a person said about being addressed.
 pub const CONSENT: &[&str] = &["granted", "denied", "withdrawn", "unknown"];
+
+/// One kind of export.
+#[derive(Debug)]
+pub struct Export {
+    /// Its name in the config.
+    pub name: &'static str,
+    /// Its columns.
+    pub columns: &'static [ExportColumn],
+    /// Columns that something must fill, the header or a constant.
+    pub required: &'static [&'static str],
+    /// Of them, those whose cells must not be empty.
+    pub never_empty: &'static [&'static str],
+    /// Columns of which something must fill one, in the header and in every record; none: whoever it is about does not
+    /// matter.
+    pub identities: &'static [&'static str],
+}
+
+const PERSON: &[&str] = &["customer_id", "email", "phone", "card_id"];
+const PERSON_OR_POINT: &[&str] = &["customer_id", "email", "phone", "card_id", "contact_point"];
+
+/// Every kind of export.
+pub const ALL: &[Export; 7] = &[
+    Export {
+        name: "transactions",
+        columns: TRANSACTIONS,
+        // The amount has a rule of its own: quantity and price of one stand in for it.
+        required: &["customer_id", "occurred_at"],
+        never_empty: &["occurred_at"],
+        identities: &[],
+    },
+    Export { name: "contacts", columns: CONTACTS, required: &[], never_empty: &[], identities: PERSON },
+    Export {
+        name: "consents",
+        columns: CONSENTS,
+        required: &["channel", "status", "collected_at"],
+        // What is not dated can still restrict (customers.md S-3).
+        never_empty: &["channel", "status"],
+        identities: PERSON_OR_POINT,
+    },
+    Export {
+        name: "suppressions",
+        columns: SUPPRESSIONS,
+        required: &["kind", "since"],
+        // What is not dated holds from ever: to put it aside would be to address somebody who must not be.
+        never_empty: &["kind"],
+        identities: PERSON_OR_POINT,
+    },
+    Export {
+        name: "interactions",
+        columns: INTERACTIONS,
+        required: &["occurred_at", "kind"],
+        never_empty: &["occurred_at", "kind"],
+        identities: PERSON,
+    },
+    Export {
+        name: "products",
+        columns: PRODUCTS,
+        required: &["product_id", "product_line"],
+        never_empty: &["product_id", "product_line"],
+        identities: &[],
+    },
+    Export {
+        name: "units",
+        columns: UNITS,
+        required: &["unit_id", "period"],
+        never_empty: &["unit_id", "period"],
+        identities: &[],
+    },
+];
+
+/// The kind of export of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Export> {
+    ALL.iter().find(|export| export.name == name)
+}
 
 /// Columns of a `transactions` export.
 pub const TRANSACTIONS: &[ExportColumn] = &[
@@ -115,6 +254,90 @@ pub const CONTACTS: &[ExportColumn] = &[
     open("acquisition_campaign", ExportType::Text, "Campaign that won the customer."),
     secret("referred_by", ExportType::Id, "The customer who recommended us."),
     open("deleted", ExportType::Bool, "Takes the contact with this key away."),
+    open("version", ExportType::Version, "Orders rows of one key; the greatest wins."),
+];
+
+/// Columns of a `consents` export.
+pub const CONSENTS: &[ExportColumn] = &[
+    secret("customer_id", ExportType::Id, "The customer's number in its id space."),
+    secret("email", ExportType::Text, "E-mail address."),
+    secret("phone", ExportType::Text, "Telephone number."),
+    secret("card_id", ExportType::Id, "Number of a loyalty card."),
+    secret("contact_point", ExportType::Text, "The address or number that was agreed to."),
+    open("channel", ExportType::Enum(CHANNELS), "How the person may, or may not, be addressed."),
+    open("status", ExportType::Enum(CONSENT), "What the person said."),
+    open("collected_at", ExportType::Moment, "When it was said; empty: the record can only restrict."),
+    open(
+        "purpose",
+        ExportType::Text,
+        "What for; a grant for anything but `marketing` lets nobody be addressed.",
+    ),
+    open("legal_basis", ExportType::Text, "Legal basis on which the customer is addressed."),
+    open("product_scope", ExportType::Text, "The product lines that it covers."),
+    open("evidence_id", ExportType::Id, "Where the proof is kept."),
+    open("valid_until", ExportType::Moment, "When it ends."),
+    open("wording_version", ExportType::Text, "Version of the text that was agreed to."),
+];
+
+/// Columns of a `suppressions` export.
+pub const SUPPRESSIONS: &[ExportColumn] = &[
+    open("kind", ExportType::Enum(SUPPRESSION), "Why the person must not be addressed."),
+    secret("customer_id", ExportType::Id, "The customer's number in its id space."),
+    secret("email", ExportType::Text, "E-mail address."),
+    secret("phone", ExportType::Text, "Telephone number."),
+    secret("card_id", ExportType::Id, "Number of a loyalty card."),
+    secret("contact_point", ExportType::Text, "The address or number that must not be used."),
+    open("since", ExportType::Moment, "From when on; empty: always."),
+    open("scope", ExportType::Text, "What it covers: the person, the contact point, the household."),
+    open("channel", ExportType::Enum(CHANNELS), "The channel that it covers; empty: all."),
+    open("product_line", ExportType::Text, "The line that a topic opt-out covers; empty: all."),
+    open("until", ExportType::Moment, "When it ends; empty: never."),
+    open("reason", ExportType::Text, "Why, in words."),
+];
+
+/// Columns of an `interactions` export.
+pub const INTERACTIONS: &[ExportColumn] = &[
+    secret("customer_id", ExportType::Id, "The customer's number in its id space."),
+    secret("email", ExportType::Text, "E-mail address."),
+    secret("phone", ExportType::Text, "Telephone number."),
+    secret("card_id", ExportType::Id, "Number of a loyalty card."),
+    open("occurred_at", ExportType::Moment, "When it happened."),
+    open("kind", ExportType::Enum(INTERACTION), "What happened."),
+    open("channel", ExportType::Enum(CHANNELS), "Through which channel."),
+    open("campaign", ExportType::Text, "The campaign that it belongs to."),
+    open("product_line", ExportType::Text, "The line that it is about."),
+    open("unit_id", ExportType::Id, "The shop, branch or team."),
+    open("score", ExportType::Number, "Answer to a survey, within its scale."),
+    open("scale", ExportType::Enum(SCALE), "What the answer is measured by."),
+    secret("text", ExportType::Text, "What was said or written."),
+    open("closed_at", ExportType::Moment, "When a complaint was settled."),
+    open("cost", ExportType::Money, "What the contact cost us."),
+    secret("contact_point", ExportType::Text, "The address or number that was used."),
+    open("deleted", ExportType::Bool, "Takes the row with this key away."),
+    open("version", ExportType::Version, "Orders rows of one key; the greatest wins."),
+];
+
+/// Columns of a `products` export.
+pub const PRODUCTS: &[ExportColumn] = &[
+    open("product_id", ExportType::Id, "The product."),
+    open("product_line", ExportType::Text, "The line that it belongs to."),
+    open("name", ExportType::Text, "What it is called."),
+    open("unit_cost", ExportType::Money, "What one piece costs us."),
+    open("similar_to", ExportType::Text, "The product lines that count as similar."),
+    open("deleted", ExportType::Bool, "Takes the row with this key away."),
+    open("version", ExportType::Version, "Orders rows of one key; the greatest wins."),
+];
+
+/// Columns of a `units` export.
+pub const UNITS: &[ExportColumn] = &[
+    open("unit_id", ExportType::Id, "The shop, branch or team."),
+    open("period", ExportType::Month, "The month that the row speaks of."),
+    open("employee_satisfaction", ExportType::Number, "Mean answer of the staff."),
+    open("service_quality_internal", ExportType::Number, "Quality of what the staff is given to work with."),
+    open("employee_retention", ExportType::Number, "Share of the staff that stayed."),
+    open("service_quality_external", ExportType::Number, "Quality as customers see it."),
+    open("n_employees", ExportType::Count, "How many answered."),
+    open("deleted", ExportType::Bool, "Takes the row with this key away."),
     open("version", ExportType::Version, "Orders rows of one key; the greatest wins."),
 ];
 

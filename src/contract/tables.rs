@@ -85,6 +85,55 @@ table! { Superseded = "ledger/superseded" v 1,
         c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
     }
 }
+table! { Interactions = "ledger/interactions" v 1,
+    "One accepted row of an interactions export, in delivery order."
+    {
+        c::SOURCE_KEY: UInt32 null, "dense key of the customer number; null: known by another identity";
+        c::ID_SPACE: Text, "numbering of source_id: the source's, else card, email or phone";
+        c::SOURCE_ID: Text, "customer number, card, canonical e-mail address, or telephone number as exported";
+        c::OCCURRED_AT: TimestampMs, "local time of the project's zone";
+        c::DAY: Date, "business day in the project's zone";
+        c::KIND: Text, "what happened";
+        c::CHANNEL: Text null, "through which channel";
+        c::CAMPAIGN: Text null, "campaign that it belongs to";
+        c::PRODUCT_LINE: Text null, "line that it is about";
+        c::UNIT_ID: Text null, "store, branch, team";
+        c::SCORE: Float null, "answer to a survey, within its scale";
+        c::SCALE: Text null, "nps, csat5, ces7 or share_of_wallet";
+        c::TEXT: Text null, "what was said or written";
+        c::CLOSED_AT: TimestampMs null, "when a complaint was settled";
+        c::COST: Money null, "cost of the contact";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line where the record starts";
+        c::VERSION: Text null, "version among rows of one key";
+    }
+}
+table! { SupersededInteractions = "ledger/superseded_interactions" v 1,
+    "One interaction that lost to another version of its key; kept so that taking back a file brings it back."
+    {
+        c::SOURCE_KEY: UInt32 null, "";
+        c::ID_SPACE: Text, "";
+        c::SOURCE_ID: Text, "";
+        c::OCCURRED_AT: TimestampMs, "";
+        c::DAY: Date, "";
+        c::KIND: Text, "";
+        c::CHANNEL: Text null, "";
+        c::CAMPAIGN: Text null, "";
+        c::PRODUCT_LINE: Text null, "";
+        c::UNIT_ID: Text null, "";
+        c::SCORE: Float null, "";
+        c::SCALE: Text null, "";
+        c::TEXT: Text null, "";
+        c::CLOSED_AT: TimestampMs null, "";
+        c::COST: Money null, "";
+        c::SOURCE: Text, "";
+        c::FILE_ID: UInt32, "";
+        c::LINE: UInt64, "";
+        c::VERSION: Text null, "";
+        c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
+    }
+}
 table! { CustomerMonth = "summary/customer_month" v 1 sorted [c::SOURCE_KEY] unique true,
     "One key and month; adds up over months and keys, active days by OR."
     {
@@ -183,7 +232,7 @@ table! { Files = "register/files" v 1 sorted [c::FILE_ID] unique true,
     }
 }
 table! { RowKeys = "register/row_keys" v 1,
-    "One version of a keyed transaction row."
+    "One version of a keyed row of a ledger."
     {
         c::HASH: Hash128, "xxh3-128 of source and key cells";
         c::MONTH: Text null, "month of the ledger where the row lies or would lie; null: a deletion";
@@ -209,7 +258,94 @@ table! { ContactRows = "register/contact_rows" v 1,
         c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
         c::CONSENTS: Text, "status by channel, a JSON object";
         c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
-        c::ABSENT_SINCE: Date null, "day from which a full list lacked it";
+        c::ABSENT_SINCE: Date null, "as_of of the first run that met a full list without it; null: present";
+    }
+}
+table! { ConsentRows = "register/consent_rows" v 1,
+    "One record of a consents export, as delivered; nothing takes it away, and equal records are kept once."
+    {
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::LINE: UInt64, "1-based physical line";
+        c::CONTENT: Hash128, "xxh3-128 of all its cells";
+        c::ID_SPACE: Text, "numbering of source_id";
+        c::SOURCE_ID: Text null, "the source's own customer number";
+        c::EMAIL: Text null, "as exported";
+        c::PHONE: Text null, "as exported";
+        c::CARD_ID: Text null, "as exported";
+        c::CONTACT_POINT: Text null, "address or number that was agreed to, as exported";
+        c::CHANNEL: Text, "email, sms, phone, phone_auto, post, push or ads";
+        c::STATUS: Text, "granted, denied, withdrawn or unknown";
+        c::COLLECTED_AT: TimestampMs null, "local time; null: it can only restrict";
+        c::PURPOSE: Text null, "what for";
+        c::LEGAL_BASIS: Text null, "legal basis";
+        c::PRODUCT_SCOPE: Text null, "lines that it covers";
+        c::EVIDENCE_ID: Text null, "where the proof is kept";
+        c::VALID_UNTIL: TimestampMs null, "local time of its end; null: open";
+        c::WORDING_VERSION: Text null, "version of the text that was agreed to";
+    }
+}
+table! { SuppressionRows = "register/suppression_rows" v 1,
+    "One suppression as delivered, by a suppressions export or by an interaction that says so; nothing takes it away, and \
+     equal ones are kept once."
+    {
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::LINE: UInt64, "1-based physical line";
+        c::CONTENT: Hash128, "xxh3-128 of all its cells";
+        c::ID_SPACE: Text, "numbering of source_id";
+        c::SOURCE_ID: Text null, "the source's own customer number";
+        c::EMAIL: Text null, "as exported";
+        c::PHONE: Text null, "as exported";
+        c::CARD_ID: Text null, "as exported";
+        c::CONTACT_POINT: Text null, "address or number that must not be used, as exported";
+        c::KIND: Text, "why";
+        c::SCOPE: Text null, "person, contact point or household, as exported";
+        c::CHANNEL: Text null, "the channel that it covers; null: all";
+        c::PRODUCT_LINE: Text null, "the line that a topic opt-out covers; null: all";
+        c::SINCE: TimestampMs null, "local time from when on; null: always";
+        c::UNTIL: TimestampMs null, "local time of its end; null: none";
+        c::REASON: Text null, "in words, as exported";
+    }
+}
+table! { Products = "register/products" v 1,
+    "One accepted row of a products export."
+    {
+        c::PRODUCT_ID: Text null, "product; null only on a deletion";
+        c::PRODUCT_LINE: Text null, "product line; null only on a deletion";
+        c::NAME: Text null, "what it is called";
+        c::UNIT_COST: Money null, "cost of one piece";
+        c::SIMILAR_TO: Text null, "lines that count as similar, as exported";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line";
+        c::ROW_KEY: Text null, "key cells, for versions; null: always new";
+        c::VERSION: Text null, "version among rows of one key";
+        c::CONTENT: Hash128, "xxh3-128 of the row as typed";
+        c::DELETED: Bool, "takes the row with this key away";
+        c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
+        c::ABSENT_SINCE: Date null, "as_of of the first run that met a full list without it";
+    }
+}
+table! { BusinessUnits = "register/units" v 1,
+    "One accepted row of a units export: a shop, branch or team in a month."
+    {
+        c::UNIT_ID: Text null, "shop, branch or team; null only on a deletion";
+        c::PERIOD: Date null, "first day of the month; null only on a deletion";
+        c::EMPLOYEE_SATISFACTION: Float null, "mean answer of the staff, as exported";
+        c::SERVICE_QUALITY_INTERNAL: Float null, "as exported";
+        c::EMPLOYEE_RETENTION: Float null, "as exported";
+        c::SERVICE_QUALITY_EXTERNAL: Float null, "as exported";
+        c::N_EMPLOYEES: Int null, "how many answered";
+        c::SOURCE: Text, "name of the source";
+        c::FILE_ID: UInt32, "register/files";
+        c::LINE: UInt64, "1-based physical line";
+        c::ROW_KEY: Text null, "key cells, for versions; null: always new";
+        c::VERSION: Text null, "version among rows of one key";
+        c::CONTENT: Hash128, "xxh3-128 of the row as typed";
+        c::DELETED: Bool, "takes the row with this key away";
+        c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
+        c::ABSENT_SINCE: Date null, "reserved";
     }
 }
 table! { RegisterCustomers = "register/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
@@ -336,7 +472,7 @@ table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] uniqu
         c::SHARE: Share, "of all customers";
         c::NET_REVENUE: Money, "sum over members";
         c::MARGIN: Money null, "sum over members; null if one's is";
-        c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail and, where mapped, consent; null: no contacts source";
+        c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail, where mapped with consent, and neither suppressed nor absent; null: no contacts source";
         c::N_ENTERED: Int null, "entered since the newest published run of an earlier as_of; null: no such run";
         c::N_LEFT: Int null, "left since then";
     }
@@ -404,7 +540,7 @@ table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
         c::VALUE: Float null, "measured; null: not checked";
         c::WARN: Float null, "warns above; null: never";
         c::STOP: Float null, "stops above; null: never";
-        c::VERDICT: Text, "passed, warned, stopped, accepted or not_checked";
+        c::VERDICT: Text, "passed, warned, held, stopped, accepted or not_checked";
     }
 }
 
@@ -412,6 +548,8 @@ table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
 pub const ALL: &[&Table] = &[
     Transactions::TABLE,
     Superseded::TABLE,
+    Interactions::TABLE,
+    SupersededInteractions::TABLE,
     CustomerMonth::TABLE,
     CustomerMonthBy::TABLE,
     CustomerBase::TABLE,
@@ -421,6 +559,10 @@ pub const ALL: &[&Table] = &[
     Files::TABLE,
     RowKeys::TABLE,
     ContactRows::TABLE,
+    ConsentRows::TABLE,
+    SuppressionRows::TABLE,
+    Products::TABLE,
+    BusinessUnits::TABLE,
     RegisterCustomers::TABLE,
     Identities::TABLE,
     ContactPoints::TABLE,

@@ -66,6 +66,24 @@ pub fn parse_decimal(text: &[u8], exponent: u32, separator: DecimalSeparator) ->
     Ok(if negative { -value } else { value })
 }
 
+/// The number in `text` times 10^6, as [`parse_decimal`] reads it; decimals past the sixth are rounded away, halves from
+/// zero.
+///
+/// # Errors
+/// [`NumberFault::Bad`] and [`NumberFault::OutOfRange`] as there.
+pub fn parse_micro(text: &[u8], separator: DecimalSeparator) -> Result<i64, NumberFault> {
+    const DECIMALS: usize = 6;
+    match parse_decimal(text, 6, separator) {
+        Err(NumberFault::TooManyDecimals) => {}
+        other => return other,
+    }
+    let point = text.iter().position(|&byte| byte == separator.decimal()).unwrap_or(text.len());
+    let (kept, dropped) = text.split_at_checked(point + 1 + DECIMALS).ok_or(NumberFault::TooManyDecimals)?;
+    let value = parse_decimal(kept, 6, separator)?;
+    let away = i64::from(dropped.first().is_some_and(|&digit| digit >= b'5'));
+    Ok(if text.first() == Some(&b'-') { value - away } else { value + away })
+}
+
 /// Exact product of a quantity and a unit price, both times 10^6, in units of 10^-`exponent`, rounded half to
 /// even; `exponent` is 0..=6.
 ///
@@ -186,6 +204,17 @@ fn divide_half_even(value: i128, divisor: i128) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_past_the_sixth_are_rounded_away() {
+        let micro = |text: &str, separator| parse_micro(text.as_bytes(), separator);
+        assert_eq!(micro("4.3333333333", DecimalSeparator::Point), Ok(4_333_333));
+        assert_eq!(micro("-0.66666666", DecimalSeparator::Point), Ok(-666_667));
+        assert_eq!(micro("1.234,5", DecimalSeparator::Comma), Ok(1_234_500_000));
+        assert_eq!(micro("1.234,5000005", DecimalSeparator::Comma), Ok(1_234_500_001));
+        assert_eq!(micro("1e5", DecimalSeparator::Point), Err(NumberFault::Bad));
+        assert_eq!(micro("0.1234567x", DecimalSeparator::Point), Err(NumberFault::Bad));
+    }
     use NumberFault::{Bad, OutOfRange, TooManyDecimals};
 
     fn point(text: &str) -> Result<i64, NumberFault> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::identity::check_identity;
 use super::opening::clock;
-use crate::config::{Config, Source, SourceKind};
+use crate::config::{Config, Source};
 use crate::contract::Contract;
 use crate::contract::tables::Files;
 use crate::error::{Code, Error, Result, Warning};
@@ -175,11 +175,7 @@ fn headers_of(
 ) -> Result<CheckedSource> {
     let mut checked = CheckedSource {
         name: source.name.clone(),
-        kind: match source.kind {
-            SourceKind::Transactions => "transactions",
-            SourceKind::Contacts => "contacts",
-        }
-        .to_owned(),
+        kind: source.kind.export().name.to_owned(),
         files: found.iter().map(|file| file.path.display().to_string()).collect(),
         mapping: Vec::new(),
         ignored: Vec::new(),

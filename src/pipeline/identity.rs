@@ -1,7 +1,5 @@
 //! A lake belongs to one project: what it was made with is refused to change.
 
-use std::collections::BTreeSet;
-
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::store::files;
@@ -9,7 +7,7 @@ use crate::store::lake::{self, Identity, Lake};
 
 /// What a lake made with this config is.
 pub(super) fn identity(config: &Config) -> Identity {
-    let spaces: BTreeSet<String> = config.sources.iter().map(|source| source.id_space.clone()).collect();
+    let spaces = config.id_spaces();
     let keys = [
         ("report_key", &config.privacy.report_key),
         ("salt", &config.contact_policy.salt),
@@ -21,7 +19,7 @@ pub(super) fn identity(config: &Config) -> Identity {
         project: config.project.name.clone(),
         currency: config.project.currency.code.clone(),
         timezone: config.project.timezone.clone(),
-        id_spaces: spaces.into_iter().collect(),
+        id_spaces: spaces.into_iter().map(str::to_owned).collect(),
         key_fingerprints: keys
             .into_iter()
             .filter(|(_, key)| !key.is_empty())

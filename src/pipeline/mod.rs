@@ -19,7 +19,7 @@ pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run
 pub use crate::stage::ingest::Reading;
 
 use self::session::Session;
-use crate::config::Config;
+use crate::config::{Config, SourceKind};
 use crate::error::Result;
 use crate::error::Warning;
 use crate::run::context::{Accept, Context};
@@ -61,7 +61,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
         let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let ingested = ingest::run(context, &filters, tables, accounts, options.reading)?;
+        let held_before = &session.held_before;
+        let ingested = ingest::run(context, &filters, tables, accounts, held_before, options.reading)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
@@ -69,22 +70,22 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     session.stop_at_gates(context, options)?;
 
     let register = session.stage(context, Stage::Register, |_| {
-        let rows = &ingested.contact_rows;
+        let n_rows = ingest::kinds::rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
         let channels = std::mem::take(&mut ingested.consent_channels);
-        let register = register::run(context, rows, &ingested.keys, &ingested.files, channels)?;
-        Ok(((rows.len() as u64, register.contacts.len() as u64), register))
+        let (kept, keys, files) = (&ingested.kept, &ingested.keys, &ingested.files);
+        let register = register::run(context, kept, keys, files, channels, as_of)?;
+        Ok(((n_rows, register.contacts.len() as u64), register))
     })?;
     let summaries = session.stage(context, Stage::Summarise, |session| {
         let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;
         Ok(((summaries.rows_in, summaries.rows_out), summaries))
     })?;
-    let rows_out = summaries.rows_out;
     session.keep(summaries.entries);
     let features = session.stage(context, Stage::Features, |session| {
-        let (features, entries) =
-            features::run(context, &ingested.ledger, &register, as_of, &session.parent_tables)?;
+        let (ledger, parent_tables) = (&ingested.ledger, &session.parent_tables);
+        let (features, entries) = features::run(context, ledger, &register, as_of, parent_tables)?;
         session.keep(entries);
-        Ok(((rows_out, features.customer_id.len() as u64), features))
+        Ok(((summaries.rows_out, features.customer_id.len() as u64), features))
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
@@ -93,7 +94,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_scored = scored.scores.iter().flatten().count() as u64;
         Ok(((features.customer_id.len() as u64, n_scored), scored))
     })?;
-    let members = session.stage(context, Stage::Segments, |session| {
+    let (customers, membership) = session.stage(context, Stage::Segments, |session| {
         let customers = outputs::customers::customers(context, &features, &scored, &register)?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
@@ -102,7 +103,6 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;
-    let (customers, membership) = members;
     let before = session.listings(context)?;
     let listed = campaigns::Listed::from_batch(&before)?;
     let inputs = campaigns::Inputs {
@@ -116,7 +116,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         if session.looks_back() {
             return Ok(((0, 0), Vec::new()));
         }
-        let considered = campaigns::run(context, &plans, &inputs)?;
+        let considered = night::considered(context, session, &plans, &inputs)?;
         let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
         let n_accepted = considered.iter().map(campaigns::Considered::n_accepted).sum();
         Ok(((n_candidates, n_accepted), considered))

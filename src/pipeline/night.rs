@@ -10,7 +10,7 @@ use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
-use crate::stage::ingest::Ingested;
+use crate::stage::ingest::{self, Ingested};
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
@@ -46,6 +46,33 @@ pub(super) fn after_features(
         );
     }
     session.manifest.gates.push(unmatched(context, features, register));
+}
+
+/// Judges every candidate, and refuses all of them where the lists of the run are held.
+pub(super) fn considered(
+    context: &Context,
+    session: &Session,
+    plans: &campaigns::Plans,
+    inputs: &Inputs<'_>,
+) -> Result<Vec<Considered>> {
+    let mut considered = campaigns::run(context, plans, inputs)?;
+    if let Some((gate, what)) = session.holds() {
+        campaigns::hold(&mut considered, gate, what);
+    }
+    warn_without_suppressions(context, session, &considered);
+    Ok(considered)
+}
+
+/// Says that lists go out without suppressions, where the config wants them to be fresh.
+fn warn_without_suppressions(context: &Context, session: &Session, considered: &[Considered]) {
+    let is_missing = |gate: &Gate| gate.name == ingest::holds::MAX_AGE && gate.verdict == "not_checked";
+    if session.manifest.gates.iter().any(is_missing) && considered.iter().any(|one| one.n_accepted() > 0) {
+        let what = "there is no suppressions source: lists go out without any";
+        context.warn(
+            Warning::new("suppressions_not_checked", what)
+                .hint("add one, or set quality.suppression_max_age_hours = 0"),
+        );
+    }
 }
 
 /// Share of buyers whom no contact export names.

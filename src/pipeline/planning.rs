@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::identity::check_identity;
 use super::opening::{Known, clock, history};
 use crate::config::{AsOf, Config};
-use crate::contract::tables::{Files, Transactions};
-use crate::contract::{Contract, column as c, read};
+use crate::contract::tables::{Files, Interactions, Transactions};
+use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::{day_label, month_label};
 use crate::run::context::Context;
@@ -126,9 +126,12 @@ pub fn plan(config: &Config, rehash: bool) -> Result<PlanReport> {
     let runs = history(&lake)?;
     let parent = current.as_ref().and_then(|id| runs.iter().find(|known| known.id == *id));
     let tables = parent.map_or(&[][..], |parent| &parent.manifest.tables);
-    let parts = parts_going(&context, tables, &deliveries::going(config, &plans, &known))?;
+    let going = deliveries::going(config, &plans, &known);
+    let parts = parts_going(&context, Transactions::TABLE, tables, &going)?;
+    // Nothing is counted by month of interactions; their parts are rewritten all the same.
+    let others = parts_going(&context, Interactions::TABLE, tables, &going)?;
     let size = |inside: &str| context.parent().map_or(0, |parent| store::size(&parent.join(inside)));
-    let rewritten = parts.iter().map(|(_, path)| size(path)).sum();
+    let rewritten = parts.iter().chain(&others).map(|(_, path)| size(path)).sum();
     let delivered = known.iter().filter(|file| file.active).map(|file| file.bytes).sum();
     let past = Past::of(&runs, tables, &size, delivered);
     Ok(PlanReport {
@@ -147,18 +150,19 @@ pub fn plan(config: &Config, rehash: bool) -> Result<PlanReport> {
     })
 }
 
-/// Parts of the ledger that hold rows of files that go, with their months.
+/// Parts of a ledger that hold rows of files that go, with their months.
 fn parts_going(
     context: &Context,
+    table: &'static Table,
     tables: &[TableEntry],
     going: &BTreeSet<u32>,
 ) -> Result<Vec<(i32, String)>> {
     let mut parts = Vec::new();
     let Some(parent) = context.parent().filter(|_| !going.is_empty()) else { return Ok(parts) };
-    for (month, of_month) in ledger::parts_of(tables) {
+    for (month, of_month) in ledger::parts_of(table, tables) {
         for part in of_month {
             let path = parent.join(&part.path);
-            let batch = parquet::read(&path, Transactions::TABLE, &context.units, Some(&[c::FILE_ID]))?;
+            let batch = parquet::read(&path, table, &context.units, Some(&[c::FILE_ID]))?;
             if read::u32s(&batch, c::FILE_ID)?.values().iter().any(|file| going.contains(file)) {
                 parts.push((month, part.path));
             }
@@ -211,7 +215,8 @@ impl Past {
             }
             past.seconds_beside = seconds(&beside);
         }
-        let is_ledger = |entry: &&TableEntry| entry.name == Transactions::TABLE.name;
+        let ledgers = [Transactions::TABLE.name, Interactions::TABLE.name];
+        let is_ledger = |entry: &&TableEntry| ledgers.contains(&entry.name.as_str());
         let is_kept = |entry: &&TableEntry| entry.path.contains("/month=");
         let ledger: u64 = tables.iter().filter(is_ledger).map(|entry| size(&entry.path)).sum();
         if ledger > 0 && delivered > 0 {

@@ -2,7 +2,7 @@
 
 mod ending;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
@@ -30,6 +30,9 @@ use crate::stage::{features, outputs};
 use crate::store::lake::{Holder, Lake, RunId};
 use crate::store::{files, parquet};
 
+/// Verdict of a gate, and of a list, that holds or is held.
+const HELD: &str = "held";
+
 /// One night from lock to publication.
 pub(super) struct Session {
     lake: Lake,
@@ -41,6 +44,8 @@ pub(super) struct Session {
     pub(super) parent_tables: Vec<TableEntry>,
     /// Its accounts.
     pub(super) parent_accounts: Vec<Accounting>,
+    /// Sources whose suppression files held the lists of that run.
+    pub(super) held_before: BTreeSet<String>,
     pub(super) manifest: Manifest,
     pub(super) summary: Summary,
     id: Option<RunId>,
@@ -150,6 +155,9 @@ impl Session {
         let manifest = first_manifest(context, current.as_ref());
         let parent_tables = parent.map(|known| known.manifest.tables.clone()).unwrap_or_default();
         let parent_accounts = parent.map(|known| known.manifest.accounting.clone()).unwrap_or_default();
+        let held = parent.iter().flat_map(|known| &known.manifest.gates);
+        let held = held.filter(|gate| gate.verdict == HELD && gate.name == ingest::holds::FEWER_ROWS);
+        let held_before = held.filter_map(|gate| gate.source.clone()).collect();
         Ok(Self {
             lake,
             started,
@@ -157,6 +165,7 @@ impl Session {
             current,
             parent_tables,
             parent_accounts,
+            held_before,
             manifest,
             summary: Summary::default(),
             id: None,
@@ -168,6 +177,12 @@ impl Session {
     /// Whether the run speaks of a day before the published one.
     pub(super) const fn looks_back(&self) -> bool {
         self.looks_back
+    }
+
+    /// The gate that holds the lists of this run, with what it measured.
+    pub(super) fn holds(&self) -> Option<(&str, &str)> {
+        let held = self.manifest.gates.iter().find(|gate| gate.verdict == HELD);
+        held.map(|gate| (gate.name.as_str(), gate.what.as_str()))
     }
 
     /// Adds files to the manifest.
@@ -263,7 +278,7 @@ impl Session {
         }
         let run_id = self.manifest.run_id.clone().unwrap_or_default();
         let parent_tables = std::mem::take(&mut self.parent_tables);
-        let entries = ingest::write_named(context, ingested, &run_id, &parent_tables);
+        let entries = ingest::write_named(context, ingested, &run_id, as_of, &parent_tables);
         self.parent_tables = parent_tables;
         self.manifest.tables.append(&mut ingested.ledger.entries);
         self.manifest.tables.append(&mut ingested.entries);

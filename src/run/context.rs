@@ -34,7 +34,7 @@ pub struct Accept {
 }
 
 /// Gates that can be let pass.
-pub const GATES: [&str; 8] = [
+pub const GATES: [&str; 10] = [
     "fingerprint",
     "max_age_days",
     "max_key_conflicts",
@@ -42,6 +42,8 @@ pub const GATES: [&str; 8] = [
     "max_quarantined_share",
     "max_removed_share",
     "row_count",
+    "suppression_max_age_hours",
+    "suppression_rows",
     "unmatched_customers",
 ];
 

@@ -191,7 +191,7 @@ pub struct Gate {
     pub stop: Option<f64>,
     /// What it does when it trips.
     pub action: String,
-    /// `passed`, `warned`, `stopped`, `accepted` or `not_checked`.
+    /// `passed`, `warned`, `held` (the lists), `stopped`, `accepted` or `not_checked`.
     pub verdict: String,
     /// Reason given with `--accept`.
     pub accepted_by_reason: Option<String>,

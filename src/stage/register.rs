@@ -1,17 +1,22 @@
 //! Contact rows and identities → one register of every customer. First form: whole rows by the source's own customer
-//! number; matching of persons across numberings is not done here.
+//! number; matching of persons across numberings is not done here. `permissions` tells who must not be addressed.
 
+pub mod permissions;
 pub mod tables;
+mod whom;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use self::permissions::Permissions;
+use self::whom::Numbering;
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES};
 use super::ingest::deliveries::FileRecord;
-use crate::config::Channel;
+use super::ingest::kinds::{KeptRows, rows_of};
+use crate::config::{Channel, SourceKind};
 use crate::contract::{column as c, exports};
 use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::text::email_canonical;
@@ -46,8 +51,10 @@ pub struct Register {
     pub customer_of_key: Vec<String>,
     /// Whether there is a contacts source at all.
     pub has_contacts: bool,
-    /// Channels whose consent column some contacts source maps.
+    /// Channels through which nobody is addressed without consent, because some source tells it.
     pub consent_channels: BTreeSet<String>,
+    /// Suppressions and consents as delivered.
+    pub permissions: Permissions,
 }
 
 impl Contact {
@@ -82,17 +89,17 @@ impl Contact {
 /// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty.
 pub fn run(
     context: &Context,
-    rows: &[ContactRow],
+    kept: &[KeptRows],
     keys: &Keys,
     files: &[FileRecord],
-    consent_channels: BTreeSet<String>,
+    mut consent_channels: BTreeSet<String>,
+    as_of: i32,
 ) -> Result<Register> {
+    let rows = rows_of(kept, SourceKind::Contacts);
     let arrivals: HashMap<u32, (u32, &str)> =
         files.iter().map(|file| (file.file_id, (file.arrival, file.path.as_str()))).collect();
-    let spaces: BTreeSet<&str> =
-        context.config.sources.iter().map(|source| source.id_space.as_str()).collect();
-    let several = spaces.len() > 1;
-    let id_of = |space: &str, id: &str| if several { format!("{space}:{id}") } else { id.to_owned() };
+    let numbering = Numbering { spaces: context.config.id_spaces() };
+    let id_of = |space: &str, id: &str| numbering.id(space, id);
     let order: HashMap<&str, usize> = context
         .config
         .sources
@@ -108,13 +115,15 @@ pub fn run(
         };
         by_customer.entry(id).or_default().push(row);
     }
-    // The newest version counts; among equals the source that stands first in the config, then the last to arrive.
+    // What a whole list lacks counts last. The newest version counts; among equals the source that stands first in the config, then the last to arrive.
     let place = |row: &ContactRow| {
         let of_config = order.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
         (std::cmp::Reverse(of_config), arrivals.get(&row.file_id).copied(), row.line)
     };
     let newest = |a: &&&ContactRow, b: &&&ContactRow| {
-        compare_texts(a.version.as_deref(), b.version.as_deref()).then_with(|| place(a).cmp(&place(b)))
+        let present = a.absent_since.is_none().cmp(&b.absent_since.is_none());
+        let version = || compare_texts(a.version.as_deref(), b.version.as_deref());
+        present.then_with(version).then_with(|| place(a).cmp(&place(b)))
     };
     let mut winners: BTreeMap<String, ContactRow> = BTreeMap::new();
     for (id, rows) in by_customer {
@@ -132,12 +141,42 @@ pub fn run(
         let n = refused.values().sum();
         context.warn(Warning::new("email_refused", what).times(n).hint("register/contact_points names them"));
     }
+    let permissions = permissions(context, kept, &numbering, as_of);
+    let has_consents = context.config.sources.iter().any(|source| source.kind == SourceKind::Consents);
+    consent_channels.extend(permissions.channels(has_consents));
     Ok(Register {
         contacts,
         customer_of_key: keys.identities().map(|(space, id)| id_of(space, id)).collect(),
-        has_contacts: context.config.sources.iter().any(|s| s.kind == crate::config::SourceKind::Contacts),
+        has_contacts: context.config.sources.iter().any(|s| s.kind == SourceKind::Contacts),
         consent_channels,
+        permissions,
     })
+}
+
+/// Suppressions and consents in force, with a word about those that reach nobody.
+fn permissions(context: &Context, kept: &[KeptRows], numbering: &Numbering<'_>, as_of: i32) -> Permissions {
+    let (consents, suppressions) =
+        (rows_of(kept, SourceKind::Consents), rows_of(kept, SourceKind::Suppressions));
+    let permissions = Permissions::new(consents, suppressions, numbering, as_of);
+    if permissions.n_nameless > 0 {
+        let what = "suppressions or consents have no customer number and no address that can be read: they reach nobody";
+        context.warn(Warning::new("nobody_named", what).times(permissions.n_nameless).hint(
+            "look at register/suppression_rows and register/consent_rows, and deliver them with an address",
+        ));
+    }
+    let of_customers =
+        |row: &&ContactRow| row.source_id.is_some() && !numbering.spaces.contains(row.id_space.as_str());
+    let strangers: BTreeSet<&str> =
+        consents.iter().chain(suppressions).filter(of_customers).map(|row| row.source.as_str()).collect();
+    if !strangers.is_empty() {
+        let names: Vec<&str> = strangers.into_iter().collect();
+        let what = format!("customer numbers of {} belong to no numbering of customers", names.join(", "));
+        context.warn(
+            Warning::new("id_space_unknown", what)
+                .hint("set `id_space` to that of the transactions or contacts"),
+        );
+    }
+    permissions
 }
 
 /// Whether a row is an earlier state of the one that counts: of the same source, and both say so by their versions.

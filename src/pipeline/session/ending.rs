@@ -2,8 +2,8 @@
 
 use super::super::identity::{extended, identity};
 use super::super::opening::{clock, history, instant};
-use super::Session;
-use crate::error::{Code, Error, Result};
+use super::{HELD, Session};
+use crate::error::{Code, Error, LISTS_HELD, Result};
 use crate::kernel::calendar::parse_day;
 use crate::run::context::Context;
 use crate::run::event::Event;
@@ -53,7 +53,9 @@ impl Session {
         self.enter_warnings(context);
         self.manifest.ended_at =
             clock(&context.config.project.timezone).ok().map(|clock| instant(clock.now_ms));
-        self.manifest.exit_code = Some(error.as_ref().map_or(0, |error| error.code.exit_code()));
+        let held = self.manifest.lists.iter().any(|list| list.verdict == HELD);
+        let published = if held { LISTS_HELD } else { 0 };
+        self.manifest.exit_code = Some(error.as_ref().map_or(published, |error| error.code.exit_code()));
         self.manifest.error = error.as_ref().map(ToString::to_string);
         let closed = if self.skipped { files::remove_directory(&context.work) } else { self.close() };
         let closed = closed.and_then(|()| self.retain(context));

@@ -1,16 +1,19 @@
 //! Segments → candidates, each with a verdict and its reason → target lists.
 //!
-//! First form: contact point and consent as exported, exclusions, what was listed before, capacity. A customer stands
+//! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, capacity. A customer stands
 //! once per campaign, in the first of the campaign's segments that has it.
 
 pub mod list;
 mod listed;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::listed::{Listed, listings};
+pub use super::register::permissions::channel_name;
 
 use super::expression::{Expression, Site, Wanted};
+use super::register::permissions::Standing;
 use super::register::{Contact, Register};
 use super::segments::Membership;
 use crate::config::{Campaign, Channel, Config};
@@ -60,25 +63,34 @@ pub enum Refusal {
     Excluded,
     /// Stands in a list of another day, within `repeat_days`.
     AlreadyListed,
+    /// The newest full list of contacts lacks the customer.
+    Absent,
+    /// A suppression of this kind holds for every channel that could be used.
+    Suppressed(&'static str),
     /// No usable contact point for any of the campaign's channels.
     NoContactPoint,
     /// A contact point, but no consent for its channel.
     NoConsent,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
+    /// The lists of the run are held.
+    Held,
 }
 
 impl Refusal {
     /// Its name in tables and manifest.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Excluded => "excluded",
             Self::AlreadyListed => "already_listed",
+            Self::Absent => "absent",
+            Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
             Self::NoContactPoint => "no_contact_point",
             Self::NoConsent => "no_consent",
             Self::Capacity => "capacity",
-        }
+            Self::Held => "held",
+        })
     }
 }
 
@@ -122,22 +134,10 @@ pub struct Considered {
     pub candidates: Vec<Candidate>,
     /// Why no list is due today; `None` when it is.
     pub not_due: Option<String>,
+    /// Why its lists are held; `None` when they go out.
+    pub held: Option<String>,
     /// Whether a channel of its was listed for without a consent column.
     pub consent_not_checked: bool,
-}
-
-/// Names of a channel as config and exports spell it.
-#[must_use]
-pub const fn channel_name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Email => "email",
-        Channel::Sms => "sms",
-        Channel::Phone => "phone",
-        Channel::PhoneAuto => "phone_auto",
-        Channel::Post => "post",
-        Channel::Push => "push",
-        Channel::Ads => "ads",
-    }
 }
 
 /// Everything that candidates are judged by.
@@ -170,6 +170,7 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
                 campaign: campaign.clone(),
                 candidates: Vec::new(),
                 not_due: Some(why),
+                held: None,
                 consent_not_checked: false,
             });
             continue;
@@ -190,6 +191,7 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
             campaign: campaign.clone(),
             candidates,
             not_due: None,
+            held: None,
             consent_not_checked: !channels.is_empty(),
         });
     }
@@ -202,6 +204,23 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
         context.warn(Warning::new("consent_not_checked", what).hint(hint).times(campaigns.len() as u64));
     }
     Ok(considered)
+}
+
+/// Holds the lists of every campaign that is due: whoever would be listed is refused, so that nobody counts as listed.
+pub fn hold(considered: &mut [Considered], gate: &str, what: &str) {
+    for one in considered.iter_mut().filter(|one| one.not_due.is_none()) {
+        one.held = Some(what.to_owned());
+        for candidate in &mut one.candidates {
+            if let Verdict::Accepted(channel) = candidate.verdict {
+                candidate.verdict = Verdict::Refused {
+                    why: Refusal::Held,
+                    channel: Some(channel),
+                    rule: gate.to_owned(),
+                    blocking: Some(what.to_owned()),
+                };
+            }
+        }
+    }
 }
 
 fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
@@ -283,33 +302,39 @@ fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Input
         };
     }
     let contact = inputs.register.contacts.get(id);
-    choose_channel(campaign, contact, &inputs.register.consent_channels)
+    if let Some(day) = contact.and_then(|contact| contact.row.absent_since) {
+        return Verdict::Refused {
+            why: Refusal::Absent,
+            channel: None,
+            rule: "delivery = snapshot".to_owned(),
+            blocking: Some(format!("absent since {}", day_label(day))),
+        };
+    }
+    choose_channel(campaign, id, contact, inputs.register)
 }
 
-/// The first channel with a contact point and, where its consent is mapped at all, consent.
-fn choose_channel(campaign: &Campaign, contact: Option<&Contact>, consents: &BTreeSet<String>) -> Verdict {
-    let mut unconsented: Option<(Channel, String)> = None;
+/// The first channel that nothing speaks against: no suppression, a contact point and, where consent is told at all,
+/// consent. Refused, a suppression is named before a missing consent, and that before a missing contact point.
+fn choose_channel(campaign: &Campaign, id: &str, contact: Option<&Contact>, register: &Register) -> Verdict {
+    let (mut suppressed, mut unconsented) = (None, None);
     for &channel in &campaign.channels {
-        let name = channel_name(channel);
-        let Some(contact) = contact.filter(|contact| contact.has_point(channel)) else { continue };
-        let status = contact.consent(name);
-        if !consents.contains(name) || status == Some(crate::contract::exports::GRANTED) {
-            return Verdict::Accepted(channel);
+        match register.standing(id, contact, channel, &campaign.product_line) {
+            Standing::Free => return Verdict::Accepted(channel),
+            Standing::Suppressed(against) => suppressed = suppressed.or(Some((channel, against))),
+            Standing::NoConsent(what) => unconsented = unconsented.or(Some((channel, what))),
+            Standing::NoContactPoint => {}
         }
-        unconsented
-            .get_or_insert_with(|| (channel, format!("consent_{name} = {}", status.unwrap_or("unknown"))));
     }
     let names: Vec<&str> = campaign.channels.iter().map(|channel| channel_name(*channel)).collect();
     let rule = format!("channel = {}", names.join(", "));
-    match unconsented {
-        Some((channel, blocking)) => Verdict::Refused {
-            why: Refusal::NoConsent,
-            channel: Some(channel),
-            rule,
-            blocking: Some(blocking),
-        },
-        None => Verdict::Refused { why: Refusal::NoContactPoint, channel: None, rule, blocking: None },
-    }
+    let (why, channel, blocking) = match (suppressed, unconsented) {
+        (Some((channel, against)), _) => {
+            (Refusal::Suppressed(against.kind), Some(channel), Some(against.what))
+        }
+        (None, Some((channel, what))) => (Refusal::NoConsent, Some(channel), Some(what)),
+        (None, None) => (Refusal::NoContactPoint, None, None),
+    };
+    Verdict::Refused { why, channel, rule, blocking }
 }
 
 impl Considered {

@@ -7,14 +7,15 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_select::concat::concat_batches;
 
-use super::keyed::take;
+use super::keyed::{Form, take};
 use super::ledger::RowPlace;
-use crate::contract::tables::{Superseded, Transactions};
-use crate::contract::{Contract, Units, column as c, read};
+use crate::contract::{Units, column as c, read};
 use crate::error::{Error, Result};
 
 /// What a night does to the rows that were aside.
 pub(super) struct AsideMoves<'a> {
+    /// The ledger.
+    pub(super) form: &'static Form,
     /// Rows that go back to the ledger.
     pub(super) restored: &'a HashSet<RowPlace>,
     /// Rows of files taken back.
@@ -49,9 +50,9 @@ impl AsideMoves<'_> {
             return Ok(None);
         }
         let rows = take(aside, &back)?;
-        let n_columns = Transactions::TABLE.columns.len();
+        let n_columns = self.form.table.columns.len();
         let columns: Vec<ArrayRef> = rows.columns().iter().take(n_columns).cloned().collect();
-        Transactions::TABLE.batch(units, columns).map(Some)
+        self.form.table.batch(units, columns).map(Some)
     }
 }
 
@@ -59,19 +60,24 @@ impl AsideMoves<'_> {
 ///
 /// # Errors
 /// `Internal`.
-pub(super) fn to_aside(rows: &RecordBatch, won_by: &[String], units: &Units) -> Result<RecordBatch> {
+pub(super) fn to_aside(
+    form: &Form,
+    rows: &RecordBatch,
+    won_by: &[String],
+    units: &Units,
+) -> Result<RecordBatch> {
     let mut by = StringBuilder::new();
     won_by.iter().for_each(|place| by.append_value(place));
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
     columns.push(Arc::new(by.finish()));
-    Superseded::TABLE.batch(units, columns)
+    form.aside.batch(units, columns)
 }
 
 /// The aside as one batch.
 ///
 /// # Errors
 /// `Internal`.
-pub(super) fn aside_table(batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
-    concat_batches(&Superseded::TABLE.schema(units), batches)
+pub(super) fn aside_table(form: &Form, batches: &[RecordBatch], units: &Units) -> Result<RecordBatch> {
+    concat_batches(&form.aside.schema(units), batches)
         .map_err(|cause| Error::internal("rows aside differ").caused_by(cause))
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::deliveries::{Delivery, FileRecord, SourcePlan, State};
-use crate::config::{Config, Redelivery, Source};
+use crate::config::{self, Config, Redelivery, Source};
 use crate::error::Result;
 use crate::run::context::Clock;
 use crate::store::{export, files};
@@ -149,10 +149,12 @@ fn judge(
     let Fresh { found, hash, by_name } = file;
     let replaces = by_name.is_some_and(|known| about.replaces(known));
     let same = |known: &&&FileRecord| about.parsed_alike(known) && !going.contains(known.path.as_str());
-    let equal = hash.as_deref().and_then(|hash| known_files.by_hash.get(hash));
+    // A whole list counts by being the newest, so that one that says again what an older one said is read again.
+    let is_list = about.source.delivery == config::Delivery::Snapshot;
+    let equal = hash.as_deref().and_then(|hash| known_files.by_hash.get(hash)).filter(|_| !is_list);
     let (state, why, known) = if let Some(other) = equal.and_then(|files| files.iter().find(same)) {
         (State::Duplicate, format!("equal content is known as {}", other.path), Some(other.file_id))
-    } else if let Some(other) = hash.as_ref().and_then(|hash| read.get(hash)) {
+    } else if let Some(other) = hash.as_ref().and_then(|hash| read.get(hash)).filter(|_| !is_list) {
         (State::Duplicate, format!("equal content is read from {other}"), None)
     } else if let Some(known) = by_name {
         match (about.parsed_alike(known), replaces) {

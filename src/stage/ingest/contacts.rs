@@ -1,26 +1,27 @@
-//! Records of a contacts export: typed cells, kept as canonical text, whole rows.
+//! Records of contacts and of the other small kinds (consents, suppressions, products, units): typed cells, kept as
+//! canonical text, whole rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UInt64Array};
 
-use super::cells::{CellFault, Cells, DAY_MS, Settings, day_of};
+use super::canonical;
+use super::cells::{CellFault, Cells, Settings};
 use super::faults::{Fault, Raw, Reason};
 use super::filter::Filter;
 use super::mapping::Mapping;
 use super::reader::Chunk;
-use crate::contract::exports::{CONSENT_PREFIX, ExportType};
+use crate::contract::exports::{CONSENT_PREFIX, Export, ExportType};
 use crate::contract::tables::ContactRows;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
-use crate::kernel::calendar::day_label;
 use crate::kernel::csv::Dialect;
 
-/// One accepted row of a contacts export.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One accepted row of a contacts export, or of another small kind. What only contacts have is empty elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContactRow {
     /// Source.
     pub source: String,
@@ -40,7 +41,7 @@ pub struct ContactRow {
     pub id_space: String,
     /// The source's own customer number.
     pub source_id: Option<String>,
-    /// Contract columns as canonical text: days `YYYY-MM-DD`, times `YYYY-MM-DDTHH:MM:SS.mmm`, truth `true`/`false`.
+    /// Contract columns as canonical text, see `canonical`.
     pub person: BTreeMap<String, String>,
     /// `x_` columns.
     pub attributes: BTreeMap<String, String>,
@@ -48,6 +49,8 @@ pub struct ContactRow {
     pub consents: BTreeMap<String, String>,
     /// The row that won; `None`: this is the latest.
     pub superseded_by: Option<(u32, u64)>,
+    /// `as_of` of the first run that met a full list without its key, days since 1970-01-01; `None`: present.
+    pub absent_since: Option<i32>,
 }
 
 /// The rows of one chunk.
@@ -72,10 +75,14 @@ pub struct ParsedContacts {
 /// What every chunk of a file is parsed with.
 #[derive(Debug)]
 pub struct Parser<'a> {
+    /// What the kind of export asks for.
+    pub export: &'static Export,
     /// Columns of the file.
     pub mapping: &'a Mapping,
     /// How cells are read.
     pub settings: &'a Settings,
+    /// Units of the project.
+    pub units: &'a Units,
     /// Delimiter and quote.
     pub dialect: Dialect,
     /// Source.
@@ -140,23 +147,21 @@ impl Parser<'_> {
             }
         }
         if let Some(filter) = self.filter {
-            parsed.apply(filter)?;
+            parsed.apply(filter, self.export, self.units)?;
         }
         Ok(parsed)
     }
 
-    fn row(&self, cells: &mut Cells<'_>, line: u64) -> std::result::Result<ContactRow, Vec<CellFault>> {
+    fn row<'s>(
+        &'s self,
+        cells: &mut Cells<'s>,
+        line: u64,
+    ) -> std::result::Result<ContactRow, Vec<CellFault>> {
         let mut person = BTreeMap::new();
         let mut consents = BTreeMap::new();
         for slot in &self.mapping.slots {
-            let slot = Some(slot);
-            let Some(column) = slot.map(|slot| slot.column) else { continue };
-            let value = match column.kind {
-                ExportType::Date => cells.day(slot).map(day_label),
-                ExportType::Moment => cells.moment(slot).map(moment_label),
-                ExportType::Enum(_) | ExportType::Bool => cells.choice(slot).map(str::to_owned),
-                _ => cells.text(slot).map(std::borrow::Cow::into_owned),
-            };
+            let column = slot.column;
+            let value = canonical::text_of(cells, slot);
             if let Some(value) = value {
                 match column.name.strip_prefix(CONSENT_PREFIX) {
                     Some(channel) if matches!(column.kind, ExportType::Enum(_)) => {
@@ -178,16 +183,33 @@ impl Parser<'_> {
                 Err(_) => cells.attribute_fault(),
             }
         }
-        if !IDENTITIES.iter().any(|name| person.contains_key(*name)) && cells.faults.is_empty() {
-            let slot = IDENTITIES.iter().find_map(|name| self.mapping.slot(name));
-            if let Some(slot) = slot {
-                cells.fault(slot, Reason::MissingValue, None);
-            }
-        }
+        self.missing(cells, &person);
         if !cells.faults.is_empty() {
             return Err(std::mem::take(&mut cells.faults));
         }
         Ok(self.typed(person, attributes, consents, line))
+    }
+
+    /// Notes what a record must have and lacks: an identity, and the kind's own cells. A row that takes another away
+    /// says only which.
+    fn missing<'s>(&'s self, cells: &mut Cells<'s>, person: &BTreeMap<String, String>) {
+        let filled = |name: &str| person.contains_key(name);
+        let identities = self.export.identities;
+        if !identities.is_empty() && !identities.iter().any(|name| filled(name)) && cells.faults.is_empty() {
+            let slot = identities.iter().find_map(|name| self.mapping.slot(name));
+            if let Some(slot) = slot {
+                cells.fault(slot, Reason::MissingValue, None);
+            }
+        }
+        if person.get(c::DELETED).is_some_and(|deleted| deleted == "true") {
+            return;
+        }
+        for name in self.export.never_empty.iter().filter(|name| !filled(name)) {
+            // A cell that holds something else has its fault already.
+            if let Some(slot) = self.mapping.slot(name).filter(|slot| cells.is_empty(slot)) {
+                cells.fault(slot, Reason::MissingValue, None);
+            }
+        }
     }
 
     fn typed(
@@ -201,7 +223,8 @@ impl Parser<'_> {
         let deleted = person.remove(c::DELETED).as_deref() == Some("true");
         let mapped = person.remove(c::VERSION);
         let version = mapped.or_else(|| person.get(c::UPDATED_AT).cloned());
-        let content = format!("{person:?}{attributes:?}{consents:?}{deleted}");
+        let source_id = person.remove(c::CUSTOMER_ID);
+        let content = format!("{source_id:?}{person:?}{attributes:?}{consents:?}{deleted}");
         ContactRow {
             source: self.source.to_owned(),
             file_id: self.file_id,
@@ -211,11 +234,12 @@ impl Parser<'_> {
             content: xxhash_rust::xxh3::xxh3_128(content.as_bytes()),
             deleted,
             id_space: self.id_space.to_owned(),
-            source_id: person.remove(c::CUSTOMER_ID),
+            source_id,
             person,
             attributes,
             consents,
             superseded_by: None,
+            absent_since: None,
         }
     }
 
@@ -237,14 +261,6 @@ impl Parser<'_> {
     }
 }
 
-/// Canonical text of a local time.
-pub(super) fn moment_label(local_ms: i64) -> String {
-    let ms = local_ms.rem_euclid(DAY_MS);
-    let (seconds, millis) = (ms / 1000, ms % 1000);
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{}T{h:02}:{m:02}:{s:02}.{millis:03}", day_label(day_of(local_ms)))
-}
-
 /// Reads `register/contact_rows`.
 ///
 /// # Errors
@@ -263,6 +279,7 @@ pub fn from_batch(batch: &RecordBatch) -> Result<Vec<ContactRow>> {
         read::texts(batch, c::ATTRIBUTES)?,
         read::texts(batch, c::CONSENTS)?,
     );
+    let absent = read::days(batch, c::ABSENT_SINCE)?;
     let object = |text: &str| {
         serde_json::from_str(text)
             .map_err(|cause| Error::internal("a contact row holds no JSON object").caused_by(cause))
@@ -283,6 +300,7 @@ pub fn from_batch(batch: &RecordBatch) -> Result<Vec<ContactRow>> {
                 attributes: object(attributes.value(row))?,
                 consents: object(consents.value(row))?,
                 superseded_by: read::text_at(superseded, row).and_then(place_of),
+                absent_since: read::at(absent, row),
             })
         })
         .collect()
@@ -314,12 +332,6 @@ pub fn to_batch(rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
     let object = |value: &dyn Fn(&ContactRow) -> &BTreeMap<String, String>| {
         text(&|row| serde_json::to_string(value(row)).ok())
     };
-    let mut contents = FixedSizeBinaryBuilder::new(16);
-    for row in rows {
-        contents
-            .append_value(row.content.to_be_bytes())
-            .map_err(|cause| Error::internal("a hash has 16 bytes").caused_by(cause))?;
-    }
     let deleted: BooleanArray = rows.iter().map(|row| Some(row.deleted)).collect();
     let columns: Vec<Arc<dyn Array>> = vec![
         text(&|row| Some(row.source.clone())),
@@ -327,7 +339,7 @@ pub fn to_batch(rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.line))),
         text(&|row| row.row_key.clone()),
         text(&|row| row.version.clone()),
-        Arc::new(contents.finish()),
+        canonical::contents(rows)?,
         Arc::new(deleted),
         text(&|row| Some(row.id_space.clone())),
         text(&|row| row.source_id.clone()),
@@ -335,7 +347,7 @@ pub fn to_batch(rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
         object(&|row| &row.attributes),
         object(&|row| &row.consents),
         text(&|row| row.superseded_by.map(place_label)),
-        Arc::new(Date32Array::new_null(rows.len())),
+        Arc::new(rows.iter().map(|row| row.absent_since).collect::<Date32Array>()),
     ];
     ContactRows::TABLE.batch(units, columns)
 }

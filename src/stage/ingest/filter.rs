@@ -4,14 +4,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow_schema::{Field, Schema};
 
+use super::canonical;
 use super::contacts::{ContactRow, ParsedContacts};
 use super::mapping::{Mapping, contract};
 use crate::config::{Config, Source, SourceKind};
-use crate::contract::exports::{self, CONSENT_PREFIX, ExportType};
-use crate::contract::{ColumnType, column as c};
+use crate::contract::exports::{self, CONSENT_PREFIX, Export, ExportType};
+use crate::contract::{ColumnType, Units, column as c};
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::parse_day;
 use crate::stage::expression::{Expression, Scope, Site, Wanted};
@@ -111,13 +114,14 @@ impl Filter {
     }
 }
 
-/// How a predicate sees a column: money in major units, moments as their day.
+/// How a predicate sees a column: money in major units, moments as their day, months as their first.
 const fn type_of(kind: ExportType) -> ColumnType {
     match kind {
         ExportType::Text | ExportType::Id | ExportType::Enum(_) | ExportType::Version => ColumnType::Text,
-        ExportType::Moment | ExportType::Date => ColumnType::Date,
+        ExportType::Moment | ExportType::Date | ExportType::Month => ColumnType::Date,
         ExportType::Money => ColumnType::Money,
-        ExportType::Decimal6 => ColumnType::Float,
+        ExportType::Decimal6 | ExportType::Number => ColumnType::Float,
+        ExportType::Count => ColumnType::Int,
         ExportType::Bool => ColumnType::Bool,
     }
 }
@@ -127,18 +131,27 @@ impl ParsedContacts {
     ///
     /// # Errors
     /// `Internal`.
-    pub(super) fn apply(&mut self, filter: &Filter) -> Result<()> {
+    pub(super) fn apply(&mut self, filter: &Filter, export: &Export, units: &Units) -> Result<()> {
         let rows = &self.rows;
         let mask = filter.mask(rows.len(), &|name| {
             let cells = rows.iter().map(|row| row.cell(name));
-            let kind = exports::CONTACTS.iter().find(|column| column.name == name).map(|column| column.kind);
-            Ok(match kind {
-                Some(ExportType::Date | ExportType::Moment) => {
+            let whole = rows.iter().map(|row| row.cell(name).and_then(|text| text.parse::<i64>().ok()));
+            let kind = export.columns.iter().find(|column| column.name == name).map(|column| column.kind);
+            Ok(match kind.map(type_of) {
+                Some(ColumnType::Date) => {
                     Arc::new(cells.map(|cell| cell.and_then(parse_label)).collect::<Date32Array>())
                 }
-                Some(ExportType::Bool) => {
+                Some(ColumnType::Bool) => {
                     Arc::new(cells.map(|cell| cell.map(|text| text == "true")).collect::<BooleanArray>())
                 }
+                Some(ColumnType::Money) => {
+                    let minor = whole.map(|minor| minor.map(i128::from)).collect::<Decimal128Array>();
+                    Arc::new(minor.with_data_type(ColumnType::Money.arrow(units)))
+                }
+                Some(ColumnType::Float) => {
+                    Arc::new(whole.map(|micro| micro.map(canonical::float)).collect::<Float64Array>())
+                }
+                Some(ColumnType::Int) => Arc::new(whole.collect::<Int64Array>()),
                 _ => Arc::new(cells.collect::<StringArray>()),
             })
         })?;

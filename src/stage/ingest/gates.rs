@@ -6,9 +6,12 @@ use arrow_array::{Array, RecordBatch};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::deliveries::{FileRecord, SourcePlan};
+use super::kinds;
 use super::ledger::{Ledger, RowPlace};
+use super::settle::Ledgers;
 use crate::config::SourceKind;
-use crate::contract::{column as c, read};
+use crate::contract::tables::{Interactions, Transactions};
+use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
 use crate::run::context::Context;
 use crate::run::manifest::{Accounting, Gate};
@@ -24,14 +27,14 @@ pub(super) struct Measured<'a> {
     /// Only records that were quarantined are read, again.
     pub(super) is_replay: bool,
     pub(super) accounting: &'a BTreeMap<String, Accounting>,
-    pub(super) ledger: &'a Ledger,
+    pub(super) ledgers: &'a Ledgers,
     /// First file number of this run.
     pub(super) new_files: u32,
     pub(super) files: &'a [FileRecord],
-    /// Count and greatest share of a file's rows that conflict under one key, by keyed source.
-    pub(super) conflicts: &'a BTreeMap<String, (u64, f64)>,
     /// Ledger rows of files taken back whose key was delivered again.
     pub(super) reread: &'a HashSet<RowPlace>,
+    /// Rows of small kinds that were taken away or found absent, by source.
+    pub(super) lost: &'a BTreeMap<String, u64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares for gates")]
@@ -50,10 +53,18 @@ pub(super) fn evaluate(measured: &Measured<'_>) -> Result<Vec<Gate>> {
                 .into_iter()
                 .map(|gate| if measured.is_replay { not_checked(gate) } else { gate }),
         );
-        if source.kind == SourceKind::Transactions {
-            gates.push(removed_share(measured, account)?);
+        let ledgers = measured.ledgers;
+        match source.kind {
+            SourceKind::Transactions => {
+                gates.push(removed_share(measured, account, &ledgers.transactions, Transactions::TABLE)?);
+            }
+            SourceKind::Interactions => {
+                gates.push(removed_share(measured, account, &ledgers.interactions, Interactions::TABLE)?);
+            }
+            kind if kinds::is_append_only(kind) => {}
+            _ => gates.push(lost_share(measured, account)),
         }
-        if let Some(&(conflicts, share)) = measured.conflicts.get(&source.name) {
+        if let Some(&(conflicts, share)) = measured.ledgers.conflicts.get(&source.name) {
             let limit = quality.max_key_conflicts;
             let what = format!("{conflicts} rows share a key, differ, and no version parts them");
             gates.push(gate(
@@ -175,11 +186,15 @@ fn quarantined_rows(context: &Context, account: &Accounting, limit: u64) -> Gate
 /// Rows that files took away and that no file of this night delivers again, alike or under the same key. A row that came
 /// back with a fault counts as taken away, which errs on the safe side; rows that all lie before the new content's first day do whatever their share: that is how a
 /// rolling window looks.
-fn removed_share(measured: &Measured<'_>, account: &Accounting) -> Result<Gate> {
-    let ledger = measured.ledger;
+fn removed_share(
+    measured: &Measured<'_>,
+    account: &Accounting,
+    ledger: &Ledger,
+    table: &'static Table,
+) -> Result<Gate> {
     let limit = measured.context.config.quality.max_removed_share;
     let name = "max_removed_share";
-    let gone = Gone::of(account, ledger, measured)?;
+    let gone = Gone::of(account, ledger, table, measured)?;
     let value = share(gone.n_rows, account.ledger_before);
     let rolling = gone.n_rows > 0 && gone.last_day < gone.first_new_day;
     let what = if rolling {
@@ -195,6 +210,15 @@ fn removed_share(measured: &Measured<'_>, account: &Accounting) -> Result<Gate> 
     Ok(gate(measured.context, name, &account.source, value, limit, trips, what))
 }
 
+/// Rows of a small kind that no file has any more.
+fn lost_share(measured: &Measured<'_>, account: &Accounting) -> Gate {
+    let limit = measured.context.config.quality.max_removed_share;
+    let n_lost = measured.lost.get(&account.source).copied().unwrap_or(0);
+    let value = share(n_lost, account.ledger_before);
+    let what = format!("{n_lost} of {} rows are taken away or absent", account.ledger_before);
+    gate(measured.context, "max_removed_share", &account.source, value, limit, value > limit, what)
+}
+
 struct Gone {
     n_rows: u64,
     last_day: Option<i32>,
@@ -202,15 +226,21 @@ struct Gone {
 }
 
 impl Gone {
-    fn of(account: &Accounting, ledger: &Ledger, measured: &Measured<'_>) -> Result<Self> {
+    fn of(
+        account: &Accounting,
+        ledger: &Ledger,
+        table: &'static Table,
+        measured: &Measured<'_>,
+    ) -> Result<Self> {
         let mut delivered: HashMap<u128, u64> = HashMap::new();
         let mut first_new_day: Option<i32> = None;
         // What was delivered again is looked for only where rows went with their files.
         let looked_for = ledger.removed.iter().any(|batch| batch.num_rows() > 0);
-        let columns = [TEXTS.as_slice(), &DECIMALS, &OTHERS].concat();
+        let mut columns = [TEXTS.as_slice(), &DECIMALS, &OTHERS].concat();
+        columns.retain(|name| table.column(name).is_some());
         let months = ledger.months.iter().filter(|(month, _)| looked_for && ledger.changed.contains(month));
         for (_, parts) in months {
-            let batch = &super::ledger::read_month(measured.context, parts, &columns)?;
+            let batch = &super::ledger::read_month_of(table, measured.context, parts, &columns)?;
             let (files, days) = (read::u32s(batch, c::FILE_ID)?, read::days(batch, c::DAY)?);
             for (row, content) in contents(batch, &account.source)? {
                 if files.value(row) >= measured.new_files {
@@ -253,8 +283,8 @@ impl Gone {
     }
 }
 
-/// Text columns that tell one row from another.
-const TEXTS: [&str; 8] = [
+/// Text columns that tell one row from another, of any ledger.
+const TEXTS: [&str; 13] = [
     c::CUSTOMER_ID,
     c::TRANSACTION_ID,
     c::ORIGINAL_TRANSACTION_ID,
@@ -263,11 +293,16 @@ const TEXTS: [&str; 8] = [
     c::PRODUCT_LINE,
     c::UNIT_ID,
     c::CHANNEL,
+    c::ID_SPACE,
+    c::SOURCE_ID,
+    c::CAMPAIGN,
+    c::SCALE,
+    c::TEXT,
 ];
 /// Decimal columns that do.
 const DECIMALS: [&str; 4] = [c::AMOUNT, c::COST, c::DISCOUNT, c::QUANTITY];
 /// Its time, and where it came from.
-const OTHERS: [&str; 4] = [c::OCCURRED_AT, c::DAY, c::SOURCE, c::FILE_ID];
+const OTHERS: [&str; 5] = [c::OCCURRED_AT, c::DAY, c::SOURCE, c::FILE_ID, c::SCORE];
 
 /// Content of each row of a source, without what depends on its delivery.
 fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {
@@ -275,6 +310,8 @@ fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {
     let texts = TEXTS.map(|name| read::texts(batch, name));
     let decimals = DECIMALS.map(|name| read::decimals(batch, name));
     let occurred = read::timestamps(batch, c::OCCURRED_AT)?;
+    // Only interactions have an answer.
+    let scores = read::floats(batch, c::SCORE).ok();
     let mut contents = Vec::new();
     for row in (0..batch.num_rows()).filter(|&row| sources.value(row) == source) {
         let mut text = occurred.value(row).to_string();
@@ -287,6 +324,10 @@ fn contents(batch: &RecordBatch, source: &str) -> Result<Vec<(usize, u128)>> {
             if values.is_valid(row) {
                 text.push_str(&values.value(row).to_string());
             }
+        }
+        if let Some(score) = scores.and_then(|scores| read::at(scores, row)) {
+            text.push('\u{1f}');
+            text.push_str(&score.to_string());
         }
         contents.push((row, xxh3_128(text.as_bytes())));
     }

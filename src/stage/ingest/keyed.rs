@@ -1,4 +1,4 @@
-//! Transaction rows that a source's `key` makes the same row when they are delivered again.
+//! Rows of a ledger that a source's `key` makes the same row when they are delivered again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,11 +12,30 @@ use super::ledger::{Changes, RowPlace};
 use super::row_keys::{self, Kept};
 use super::transactions::RowKey;
 use crate::config::{OnDuplicate, Source};
-use crate::contract::{column as c, read};
+use crate::contract::tables::{Interactions, Superseded, SupersededInteractions, Transactions};
+use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::month_index;
 use crate::kernel::versions::{Rule, Verdict, Version, resolve};
 use crate::run::context::Context;
+
+/// A ledger and where its rows go that lost.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// The ledger.
+    pub table: &'static Table,
+    /// Its rows with the place of the row that won.
+    pub aside: &'static Table,
+    /// Whether a row without a key of a customer is an anonymous sale.
+    pub has_anonymous: bool,
+}
+
+/// The ledger of transactions.
+pub(super) const TRANSACTIONS: Form =
+    Form { table: Transactions::TABLE, aside: Superseded::TABLE, has_anonymous: true };
+/// The ledger of interactions.
+pub(super) const INTERACTIONS: Form =
+    Form { table: Interactions::TABLE, aside: SupersededInteractions::TABLE, has_anonymous: false };
 
 /// Rows of one file of a keyed source.
 #[derive(Debug)]
@@ -83,6 +102,7 @@ pub(super) fn rules(context: &Context) -> HashMap<&str, Rule> {
 /// # Errors
 /// `Internal` when a kept table does not hold what it must.
 pub(super) fn decide(
+    form: &'static Form,
     fresh: &[KeyedBatch],
     row_keys: &RecordBatch,
     aside: &RecordBatch,
@@ -92,6 +112,7 @@ pub(super) fn decide(
 ) -> Result<Outcome> {
     let mut night = Night {
         context,
+        form,
         fresh,
         kept: row_keys::read(row_keys)?,
         origin: Vec::new(),
@@ -129,6 +150,7 @@ struct FreshRow {
 /// Everything that is known while the keys are decided.
 struct Night<'a> {
     context: &'a Context,
+    form: &'static Form,
     fresh: &'a [KeyedBatch],
     kept: Vec<Kept>,
     /// For each version where it is fresh; `None` for old ones.
@@ -170,7 +192,7 @@ impl Night<'_> {
                 self.origin.push(Some(FreshRow { batch, row }));
             }
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(self.context, &keyed.batch, &always_new, changes, count)?;
+            add_rows(self.context, self.form, &keyed.batch, &always_new, changes, count)?;
         }
         let rules = rules(self.context);
         let may_conflict = |source: &str| rules.get(source) != Some(&Rule::Only);
@@ -247,14 +269,14 @@ impl Night<'_> {
         for ((keyed, won), lost) in self.fresh.iter().zip(&mut self.won).zip(&self.lost) {
             won.sort_unstable();
             let count = self.counts.entry(keyed.source.clone()).or_default();
-            add_rows(self.context, &keyed.batch, won, changes, count)?;
+            add_rows(self.context, self.form, &keyed.batch, won, changes, count)?;
             count.superseded += lost.len() as u64;
             let (rows, by): (Vec<usize>, Vec<String>) = lost.iter().cloned().unzip();
             if !rows.is_empty() {
-                after.push(to_aside(&take(&keyed.batch, &rows)?, &by, units)?);
+                after.push(to_aside(self.form, &take(&keyed.batch, &rows)?, &by, units)?);
             }
         }
-        let moves = AsideMoves { restored: &self.restored, leave: &self.leave_aside };
+        let moves = AsideMoves { form: self.form, restored: &self.restored, leave: &self.leave_aside };
         if let Some(rows) = moves.apply(aside, &mut after, units)? {
             for &file in read::u32s(&rows, c::FILE_ID)?.values() {
                 if let Some(record) = deliveries::by_id(files, file) {
@@ -301,6 +323,7 @@ fn conflicts(
 
 fn add_rows(
     context: &Context,
+    form: &Form,
     batch: &RecordBatch,
     rows: &[usize],
     changes: &mut Changes,
@@ -311,7 +334,9 @@ fn add_rows(
     }
     let taken = take(batch, rows)?;
     count.accepted += taken.num_rows() as u64;
-    count.anonymous += read::u32s(&taken, c::SOURCE_KEY)?.null_count() as u64;
+    if form.has_anonymous {
+        count.anonymous += read::u32s(&taken, c::SOURCE_KEY)?.null_count() as u64;
+    }
     changes.arrivals.add(context, &taken)
 }
 

@@ -1,28 +1,30 @@
 //! The ledger on disk: months of immutable parts. A night links the parts that did not change, rewrites those that
 //! lose rows, and adds parts for the rows that came.
 
+mod arrivals;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow_array::{BooleanArray, RecordBatch, UInt64Array};
+pub use self::arrivals::Arrivals;
+use self::arrivals::MonthArrivals;
+
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
-use arrow_select::take::take_record_batch;
 use rayon::prelude::*;
 
 use crate::contract::column as c;
 use crate::contract::tables::Transactions;
-use crate::contract::{Contract, read};
+use crate::contract::{Contract, Table, read};
 use crate::error::{Error, Result};
-use crate::kernel::calendar::{month_index, month_label, month_start};
+use crate::kernel::calendar::{month_index, month_label};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
-use crate::store::parquet::{self, PART_ROWS, TableWriter};
+use crate::store::parquet::{self, PART_ROWS};
 
 /// Parts of one month under half full above which they are merged.
 const MAX_PARTS: usize = 8;
-/// New rows of a month that are gathered before they are encoded, where a file's chunks hold few of each month.
-const GATHERED_ROWS: usize = 8192;
 
 /// A row's place among the deliveries.
 pub type RowPlace = (u32, u64);
@@ -69,15 +71,15 @@ pub struct Ledger {
     pub removed: Vec<RecordBatch>,
 }
 
-fn folder(month: i32) -> String {
-    format!("{}/month={}", Transactions::TABLE.name, month_label(month))
+fn folder(table: &Table, month: i32) -> String {
+    format!("{}/month={}", table.name, month_label(month))
 }
 
 /// The parent's parts by month, from its manifest.
 #[must_use]
-pub fn parts_of(tables: &[TableEntry]) -> BTreeMap<i32, Vec<Part>> {
+pub fn parts_of(table: &Table, tables: &[TableEntry]) -> BTreeMap<i32, Vec<Part>> {
     let mut months: BTreeMap<i32, Vec<Part>> = BTreeMap::new();
-    for entry in tables.iter().filter(|entry| entry.name == Transactions::TABLE.name) {
+    for entry in tables.iter().filter(|entry| entry.name == table.name) {
         let Some((folder, file)) = entry.path.rsplit_once('/') else { continue };
         let month = folder.rsplit_once("month=").and_then(|(_, label)| month_of(label));
         let number = file.strip_prefix("part-").and_then(|file| file.strip_suffix(".parquet"));
@@ -97,141 +99,8 @@ fn month_of(label: &str) -> Option<i32> {
     crate::kernel::calendar::parse_day(format!("{label}-01").as_bytes()).map(month_index)
 }
 
-/// New rows on their way into parts. Rows are encoded as they come, so that no more is held than the encoded pages of one
-/// row group a month; parts and row groups are cut by row number only.
-#[derive(Debug)]
-pub struct Arrivals {
-    /// First free part number of the months that the parent has.
-    next: BTreeMap<i32, u32>,
-    months: BTreeMap<i32, MonthArrivals>,
-}
-
-#[derive(Debug, Default)]
-struct MonthArrivals {
-    pending: Vec<RecordBatch>,
-    n_pending: usize,
-    open: Option<(u32, TableWriter)>,
-    next: u32,
-    written: Vec<(Part, TableEntry)>,
-}
-
-impl Arrivals {
-    /// Nothing has arrived yet.
-    #[must_use]
-    pub fn new(parent_tables: &[TableEntry]) -> Self {
-        let after = |parts: &Vec<Part>| parts.iter().map(|part| part.number + 1).max().unwrap_or(0);
-        let next = parts_of(parent_tables).iter().map(|(month, parts)| (*month, after(parts))).collect();
-        Self { next, months: BTreeMap::new() }
-    }
-
-    /// Adds rows to the months that they lie in, keeping their order.
-    ///
-    /// # Errors
-    /// `Io`; `Internal` when the batch is no ledger batch.
-    pub fn add(&mut self, context: &Context, batch: &RecordBatch) -> Result<()> {
-        let days = read::days(batch, c::DAY)?;
-        for (month, part) in by_month(batch, days.values())? {
-            let next = self.next.get(&month).copied().unwrap_or(0);
-            let arrivals = self
-                .months
-                .entry(month)
-                .or_insert_with(|| MonthArrivals { next, ..MonthArrivals::default() });
-            arrivals.add(context, month, part)?;
-        }
-        Ok(())
-    }
-}
-
-/// The rows of each month, in their order. Exports mostly come in order of time, so that most batches lie in one month and
-/// are not copied.
-fn by_month(batch: &RecordBatch, days: &[i32]) -> Result<Vec<(i32, RecordBatch)>> {
-    let mut runs: Vec<(i32, usize, usize)> = Vec::new();
-    let (mut first, mut next) = (0, 0);
-    for (row, &day) in days.iter().enumerate() {
-        if !(first..next).contains(&day) {
-            let month = month_index(day);
-            (first, next) = (month_start(month), month_start(month + 1));
-            runs.push((month, row, row));
-        }
-        if let Some(run) = runs.last_mut() {
-            run.2 = row + 1;
-        }
-    }
-    runs.sort_unstable();
-    let mut parts = Vec::new();
-    for same_month in runs.chunk_by(|a, b| a.0 == b.0) {
-        let n_rows: usize = same_month.iter().map(|(_, from, to)| to - from).sum();
-        let rows = same_month.iter().flat_map(|(_, from, to)| *from as u64..*to as u64);
-        let part = if n_rows == batch.num_rows() { batch.clone() } else { copied(batch, rows)? };
-        parts.extend(same_month.first().map(|(month, ..)| (*month, part)));
-    }
-    Ok(parts)
-}
-
-/// Rows of a batch as a batch of their own: a slice would hold on to all of it for as long as its month waits for more.
-fn copied(batch: &RecordBatch, rows: impl Iterator<Item = u64>) -> Result<RecordBatch> {
-    take_record_batch(batch, &UInt64Array::from_iter_values(rows))
-        .map_err(|cause| Error::internal("cannot take rows of a month").caused_by(cause))
-}
-
-impl MonthArrivals {
-    fn add(&mut self, context: &Context, month: i32, batch: RecordBatch) -> Result<()> {
-        self.n_pending += batch.num_rows();
-        self.pending.push(batch);
-        if self.n_pending < GATHERED_ROWS { Ok(()) } else { self.encode(context, month) }
-    }
-
-    /// Encodes what is pending.
-    fn encode(&mut self, context: &Context, month: i32) -> Result<()> {
-        self.n_pending = 0;
-        for batch in std::mem::take(&mut self.pending) {
-            let mut rest = batch;
-            while rest.num_rows() > 0 {
-                let (number, mut writer) = match self.open.take() {
-                    Some(open) => open,
-                    None => self.create(context, month)?,
-                };
-                let room = usize::try_from((PART_ROWS as u64).saturating_sub(writer.n_rows())).unwrap_or(0);
-                let n_taken = rest.num_rows().min(room);
-                writer.add(&rest.slice(0, n_taken))?;
-                rest = rest.slice(n_taken, rest.num_rows() - n_taken);
-                if n_taken == room {
-                    self.close(month, number, writer)?;
-                } else {
-                    self.open = Some((number, writer));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn create(&mut self, context: &Context, month: i32) -> Result<(u32, TableWriter)> {
-        let number = self.next;
-        self.next += 1;
-        let path = part_path(month, number);
-        Ok((number, TableWriter::create(&context.work, &path, Transactions::TABLE, &context.units)?))
-    }
-
-    fn close(&mut self, month: i32, number: u32, writer: TableWriter) -> Result<()> {
-        let rows = writer.n_rows();
-        let hash = writer.finish()?.hash;
-        let path = part_path(month, number);
-        let entry = TableEntry::new(Transactions::TABLE, &path, rows, hash);
-        self.written.push((Part { path, number, rows }, entry));
-        Ok(())
-    }
-
-    fn finish(mut self, context: &Context, month: i32) -> Result<Vec<(Part, TableEntry)>> {
-        self.encode(context, month)?;
-        if let Some((number, writer)) = self.open.take() {
-            self.close(month, number, writer)?;
-        }
-        Ok(self.written)
-    }
-}
-
-fn part_path(month: i32, number: u32) -> String {
-    format!("{}/part-{number:05}.parquet", folder(month))
+fn part_path(table: &Table, month: i32, number: u32) -> String {
+    format!("{}/part-{number:05}.parquet", folder(table, month))
 }
 
 /// Carries the parent's ledger into the run without the rows that go, and closes what arrived.
@@ -240,7 +109,8 @@ fn part_path(month: i32, number: u32) -> String {
 /// `Io`.
 pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Changes) -> Result<Ledger> {
     let Changes { gone, arrivals } = changes;
-    let mut carried = parts_of(parent_tables);
+    let table = arrivals.table;
+    let mut carried = parts_of(table, parent_tables);
     let known: BTreeMap<&str, &TableEntry> =
         parent_tables.iter().map(|entry| (entry.path.as_str(), entry)).collect();
     let months: BTreeSet<i32> = carried.keys().chain(arrivals.months.keys()).copied().collect();
@@ -255,11 +125,11 @@ pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Chan
         .map(|(month, parts, arrived)| {
             context.go_on()?;
             let mut writer =
-                MonthWriter { context, month, known: &known, parts: Vec::new(), removed: Vec::new() };
+                MonthWriter { context, table, month, known: &known, parts: Vec::new(), removed: Vec::new() };
             parts.iter().try_for_each(|part| writer.carry(part, gone))?;
             let changed = !writer.removed.is_empty() || arrived.is_some();
             if let Some(arrived) = arrived {
-                writer.parts.extend(arrived.finish(context, month)?);
+                writer.parts.extend(arrived.finish(context, table, month)?);
             }
             writer.merge_small()?;
             Ok((changed, writer))
@@ -282,6 +152,7 @@ pub fn apply(context: &Context, parent_tables: &[TableEntry], changes: &mut Chan
 
 struct MonthWriter<'a> {
     context: &'a Context,
+    table: &'static Table,
     month: i32,
     known: &'a BTreeMap<&'a str, &'a TableEntry>,
     parts: Vec<(Part, TableEntry)>,
@@ -294,8 +165,7 @@ impl MonthWriter<'_> {
         let Some(parent) = self.context.parent() else { return Ok(()) };
         let rows_gone = gone.rows.get(&self.month);
         if !gone.files.is_empty() || rows_gone.is_some_and(|rows| !rows.is_empty()) {
-            let batch =
-                parquet::read(&parent.join(&part.path), Transactions::TABLE, &self.context.units, None)?;
+            let batch = parquet::read(&parent.join(&part.path), self.table, &self.context.units, None)?;
             let files = read::u32s(&batch, c::FILE_ID)?;
             let lines = read::u64s(&batch, c::LINE)?;
             let stays = |row: usize| {
@@ -325,8 +195,8 @@ impl MonthWriter<'_> {
     }
 
     fn write(&mut self, number: u32, batches: &[RecordBatch]) -> Result<()> {
-        let path = part_path(self.month, number);
-        let entry = self.context.write(Transactions::TABLE, &path, batches)?;
+        let path = part_path(self.table, self.month, number);
+        let entry = self.context.write(self.table, &path, batches)?;
         self.parts.push((Part { path, number, rows: entry.rows }, entry));
         Ok(())
     }
@@ -343,7 +213,7 @@ impl MonthWriter<'_> {
         let mut batches = Vec::new();
         for (part, _) in &merged {
             let path = self.context.work.join(&part.path);
-            batches.push(parquet::read(&path, Transactions::TABLE, &self.context.units, None)?);
+            batches.push(parquet::read(&path, self.table, &self.context.units, None)?);
             files::remove(&path)?;
         }
         self.parts = kept;
@@ -355,20 +225,33 @@ impl MonthWriter<'_> {
     }
 }
 
-/// Reads columns of a month of the run under construction, parts in order, as one batch.
+/// Reads columns of a month of transactions of the run under construction, parts in order, as one batch.
 ///
 /// # Errors
 /// `Io`.
 pub fn read_month(context: &Context, parts: &[Part], columns: &[&str]) -> Result<RecordBatch> {
+    read_month_of(Transactions::TABLE, context, parts, columns)
+}
+
+/// The same of a month of any ledger.
+///
+/// # Errors
+/// `Io`.
+pub fn read_month_of(
+    table: &'static Table,
+    context: &Context,
+    parts: &[Part],
+    columns: &[&str],
+) -> Result<RecordBatch> {
     let mut batches = Vec::with_capacity(parts.len());
     for part in parts {
         let path = context.work.join(&part.path);
-        batches.push(parquet::read(&path, Transactions::TABLE, &context.units, Some(columns))?);
+        batches.push(parquet::read(&path, table, &context.units, Some(columns))?);
     }
     if let [batch] = batches.as_slice() {
         return Ok(batch.clone());
     }
-    let Some(first) = batches.first() else { return Ok(Transactions::TABLE.empty(&context.units)) };
+    let Some(first) = batches.first() else { return Ok(table.empty(&context.units)) };
     concat_batches(&first.schema(), &batches)
         .map_err(|cause| Error::internal("parts of one month differ").caused_by(cause))
 }

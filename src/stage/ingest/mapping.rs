@@ -45,11 +45,8 @@ pub struct Mapping {
 
 /// The contract columns of a kind of export.
 #[must_use]
-pub const fn contract(kind: SourceKind) -> &'static [ExportColumn] {
-    match kind {
-        SourceKind::Transactions => exports::TRANSACTIONS,
-        SourceKind::Contacts => exports::CONTACTS,
-    }
+pub fn contract(kind: SourceKind) -> &'static [ExportColumn] {
+    kind.export().columns
 }
 
 impl Mapping {
@@ -130,17 +127,16 @@ impl Mapping {
                 missing.push(format!("nothing fills the required column {name}{near}"));
             }
         };
-        match source.kind {
-            SourceKind::Transactions => {
-                need(c::CUSTOMER_ID, has(c::CUSTOMER_ID));
-                need(c::OCCURRED_AT, has(c::OCCURRED_AT));
-                let product = has(c::QUANTITY) && has(exports::UNIT_PRICE);
-                need(c::AMOUNT, has(c::AMOUNT) || product);
-            }
-            SourceKind::Contacts => {
-                let identities = [c::CUSTOMER_ID, c::EMAIL, c::PHONE, c::CARD_ID];
-                need(&identities.join(" or "), identities.iter().any(|name| has(name)));
-            }
+        let export = source.kind.export();
+        for name in export.required {
+            need(name, has(name));
+        }
+        if source.kind == SourceKind::Transactions {
+            let product = has(c::QUANTITY) && has(exports::UNIT_PRICE);
+            need(c::AMOUNT, has(c::AMOUNT) || product);
+        }
+        if !export.identities.is_empty() {
+            need(&export.identities.join(" or "), export.identities.iter().any(|name| has(name)));
         }
         for name in source.key.iter().flatten() {
             need(name, has(name));

@@ -1,9 +1,11 @@
 //! Exports → ledger, keys, contact rows, quarantine.
 //!
 //! `deliveries` says which files are read; `reader` cuts them into chunks; `mapping` and `cells` turn fields into
-//! values; `transactions` and `contacts` into rows; `keyed` decides among versions; `ledger` writes the months.
+//! values; `transactions`, `interactions` and `contacts` (which reads all small kinds) into rows; `keyed` and `versions`
+//! decide among versions; `ledger` writes the months, `kinds` the small kinds.
 
 mod aside;
+mod canonical;
 mod cells;
 mod classify;
 pub mod contacts;
@@ -13,9 +15,13 @@ pub mod faults;
 mod filter;
 mod gates;
 pub mod headers;
+pub mod holds;
+mod interactions;
 mod keyed;
 mod keys;
+pub mod kinds;
 mod night;
+mod parsing;
 mod settle;
 pub mod survey;
 mod row_keys;
@@ -33,6 +39,7 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+pub use self::canonical::moment_ms;
 pub use self::filter::{Filter, Filters};
 pub use self::keys::Keys;
 pub use self::reader::FileReader;
@@ -41,8 +48,10 @@ pub use self::transactions::{REFUND, SALE};
 use self::contacts::ContactRow;
 use self::deliveries::{FileRecord, SourcePlan};
 use self::faults::{Fault, Raw};
-use self::keyed::KeyedBatch;
-use self::ledger::{Arrivals, Changes, Gone, Ledger};
+use self::kinds::KeptRows;
+use self::ledger::Ledger;
+use self::settle::{Book, Ledgers};
+use crate::config::SourceKind;
 use crate::contract::Contract;
 use crate::contract::tables::{Files, Keys as KeysTable};
 use crate::error::{Result, Warning};
@@ -59,8 +68,8 @@ pub struct Ingested {
     pub ledger: Ledger,
     /// Identities by key.
     pub keys: Keys,
-    /// All contact rows, lost versions too.
-    pub contact_rows: Vec<ContactRow>,
+    /// Rows of the small kinds, lost versions too.
+    pub kept: Vec<KeptRows>,
     /// Channels whose consent column some contacts source maps.
     pub consent_channels: BTreeSet<String>,
     /// Records by source.
@@ -96,11 +105,15 @@ struct Night<'a> {
     files: Vec<FileRecord>,
     first_new_file: u32,
     keys: Keys,
-    changes: Changes,
-    keyed: Vec<KeyedBatch>,
+    books: Vec<Book>,
+    /// Files whose rows go.
+    gone_files: BTreeSet<u32>,
     /// Ledger rows of files taken back whose key was delivered again.
     reread: HashSet<ledger::RowPlace>,
-    fresh_contacts: Vec<ContactRow>,
+    /// Rows of the small kinds.
+    fresh: BTreeMap<SourceKind, Vec<ContactRow>>,
+    /// Suppressions that interactions say.
+    said: Vec<ContactRow>,
     accounting: BTreeMap<String, Accounting>,
     faults: BTreeMap<u32, Vec<Fault>>,
     /// Records of the rows of sources that refuse duplicates.
@@ -120,6 +133,7 @@ pub fn run(
     filters: &Filters,
     parent_tables: &[TableEntry],
     before: &[Accounting],
+    held_before: &BTreeSet<String>,
     reading: Reading,
 ) -> Result<Ingested> {
     let files = deliveries::from_batch(&context.read_parent(Files::TABLE)?)?;
@@ -127,8 +141,7 @@ pub fn run(
         Reading::Files { rehash } => deliveries::plan(context, &files, rehash)?,
         Reading::Quarantine => deliveries::without_files(context, &files),
     };
-    deliveries::warn_of_duplicates(context, &plans);
-    tell_start(context, &plans);
+    begin(context, &plans);
     let sources = sources(context, &files);
     let mut night = Night {
         context,
@@ -136,10 +149,11 @@ pub fn run(
         first_new_file: files.iter().map(|file| file.file_id + 1).max().unwrap_or(0),
         files,
         keys: Keys::from_batch(&context.read_parent(KeysTable::TABLE)?)?,
-        changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(parent_tables) },
-        keyed: Vec::new(),
+        books: Book::all(parent_tables),
+        gone_files: BTreeSet::new(),
         reread: HashSet::new(),
-        fresh_contacts: Vec::new(),
+        fresh: BTreeMap::new(),
+        said: Vec::new(),
         accounting: sources.iter().map(|source| (source.clone(), opening(source, before))).collect(),
         faults: BTreeMap::new(),
         raws: HashMap::new(),
@@ -154,33 +168,32 @@ pub fn run(
     }
     let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
-    let (ledger, mut entries, conflicts) = night.settle_ledger(parent_tables)?;
-    let contact_rows = night.settle_contacts(parent_tables, &mut entries)?;
+    let mut ledgers = night.settle_ledgers(parent_tables)?;
+    let mut entries = std::mem::take(&mut ledgers.entries);
+    entries.append(&mut ledgers.interactions.entries);
+    let (kept, lost) = night.settle_small()?;
+    night.close_accounts();
     // A source that the config leaves out for a night still said what it said.
+    let contact_rows = kinds::rows_of(&kept, SourceKind::Contacts);
     consent_channels.extend(contact_rows.iter().flat_map(|row| row.consents.keys().cloned()));
-    entries.extend(night.keep_or_write(KeysTable::TABLE, parent_tables, night.keys.has_new(), &|| {
-        night.keys.to_batch(&context.units)
-    })?);
+    entries.extend(settle::keep_or_write(
+        context,
+        KeysTable::TABLE,
+        parent_tables,
+        night.keys.has_new(),
+        &|| night.keys.to_batch(&context.units),
+    )?);
     let quarantine = night.quarantine(&sources)?;
     night.tell_faults();
-    let mut gates = gates::evaluate(&gates::Measured {
-        context,
-        is_replay: reading == Reading::Quarantine,
-        accounting: &night.accounting,
-        ledger: &ledger,
-        new_files: night.first_new_file,
-        files: &night.files,
-        conflicts: &conflicts,
-        reread: &night.reread,
-    })?;
-    gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(context, plan)));
-    let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     let newest = daily::newest(context, &plans, &night.files);
+    let mut gates = night.gates(reading, &plans, &ledgers, &lost)?;
+    gates.extend(holds::evaluate(context, &night.files, night.first_new_file, &newest, held_before));
+    let accounting = sources.iter().filter_map(|source| night.accounting.get(source).cloned()).collect();
     Ok(Ingested {
         files: night.files,
-        ledger,
+        ledger: ledgers.transactions,
         keys: night.keys,
-        contact_rows,
+        kept,
         consent_channels,
         accounting,
         inputs,
@@ -191,8 +204,33 @@ pub fn run(
     })
 }
 
+impl Night<'_> {
+    /// Gates of what came and went, and those of sources whose rows stay as they were parsed.
+    fn gates(
+        &self,
+        reading: Reading,
+        plans: &[SourcePlan],
+        ledgers: &Ledgers,
+        lost: &BTreeMap<String, u64>,
+    ) -> Result<Vec<Gate>> {
+        let mut gates = gates::evaluate(&gates::Measured {
+            context: self.context,
+            is_replay: reading == Reading::Quarantine,
+            accounting: &self.accounting,
+            ledgers,
+            new_files: self.first_new_file,
+            files: &self.files,
+            reread: &self.reread,
+            lost,
+        })?;
+        gates.extend(plans.iter().filter_map(|plan| gates::fingerprint(self.context, plan)));
+        Ok(gates)
+    }
+}
+
 /// Tells that the stage begins, and how much there is to read.
-fn tell_start(context: &Context, plans: &[SourcePlan]) {
+fn begin(context: &Context, plans: &[SourcePlan]) {
+    deliveries::warn_of_duplicates(context, plans);
     let deliveries = plans.iter().flat_map(|plan| &plan.deliveries);
     let read = deliveries.filter(|delivery| delivery.state.is_read());
     let total_bytes = read.map(|delivery| delivery.found.bytes).sum();
@@ -224,7 +262,7 @@ fn opening(source: &str, before: &[Accounting]) -> Accounting {
     }
 }
 
-/// Writes what bears the name of the run: delivered files and the quarantine.
+/// Writes what bears the name or the day of the run: delivered files, the quarantine, the small kinds.
 ///
 /// # Errors
 /// `Io`.
@@ -232,12 +270,14 @@ pub fn write_named(
     context: &Context,
     ingested: &mut Ingested,
     run_id: &str,
+    as_of: i32,
     parent_tables: &[TableEntry],
 ) -> Result<Vec<TableEntry>> {
     for file in ingested.files.iter_mut().filter(|file| file.arrived_run.is_empty()) {
         run_id.clone_into(&mut file.arrived_run);
     }
     let mut entries = quarantine::write(context, &ingested.quarantine, run_id, parent_tables)?;
+    entries.extend(kinds::write(context, &mut ingested.kept, as_of, parent_tables)?);
     let files = deliveries::to_batch(&ingested.files, &context.units)?;
     entries.push(context.write(Files::TABLE, &Files::TABLE.file(), &[files])?);
     Ok(entries)

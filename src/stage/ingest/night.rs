@@ -19,7 +19,7 @@ impl Night<'_> {
         for file in self.files.iter_mut().filter(|file| going.contains(&file.file_id)) {
             file.active = false;
         }
-        self.changes.gone.files.extend(going);
+        self.gone_files.extend(going);
         for plan in plans {
             let source = self.context.config.sources.get(plan.source);
             if plan.kept_as_parsed.is_some() {
@@ -124,7 +124,7 @@ impl Night<'_> {
 
     /// What is open after the night, by source.
     pub(super) fn quarantine(&self, sources: &[String]) -> Result<BTreeMap<String, quarantine::Open>> {
-        let gone = &self.changes.gone.files;
+        let gone = &self.gone_files;
         quarantine::open(self.context, sources, &self.files, gone, &self.faults, &self.replayed)
     }
 

@@ -1,17 +1,13 @@
 //! Reading the new files of a source: opened one after another, parsed side by side, handed to the night in order.
 
-use arrow_array::Array;
-
-use super::cells::Settings;
+use super::Night;
 use super::deliveries::{FileRecord, SourcePlan};
 use super::headers::Seen;
-use super::keyed::KeyedBatch;
 use super::mapping::Mapping;
-use super::reader::{self, Chunk, FileReader};
+use super::parsing::{Common, Parsed};
+use super::reader::{Chunk, FileReader};
 use super::side_by_side::{Step, Taker, read_files};
-use super::{Night, contacts, transactions};
-use crate::config::{OnDuplicate, Source, SourceKind};
-use crate::contract::{column as c, read};
+use crate::config::Source;
 use crate::error::Result;
 use crate::store::export;
 
@@ -66,53 +62,18 @@ impl Night<'_> {
     pub(super) fn read(&mut self, plan: &SourcePlan) -> Result<()> {
         let context = self.context;
         let Some(source) = context.config.sources.get(plan.source) else { return Ok(()) };
-        let zone = &context.config.project.timezone;
-        let settings = Settings::new(source, zone, &context.units.currency, context.units.exponent)?;
-        let dialect = reader::dialect(source);
-        let filter = self.filters.of(plan.source);
-        match source.kind {
-            SourceKind::Transactions => {
-                let parse = |file: &OpenFile, chunk: &Chunk| {
-                    let (mapping, file_id) = (&file.mapping, file.record.file_id);
-                    let units = &context.units;
-                    transactions::Parser::new(mapping, &settings, units, dialect, source, file_id, filter)
-                        .parse(chunk)
-                };
-                let assign = |night: &mut Self, parts: Vec<&mut transactions::Parsed>| {
-                    let batches = parts.into_iter().map(|part| &mut part.batch).collect();
-                    night.keys.assign(batches, &source.id_space)
-                };
-                self.read_files(plan, source, parse, assign, |night, file, parsed, n_bytes| {
-                    night.take_transactions(source, file, parsed, n_bytes)
-                })
-            }
-            SourceKind::Contacts => {
-                let parse = |file: &OpenFile, chunk: &Chunk| {
-                    let parser = contacts::Parser {
-                        mapping: &file.mapping,
-                        settings: &settings,
-                        dialect,
-                        source: &source.name,
-                        id_space: &source.id_space,
-                        file_id: file.record.file_id,
-                        key: source.key.as_deref(),
-                        keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
-                        filter,
-                    };
-                    parser.parse(chunk)
-                };
-                self.read_files(
-                    plan,
-                    source,
-                    parse,
-                    |_, _| Ok(()),
-                    |night, file, parsed, n_bytes| {
-                        night.take_contacts(source, file, parsed, n_bytes);
-                        Ok(())
-                    },
-                )
-            }
-        }
+        let common = Common::of(context, source, self.filters.of(plan.source))?;
+        let parse =
+            |file: &OpenFile, chunk: &Chunk| common.parser(&file.mapping, file.record.file_id).parse(chunk);
+        self.read_files(
+            plan,
+            source,
+            parse,
+            |night, parts| {
+                night.assign(source, parts.into_iter().map(|part: &mut Parsed| &mut part.rows).collect())
+            },
+            |night, file, parsed, n_bytes| night.take(source, file.record.file_id, parsed, n_bytes),
+        )
     }
 
     /// Reads the new files of a source: `parse` types a chunk, `complete` completes the parts of a batch with all threads
@@ -162,46 +123,15 @@ impl Night<'_> {
         read_files(limit, open, parse, &mut Reader { night: self, source, complete, take })
     }
 
-    fn take_transactions(
-        &mut self,
-        source: &Source,
-        file: &OpenFile,
-        parsed: transactions::Parsed,
-        n_bytes: usize,
-    ) -> Result<()> {
-        let (batch, file_id) = (parsed.batch, file.record.file_id);
+    fn take(&mut self, source: &Source, file_id: u32, parsed: Parsed, n_bytes: usize) -> Result<()> {
         let account = self.accounting.entry(source.name.clone()).or_default();
         account.read += parsed.n_records;
         account.quarantined += parsed.n_quarantined;
         account.deletions += parsed.n_keyless_deletions;
         account.filtered += parsed.n_filtered;
-        if source.key.as_ref().is_none_or(Vec::is_empty) {
-            account.accepted += batch.num_rows() as u64;
-            account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
-            self.changes.arrivals.add(self.context, &batch)?;
-        } else {
-            let source = source.name.clone();
-            self.keyed.push(KeyedBatch { source, file_id, batch, keys: parsed.keys });
-        }
+        self.enter(source, file_id, parsed.rows)?;
         self.keep_raws(file_id, parsed.raws);
         self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
         Ok(())
-    }
-
-    fn take_contacts(
-        &mut self,
-        source: &Source,
-        file: &OpenFile,
-        parsed: contacts::ParsedContacts,
-        n_bytes: usize,
-    ) {
-        let account = self.accounting.entry(source.name.clone()).or_default();
-        account.read += parsed.n_records;
-        account.quarantined += parsed.n_quarantined;
-        account.deletions += parsed.n_keyless_deletions;
-        account.filtered += parsed.n_filtered;
-        self.fresh_contacts.extend(parsed.rows);
-        self.keep_raws(file.record.file_id, parsed.raws);
-        self.count(file.record.file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
     }
 }

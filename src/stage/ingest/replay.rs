@@ -4,21 +4,16 @@
 //! line, as if it had been right at first: among versions it stands where its file arrived. One that still has a fault
 //! stays in the quarantine, with the fault that it has now.
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
-use super::cells::Settings;
 use super::faults::{Fault, Raw};
-use super::filter::Filter;
-use super::keyed::KeyedBatch;
-use super::mapping::Mapping;
+use super::parsing::{Common, Parser, Rows};
 use super::quarantine::{self, Kept};
 use super::reader::{self, Chunk, Form};
-use super::{Night, contacts, deliveries, transactions};
-use crate::config::{OnDuplicate, Source, SourceKind};
-use crate::contract::tables::Transactions;
-use crate::contract::{Contract, column as c, read};
+use super::{Night, deliveries};
+use crate::config::Source;
 use crate::error::{Error, Result};
 
 /// A record as it was kept, as a parser takes it: its text without the line end, or an object of JSON.
@@ -37,8 +32,7 @@ impl Night<'_> {
         for (place, source) in context.config.sources.iter().enumerate() {
             let open = quarantine::records(context, source)?;
             let filter = self.filters.of(place);
-            let zone = &context.config.project.timezone;
-            let settings = Settings::new(source, zone, &context.units.currency, context.units.exponent)?;
+            let common = Common::of(context, source, filter)?;
             for of_file in open.chunk_by(|a, b| a.file_id == b.file_id) {
                 context.go_on()?;
                 let Some(file_id) = of_file.first().map(|kept| kept.file_id) else { continue };
@@ -49,15 +43,9 @@ impl Night<'_> {
                 if let Some(filter) = filter {
                     filter.bind(source, &mapping, file.path.as_ref())?;
                 }
-                let again = match source.kind {
-                    SourceKind::Transactions => {
-                        self.transactions_again(source, &mapping, &settings, filter, &form, of_file)?
-                    }
-                    SourceKind::Contacts => {
-                        self.contacts_again(source, &mapping, &settings, filter, &form, of_file)?
-                    }
-                };
-                self.enter(source, file_id, of_file, again);
+                let parser = common.parser(&mapping, file_id);
+                let again = self.records_again(source, file_id, &parser, &form, of_file)?;
+                self.close_again(source, file_id, of_file, again);
             }
         }
         if self.replayed.is_empty() {
@@ -66,88 +54,19 @@ impl Night<'_> {
         Ok(())
     }
 
-    fn transactions_again(
-        &mut self,
-        source: &Source,
-        mapping: &Mapping,
-        settings: &Settings,
-        filter: Option<&Filter>,
-        form: &Form,
-        open: &[Kept],
-    ) -> Result<Again> {
-        let context = self.context;
-        let file_id = open.first().map_or(0, |kept| kept.file_id);
-        let dialect = reader::dialect(source);
-        let parser =
-            transactions::Parser::new(mapping, settings, &context.units, dialect, source, file_id, filter);
-        let parsed =
-            open.par_iter().map(|kept| parser.parse(&chunk_of(kept, form))).collect::<Result<Vec<_>>>()?;
-        let mut again = Again::default();
-        let (mut batches, mut keys) = (Vec::new(), Vec::new());
-        for (kept, parsed) in open.iter().zip(parsed) {
-            let read = Read {
-                n_records: parsed.n_records,
-                n_filtered: parsed.n_filtered,
-                n_deletions: parsed.n_keyless_deletions,
-                faults: parsed.faults,
-                raws: parsed.raws,
-            };
-            if again.take(kept, read) {
-                batches.push(parsed.batch);
-                keys.extend(parsed.keys);
-            }
-        }
-        let schema = Transactions::TABLE.schema(&context.units);
-        let batch = concat_batches(&schema, &batches)
-            .map_err(|cause| Error::internal("rows of one file differ").caused_by(cause))?;
-        if batch.num_rows() > 0 {
-            self.add(source, file_id, batch, keys)?;
-        }
-        Ok(again)
-    }
-
-    /// Rows on their way into the ledger, or to the decision about their keys.
-    fn add(
+    /// Parses the open records of a file one by one, and takes the rows of those that are right now.
+    fn records_again(
         &mut self,
         source: &Source,
         file_id: u32,
-        mut batch: RecordBatch,
-        keys: Vec<transactions::RowKey>,
-    ) -> Result<()> {
-        self.keys.assign(vec![&mut batch], &source.id_space)?;
-        if keys.is_empty() {
-            let account = self.accounting.entry(source.name.clone()).or_default();
-            account.accepted += batch.num_rows() as u64;
-            account.anonymous += read::u32s(&batch, c::SOURCE_KEY)?.null_count() as u64;
-            return self.changes.arrivals.add(self.context, &batch);
-        }
-        self.keyed.push(KeyedBatch { source: source.name.clone(), file_id, batch, keys });
-        Ok(())
-    }
-
-    fn contacts_again(
-        &mut self,
-        source: &Source,
-        mapping: &Mapping,
-        settings: &Settings,
-        filter: Option<&Filter>,
+        parser: &Parser<'_>,
         form: &Form,
         open: &[Kept],
     ) -> Result<Again> {
-        let parser = contacts::Parser {
-            mapping,
-            settings,
-            dialect: reader::dialect(source),
-            source: &source.name,
-            id_space: &source.id_space,
-            file_id: open.first().map_or(0, |kept| kept.file_id),
-            key: source.key.as_deref(),
-            keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
-            filter,
-        };
         let parsed =
             open.par_iter().map(|kept| parser.parse(&chunk_of(kept, form))).collect::<Result<Vec<_>>>()?;
         let mut again = Again::default();
+        let (mut batches, mut all_keys, mut all_said) = (Vec::new(), Vec::new(), Vec::new());
         for (kept, parsed) in open.iter().zip(parsed) {
             let read = Read {
                 n_records: parsed.n_records,
@@ -156,15 +75,31 @@ impl Night<'_> {
                 faults: parsed.faults,
                 raws: parsed.raws,
             };
-            if again.take(kept, read) {
-                self.fresh_contacts.extend(parsed.rows);
+            if !again.take(kept, read) {
+                continue;
             }
+            match parsed.rows {
+                Rows::Ledger { batch, keys, said } => {
+                    batches.push(batch);
+                    all_keys.extend(keys);
+                    all_said.extend(said);
+                }
+                small @ Rows::Small(_) => self.enter(source, file_id, small)?,
+            }
+        }
+        let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(again) };
+        let batch = concat_batches(&schema, &batches)
+            .map_err(|cause| Error::internal("rows of one file differ").caused_by(cause))?;
+        if batch.num_rows() > 0 {
+            let mut rows = Rows::Ledger { batch, keys: all_keys, said: all_said };
+            self.assign(source, vec![&mut rows])?;
+            self.enter(source, file_id, rows)?;
         }
         Ok(again)
     }
 
     /// Enters what became of the open records of a file.
-    fn enter(&mut self, source: &Source, file_id: u32, open: &[Kept], again: Again) {
+    fn close_again(&mut self, source: &Source, file_id: u32, open: &[Kept], again: Again) {
         let n_open = open.len() as u64;
         let account = self.accounting.entry(source.name.clone()).or_default();
         account.read += n_open;

@@ -1,45 +1,142 @@
 //! Bringing the kept state up to date with what a night read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
 
-use super::contacts::{self, ContactRow};
-use super::ledger::{self, Ledger};
-use super::{Night, aside, keyed, versions};
-use crate::contract::tables::{ContactRows, RowKeys, Superseded};
+use super::keyed::{Form, KeyedBatch};
+use super::ledger::{self, Arrivals, Changes, Gone, Ledger};
+use super::{Night, aside, keyed};
+use crate::config::SourceKind;
+use crate::contract::tables::RowKeys;
 use crate::contract::{Contract, Table, column as c, read};
-use crate::error::{Error, Result, Warning};
-use crate::kernel::versions::Rule;
+use crate::error::{Error, Result};
+use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
 
 /// Count and greatest share of a file's rows that conflict under one key, by keyed source.
 pub(super) type Conflicts = BTreeMap<String, (u64, f64)>;
 
+/// A ledger under work.
+#[derive(Debug)]
+pub(super) struct Book {
+    /// Kind of the exports that fill it.
+    pub kind: SourceKind,
+    /// Its tables.
+    pub form: &'static Form,
+    /// What the night does to it.
+    pub changes: Changes,
+    /// Rows of keyed sources, until all files are read.
+    pub keyed: Vec<KeyedBatch>,
+}
+
+impl Book {
+    /// The ledgers of the lake, nothing done to them yet.
+    pub(super) fn all(parent_tables: &[TableEntry]) -> Vec<Self> {
+        let book = |kind, form: &'static Form| Self {
+            kind,
+            form,
+            changes: Changes { gone: Gone::default(), arrivals: Arrivals::new(form.table, parent_tables) },
+            keyed: Vec::new(),
+        };
+        vec![
+            book(SourceKind::Transactions, &keyed::TRANSACTIONS),
+            book(SourceKind::Interactions, &keyed::INTERACTIONS),
+        ]
+    }
+}
+
+/// The ledgers after a night.
+#[derive(Debug, Default)]
+pub(super) struct Ledgers {
+    /// Transactions.
+    pub transactions: Ledger,
+    /// Interactions.
+    pub interactions: Ledger,
+    /// Tables beside them.
+    pub entries: Vec<TableEntry>,
+    /// Key conflicts.
+    pub conflicts: Conflicts,
+}
+
 impl Night<'_> {
-    /// Decides keyed rows and writes the ledger; gives the greatest share of key conflicts by source.
-    pub(super) fn settle_ledger(
-        &mut self,
-        parent_tables: &[TableEntry],
-    ) -> Result<(Ledger, Vec<TableEntry>, Conflicts)> {
-        let context = self.context;
-        let mut entries = Vec::new();
-        let mut conflicts = BTreeMap::new();
-        let touched = !self.keyed.is_empty() || !self.changes.gone.files.is_empty();
-        if !touched {
-            entries.extend(self.keep_or_write(RowKeys::TABLE, parent_tables, false, &none)?);
-            entries.extend(self.keep_or_write(Superseded::TABLE, parent_tables, false, &none)?);
-            let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
-            self.close(&ledger)?;
-            return Ok((ledger, entries, conflicts));
+    /// Decides keyed rows and writes the ledgers.
+    pub(super) fn settle_ledgers(&mut self, parent_tables: &[TableEntry]) -> Result<Ledgers> {
+        let mut books = std::mem::take(&mut self.books);
+        for book in &mut books {
+            let of_kind = self.files.iter().filter(|file| self.kind_of(&file.source) == Some(book.kind));
+            let gone = of_kind.map(|file| file.file_id).filter(|id| self.gone_files.contains(id));
+            book.changes.gone.files = gone.collect();
         }
+        let touched = books.iter().any(|book| !book.keyed.is_empty() || !book.changes.gone.files.is_empty());
+        let known = if touched { Some(self.context.read_parent(RowKeys::TABLE)?) } else { None };
+        let mut ledgers = Ledgers::default();
+        let mut row_keys = Vec::new();
+        for mut book in books {
+            let ledger =
+                self.settle_ledger(&mut book, parent_tables, known.as_ref(), &mut row_keys, &mut ledgers)?;
+            match book.kind {
+                SourceKind::Interactions => ledgers.interactions = ledger,
+                _ => ledgers.transactions = ledger,
+            }
+        }
+        let has_keys = row_keys.iter().any(|batch| batch.num_rows() > 0)
+            || parent_tables.iter().any(|entry| entry.name == RowKeys::TABLE.name);
+        let all = || {
+            concat_batches(&RowKeys::TABLE.schema(&self.context.units), &row_keys)
+                .map_err(|cause| Error::internal("row keys differ").caused_by(cause))
+        };
+        let changed = touched && has_keys;
+        ledgers.entries.extend(keep_or_write(self.context, RowKeys::TABLE, parent_tables, changed, &all)?);
+        Ok(ledgers)
+    }
+
+    /// Kind of a source; `None` for one that the config leaves out.
+    fn kind_of(&self, source: &str) -> Option<SourceKind> {
+        self.context.config.sources.iter().find(|one| one.name == source).map(|source| source.kind)
+    }
+
+    /// The versions of rows that a ledger decides about: its own and, for transactions, those of sources that the config
+    /// leaves out, which stay as they are.
+    fn own_keys(&self, kind: SourceKind, known: &RecordBatch) -> Result<RecordBatch> {
+        let ids = read::u32s(known, c::FILE_ID)?;
+        let others: HashSet<u32> = self
+            .files
+            .iter()
+            .filter(|file| self.kind_of(&file.source) == Some(SourceKind::Interactions))
+            .map(|file| file.file_id)
+            .collect();
+        let is_own = |id: &u32| Some(others.contains(id) == (kind == SourceKind::Interactions));
+        filter_record_batch(known, &ids.values().iter().map(is_own).collect())
+            .map_err(|cause| Error::internal("cannot filter row keys").caused_by(cause))
+    }
+
+    fn settle_ledger(
+        &mut self,
+        book: &mut Book,
+        parent_tables: &[TableEntry],
+        known: Option<&RecordBatch>,
+        row_keys: &mut Vec<RecordBatch>,
+        ledgers: &mut Ledgers,
+    ) -> Result<Ledger> {
+        let context = self.context;
+        let (form, table) = (book.form, book.form.aside);
+        let Some(known) = known else {
+            ledgers.entries.extend(keep_or_write(context, table, parent_tables, false, &none)?);
+            let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
+            self.close(&ledger)?;
+            return Ok(ledger);
+        };
         let outcome = keyed::decide(
-            &self.keyed,
-            &context.read_parent(RowKeys::TABLE)?,
-            &context.read_parent(Superseded::TABLE)?,
+            form,
+            &book.keyed,
+            &self.own_keys(book.kind, known)?,
+            &context.read_parent(table)?,
             &self.files,
-            &mut self.changes,
+            &mut book.changes,
             context,
         )?;
         for (source, counts) in &outcome.counts {
@@ -49,26 +146,24 @@ impl Night<'_> {
             account.superseded += counts.superseded;
             account.deletions += counts.deletions;
             account.restored += counts.restored;
-            conflicts.insert(source.clone(), (counts.conflicts, counts.conflict_share));
+            ledgers.conflicts.insert(source.clone(), (counts.conflicts, counts.conflict_share));
         }
-        let ledger = ledger::apply(context, parent_tables, &mut self.changes)?;
+        let ledger = ledger::apply(context, parent_tables, &mut book.changes)?;
         self.close(&ledger)?;
-        self.reread = outcome.reread;
+        self.reread.extend(outcome.reread);
         self.refuse(&outcome.refused);
-        let aside_after = self.aside(outcome.aside, &outcome.given_up, &ledger.removed)?;
-        let has = |table: &str| parent_tables.iter().any(|entry| entry.name == table);
-        if outcome.row_keys.num_rows() > 0 || has(RowKeys::TABLE.name) {
-            entries.push(context.write(RowKeys::TABLE, &RowKeys::TABLE.file(), &[outcome.row_keys])?);
+        row_keys.push(outcome.row_keys);
+        let rows = self.aside(form, outcome.aside, &outcome.given_up, &ledger.removed)?;
+        if rows.num_rows() > 0 || parent_tables.iter().any(|entry| entry.name == table.name) {
+            ledgers.entries.push(context.write(table, &table.file(), &[rows])?);
         }
-        if aside_after.num_rows() > 0 || has(Superseded::TABLE.name) {
-            entries.push(context.write(Superseded::TABLE, &Superseded::TABLE.file(), &[aside_after])?);
-        }
-        Ok((ledger, entries, conflicts))
+        Ok(ledger)
     }
 
     /// Rows aside after the night: those of before, new losers, and what the ledger gave up.
     fn aside(
         &self,
+        form: &Form,
         mut rows_aside: Vec<RecordBatch>,
         given_up: &HashMap<ledger::RowPlace, String>,
         removed: &[RecordBatch],
@@ -79,17 +174,17 @@ impl Night<'_> {
                 .map(|row| given_up.get(&(files.value(row), lines.value(row))))
                 .collect();
             let mask = winners.iter().map(|winner| Some(winner.is_some())).collect();
-            let rows = arrow_select::filter::filter_record_batch(batch, &mask)
+            let rows = filter_record_batch(batch, &mask)
                 .map_err(|cause| Error::internal("cannot filter removed rows").caused_by(cause))?;
             let won_by: Vec<String> = winners.into_iter().flatten().cloned().collect();
             if rows.num_rows() > 0 {
-                rows_aside.push(aside::to_aside(&rows, &won_by, &self.context.units)?);
+                rows_aside.push(aside::to_aside(form, &rows, &won_by, &self.context.units)?);
             }
         }
-        aside::aside_table(&rows_aside, &self.context.units)
+        aside::aside_table(form, &rows_aside, &self.context.units)
     }
 
-    /// Enters what the ledger lost and closes the accounts.
+    /// Enters what the ledger lost.
     fn close(&mut self, ledger: &Ledger) -> Result<()> {
         for batch in &ledger.removed {
             let sources = read::texts(batch, c::SOURCE)?;
@@ -97,67 +192,29 @@ impl Night<'_> {
                 self.accounting.entry(sources.value(row).to_owned()).or_default().removed += 1;
             }
         }
-        for account in self.accounting.values_mut() {
-            account.ledger_after =
-                (account.ledger_before + account.accepted + account.restored).saturating_sub(account.removed);
-        }
         Ok(())
     }
+}
 
-    /// Decides the versions of contact rows and keeps all of them.
-    pub(super) fn settle_contacts(
-        &mut self,
-        parent_tables: &[TableEntry],
-        entries: &mut Vec<TableEntry>,
-    ) -> Result<Vec<ContactRow>> {
-        let known = contacts::from_batch(&self.context.read_parent(ContactRows::TABLE)?)?;
-        let fresh = std::mem::take(&mut self.fresh_contacts);
-        let changed = !fresh.is_empty() || !self.changes.gone.files.is_empty();
-        let settled = versions::settle_contacts(
-            known,
-            fresh,
-            &self.files,
-            &self.changes.gone.files,
-            &keyed::rules(self.context),
-            &mut self.accounting,
-        );
-        self.refuse(&settled.refused);
-        for (source, n) in settled.conflicts {
-            let first = keyed::rules(self.context).get(source.as_str()) == Some(&Rule::First);
-            let which = if first { "the first" } else { "the last" };
-            self.context.warn(
-                Warning::new("contact_key_conflicts", format!("rows of source {source} share a key, differ, and no version parts them; {which} one counts"))
-                    .times(n)
-                    .hint(format!("map `version` or `updated_at` of source {source}")),
-            );
+/// Writes a kept table, or links the parent's where nothing changed; `None` where there is none.
+///
+/// # Errors
+/// `Io`, and those of making the batch.
+pub(super) fn keep_or_write(
+    context: &Context,
+    table: &'static Table,
+    parent_tables: &[TableEntry],
+    changed: bool,
+    batch: &dyn Fn() -> Result<RecordBatch>,
+) -> Result<Option<TableEntry>> {
+    let known = parent_tables.iter().find(|entry| entry.name == table.name);
+    match (changed, known, context.parent()) {
+        (true, ..) => context.write(table, &table.file(), &[batch()?]).map(Some),
+        (false, Some(entry), Some(parent)) => {
+            files::carry(parent, &context.work, &entry.path)?;
+            Ok(Some(entry.clone()))
         }
-        let rows = settled.rows;
-        let has_contacts = changed || parent_tables.iter().any(|entry| entry.name == ContactRows::TABLE.name);
-        if has_contacts {
-            let units = &self.context.units;
-            let write = || contacts::to_batch(&rows, units);
-            entries.extend(self.keep_or_write(ContactRows::TABLE, parent_tables, changed, &write)?);
-        }
-        Ok(rows)
-    }
-
-    /// Writes a kept table, or links the parent's where nothing changed.
-    pub(super) fn keep_or_write(
-        &self,
-        table: &'static Table,
-        parent_tables: &[TableEntry],
-        changed: bool,
-        batch: &dyn Fn() -> Result<RecordBatch>,
-    ) -> Result<Option<TableEntry>> {
-        let known = parent_tables.iter().find(|entry| entry.name == table.name);
-        match (changed, known, self.context.parent()) {
-            (true, ..) => self.context.write(table, &table.file(), &[batch()?]).map(Some),
-            (false, Some(entry), Some(parent)) => {
-                files::carry(parent, &self.context.work, &entry.path)?;
-                Ok(Some(entry.clone()))
-            }
-            _ => Ok(None),
-        }
+        _ => Ok(None),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cells::Settings;
 use super::faults::{Fault, Groups};
 use super::filter::Filter;
-use super::reader::{self, FileHead, FileReader};
-use super::{contacts, gates, transactions};
-use crate::config::{OnDuplicate, Source, SourceKind};
+use super::gates;
+use super::parsing::{Common, Parsed, Rows};
+use super::reader::FileReader;
+use crate::config::{Source, SourceKind};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::run::context::Context;
@@ -50,8 +50,7 @@ pub fn survey(
     filter: Option<&Filter>,
     found: &[export::Found],
 ) -> Result<Survey> {
-    let units = &context.units;
-    let settings = Settings::new(source, &context.config.project.timezone, &units.currency, units.exponent)?;
+    let common = Common::of(context, source, filter)?;
     let account = Accounting { source: source.name.clone(), ..Accounting::default() };
     let mut survey = Survey { account, ..Survey::default() };
     let mut sizes: BTreeMap<u64, u32> = BTreeMap::new();
@@ -70,13 +69,15 @@ pub fn survey(
             filter.bind(source, &head.mapping, &file.path)?;
         }
         let path = file.path.to_string_lossy().into_owned();
-        let mut take = |part: &Part| survey.take(part, &path);
-        match source.kind {
-            SourceKind::Transactions => {
-                of_transactions(context, source, reader, &head, &settings, filter, &mut take)?;
-            }
-            SourceKind::Contacts => of_contacts(source, reader, &head, &settings, filter, &mut take)?,
-        }
+        let parser = common.parser(&head.mapping, 0);
+        reader.for_each(
+            |chunk| Part::of(source, parser.parse(chunk)?),
+            |part, _| {
+                context.go_on()?;
+                survey.take(&part, &path);
+                Ok(())
+            },
+        )?;
     }
     survey.gates = gates::of_faults(context, &survey.account);
     Ok(survey)
@@ -98,77 +99,28 @@ impl Survey {
     }
 }
 
-fn of_transactions(
-    context: &Context,
-    source: &Source,
-    reader: FileReader,
-    head: &FileHead,
-    settings: &Settings,
-    filter: Option<&Filter>,
-    take: &mut (dyn FnMut(&Part) + Send),
-) -> Result<()> {
-    let dialect = reader::dialect(source);
-    let parser =
-        transactions::Parser::new(&head.mapping, settings, &context.units, dialect, source, 0, filter);
-    let part = |chunk: &reader::Chunk| {
-        let parsed = parser.parse(chunk)?;
-        let days = read::days(&parsed.batch, c::DAY)?.values();
-        let is_deletion = |row: usize| parsed.keys.get(row).is_some_and(|key| key.deleted);
-        let sales = || days.iter().enumerate().filter(|(row, _)| !is_deletion(*row)).map(|(_, day)| *day);
-        let n_accepted = sales().count() as u64;
-        Ok(Part {
+impl Part {
+    fn of(source: &Source, parsed: Parsed) -> Result<Self> {
+        let (n_rows, n_deleted, days) = match &parsed.rows {
+            Rows::Ledger { batch, keys, .. } => {
+                let days = read::days(batch, c::DAY)?.values();
+                let is_deletion = |row: usize| keys.get(row).is_some_and(|key| key.deleted);
+                let rows =
+                    || days.iter().enumerate().filter(|(row, _)| !is_deletion(*row)).map(|(_, day)| *day);
+                let span = rows().min().zip(rows().max());
+                let span = span.filter(|_| source.kind == SourceKind::Transactions);
+                (days.len(), days.len() - rows().count(), span)
+            }
+            Rows::Small(rows) => (rows.len(), rows.iter().filter(|row| row.deleted).count(), None),
+        };
+        Ok(Self {
             n_records: parsed.n_records,
-            n_accepted,
+            n_accepted: (n_rows - n_deleted) as u64,
             n_quarantined: parsed.n_quarantined,
             n_filtered: parsed.n_filtered,
-            n_deletions: parsed.n_keyless_deletions + days.len() as u64 - n_accepted,
-            days: sales().min().zip(sales().max()),
+            n_deletions: parsed.n_keyless_deletions + n_deleted as u64,
+            days,
             faults: parsed.faults,
         })
-    };
-    reader.for_each(part, |part, _| {
-        context.go_on()?;
-        take(&part);
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn of_contacts(
-    source: &Source,
-    reader: FileReader,
-    head: &FileHead,
-    settings: &Settings,
-    filter: Option<&Filter>,
-    take: &mut (dyn FnMut(&Part) + Send),
-) -> Result<()> {
-    let parser = contacts::Parser {
-        mapping: &head.mapping,
-        settings,
-        dialect: reader::dialect(source),
-        source: &source.name,
-        id_space: &source.id_space,
-        file_id: 0,
-        key: source.key.as_deref(),
-        keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
-        filter,
-    };
-    let part = |chunk: &reader::Chunk| {
-        let parsed = parser.parse(chunk)?;
-        let n_deleted = parsed.rows.iter().filter(|row| row.deleted).count() as u64;
-        Ok(Part {
-            n_records: parsed.n_records,
-            n_accepted: parsed.rows.len() as u64 - n_deleted,
-            n_quarantined: parsed.n_quarantined,
-            n_filtered: parsed.n_filtered,
-            n_deletions: parsed.n_keyless_deletions + n_deleted,
-            days: None,
-            faults: parsed.faults,
-        })
-    };
-    reader.for_each(part, |part, _| {
-        take(&part);
-        Ok(())
-    })?;
-    Ok(())
+    }
 }

@@ -241,7 +241,7 @@ impl<'a> Parser<'a> {
             let typed = self.type_row(&mut cells);
             let texts = self.texts(&mut cells);
             let version = cells.text(self.slots.version);
-            let hash = self.row_key(&mut cells);
+            let hash = key_hash(self.source, &self.key, &mut cells);
             let unit_price = self.unit_price(&mut cells);
             match typed {
                 Some(typed) if cells.faults.is_empty() => {
@@ -262,11 +262,8 @@ impl<'a> Parser<'a> {
                         keys.push(RowKey { hash, content, deleted });
                     }
                     if self.keeps_raw {
-                        raws.push(Raw {
-                            line: record.line,
-                            record: n_records,
-                            bytes: record.raw().into_owned(),
-                        });
+                        let bytes = record.raw().into_owned();
+                        raws.push(Raw { line: record.line, record: n_records, bytes });
                     }
                 }
                 _ => {
@@ -369,18 +366,18 @@ impl<'a> Parser<'a> {
             cells.text(self.slots.channel),
         ]
     }
+}
 
-    /// Hash of source and key cells; `None` without a key or with an empty key cell.
-    fn row_key(&self, cells: &mut Cells<'_>) -> Option<u128> {
-        if self.key.is_empty() {
-            return None;
-        }
-        let mut hasher = Xxh3::new();
-        hasher.update(self.source.as_bytes());
-        for slot in &self.key {
-            hasher.update(&[0x1F]);
-            hasher.update(cells.text(Some(slot))?.as_bytes());
-        }
-        Some(hasher.digest128())
+/// Hash of source and key cells; `None` without a key or with an empty key cell.
+pub(super) fn key_hash(source: &str, key: &[&Slot], cells: &mut Cells<'_>) -> Option<u128> {
+    if key.is_empty() {
+        return None;
     }
+    let mut hasher = Xxh3::new();
+    hasher.update(source.as_bytes());
+    for slot in key {
+        hasher.update(&[0x1F]);
+        hasher.update(cells.text(Some(slot))?.as_bytes());
+    }
+    Some(hasher.digest128())
 }

@@ -52,7 +52,7 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
     for candidate in one.candidates.iter().filter(|candidate| candidate.segment == place) {
         match &candidate.verdict {
             Verdict::Accepted(channel) => rows.push((candidate, *channel)),
-            Verdict::Refused { why, .. } => *refused.entry(why.name().to_owned()).or_insert(0) += 1,
+            Verdict::Refused { why, .. } => *refused.entry(why.name().into_owned()).or_insert(0) += 1,
         }
     }
     let mut entry = List {
@@ -67,6 +67,11 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
         notes: Vec::new(),
     };
     if let Some(why) = &one.not_due {
+        entry.notes.push(why.clone());
+        return Ok(entry);
+    }
+    if let Some(why) = &one.held {
+        "held".clone_into(&mut entry.verdict);
         entry.notes.push(why.clone());
         return Ok(entry);
     }

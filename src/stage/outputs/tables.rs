@@ -1,5 +1,7 @@
 //! The other tables.
 
+use std::borrow::Cow;
+
 use arrow_array::{Array, RecordBatch};
 
 use super::column::{Make, days, floats, ints, texts, u8s};
@@ -16,6 +18,7 @@ use crate::stage::campaigns::{Candidate, Considered, Verdict, channel_name};
 use crate::stage::features::Features;
 use crate::stage::models::rfm::Scored;
 use crate::stage::register::Register;
+use crate::stage::register::permissions::Standing;
 use crate::stage::segments::{Member, Membership};
 
 /// `tables/segments`.
@@ -57,12 +60,8 @@ pub fn segment_summary(
     let (net, margin) = (read::decimals(customers, c::NET_REVENUE)?, read::decimals(customers, c::MARGIN)?);
     let reachable = |row: usize| {
         let contact = register.contacts.get(ids.value(row));
-        let email = channel_name(Channel::Email);
-        contact.is_some_and(|contact| {
-            contact.has_point(Channel::Email)
-                && (!register.consent_channels.contains(email)
-                    || contact.consent(email) == Some(crate::contract::exports::GRANTED))
-        })
+        contact.is_some_and(|contact| contact.row.absent_since.is_none())
+            && register.standing(ids.value(row), contact, Channel::Email, "") == Standing::Free
     };
     let mut by_name: Vec<_> = membership.segments.iter().collect();
     by_name.sort_unstable_by_key(|(name, _)| name);
@@ -216,11 +215,9 @@ pub fn candidates(
             texts(all().map(|(_, candidate)| {
                 Some(if refused(candidate).is_some() { "refused" } else { "accepted" })
             })),
-            texts(
-                all().map(|(_, candidate)| {
-                    Some(refused(candidate).map_or("in_segment", |(why, ..)| why.name()))
-                }),
-            ),
+            texts(all().map(|(_, candidate)| {
+                Some(refused(candidate).map_or(Cow::Borrowed("in_segment"), |(why, ..)| why.name()))
+            })),
             texts(all().map(|(_, candidate)| refused(candidate).map(|(_, rule, _)| rule))),
             texts(all().map(|(_, candidate)| refused(candidate).and_then(|(.., blocking)| blocking))),
         ],

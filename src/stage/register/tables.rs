@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
-use crate::stage::ingest::Keys;
+use crate::stage::ingest::{Keys, moment_ms};
 
 /// The register's tables.
 #[derive(Debug)]
@@ -92,12 +92,6 @@ fn customer_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
     ]
 }
 
-/// Milliseconds of a canonical local time.
-fn moment_ms(text: &str) -> Option<i64> {
-    let moment = crate::kernel::calendar::parse_moment(text.as_bytes())?;
-    Some(i64::from(moment.day) * 86_400_000 + i64::from(moment.ms_of_day))
-}
-
 /// One row of `register/identities`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Identity<'a> {
@@ -115,7 +109,7 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
     let of_contacts = register.contacts.iter().map(|(id, contact)| {
         let (id_space, source_id, linked_by) = match &contact.row.source_id {
             Some(source_id) => (contact.row.id_space.as_str(), source_id.as_str(), c::CUSTOMER_ID),
-            None => ("contact_point", id.as_str(), "hmac"),
+            None => (c::CONTACT_POINT, id.as_str(), "hmac"),
         };
         Identity {
             customer_id: id,

@@ -14,8 +14,8 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{DataType, TimeUnit};
 
+use super::super::canonical::moment_label;
 use super::super::cells::DAY_MS;
-use super::super::contacts::moment_label;
 use super::super::faults::Reason;
 use super::super::mapping::{Mapping, broken};
 use super::records::Grid;
