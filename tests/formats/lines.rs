@@ -160,6 +160,17 @@ fn a_path_that_no_record_has_is_judged_at_the_end() {
 }
 
 #[test]
+fn what_only_the_whole_file_shows_is_told_by_check_of_the_data() {
+    let project = Project::new(&config(""));
+    let line = r#"{"customer_id":"a","occured_at":"2026-01-01","amount":1}"#;
+    project.put("export.jsonl", format!("{line}\n").repeat(30_000));
+    let looked = Outcome::of(&mut project.command("check", "lake", &[]));
+    assert_eq!(looked.code, 0, "the first bytes do not say it: {looked:?}");
+    let typed = Outcome::of(&mut project.command("check", "lake", &["--data"]));
+    assert!(typed.code == 3 && typed.stderr.contains("did you mean \"occured_at\"?"), "{typed:?}");
+}
+
+#[test]
 fn an_optional_path_may_be_absent_with_a_warning() {
     let project = Project::new(&config("[source.columns]\n original_transaction_id = \"refund.of\""));
     project.put("export.jsonl", format!("{GOOD}\n"));

@@ -70,7 +70,7 @@ pub fn survey(
         }
         let path = file.path.to_string_lossy().into_owned();
         let parser = common.parser(&head.mapping, 0);
-        reader.for_each(
+        let ending = reader.for_each(
             |chunk| Part::of(source, parser.parse(chunk)?),
             |part, _| {
                 context.go_on()?;
@@ -78,6 +78,10 @@ pub fn survey(
                 Ok(())
             },
         )?;
+        if let Some(met) = ending.met {
+            let warnings = met.judge(source, &head.mapping, &file.path)?;
+            warnings.into_iter().for_each(|warning| context.warn(warning));
+        }
     }
     survey.gates = gates::of_faults(context, &survey.account);
     Ok(survey)
