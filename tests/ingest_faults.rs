@@ -240,3 +240,18 @@ fn no_file_at_all_stops_the_night_where_one_is_required() {
     assert_eq!(outcome.code, 3, "{outcome:?}");
     assert_eq!(project.lake("lake").current_name(), None);
 }
+
+#[test]
+fn an_empty_constant_is_nothing() {
+    let project = Project::new(&format!(
+        "{CONFIG}\n[source.defaults]\ncost = \"\"\nproduct_line = \"\"\ndiscount = \"\""
+    ));
+    project.put("sales.csv", format!("{HEADER}{GOOD}"));
+    let run = project.publish(&[]);
+    assert_eq!((run.account("sales")["accepted"], run.account("sales")["quarantined"]), (1, 0));
+    let ledger = run.tables_under("ledger/transactions");
+    assert_eq!(
+        ledger.select(&["cost", "product_line", "discount", "amount"]),
+        [[None, None, None, Some("1.00")]]
+    );
+}

@@ -256,7 +256,7 @@ pub const KEYS: &[Key] = &[
         "source[].delivery",
         Kind::Choice(&["delta", "snapshot"]),
         "Whether files add to those before, or each is the whole list (contacts, products): what the newest lacks is \
-         marked absent, and absent contacts are not addressed.",
+         marked absent, and absent contacts are not addressed. Rows that `where` drops are not in the list.",
     )
     .or(r#""delta""#),
     key(

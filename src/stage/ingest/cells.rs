@@ -163,7 +163,8 @@ impl<'a> Cells<'a> {
     {
         let slot = slot?;
         match &slot.origin {
-            Origin::Constant(value) => Some(Cow::Borrowed(value)),
+            // An empty constant says that the column holds nothing, as an empty cell does.
+            Origin::Constant(value) => (!value.is_empty()).then_some(Cow::Borrowed(value.as_str())),
             Origin::Field(index) => match self.field(*index) {
                 Ok(value) => value,
                 Err(shown) => {

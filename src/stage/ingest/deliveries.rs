@@ -17,7 +17,7 @@ use crate::run::context::Context;
 use crate::store::{export, files};
 
 /// Rises when the same config would parse the same bytes into other values.
-const PARSER_VERSION: u32 = 1;
+const PARSER_VERSION: u32 = 2;
 
 /// A row of `register/files`.
 #[derive(Clone, Debug, PartialEq, Eq)]
