@@ -145,6 +145,7 @@ pub fn check(config: &Config, data: bool) -> Result<CheckReport> {
         }
         sources.push(checked);
     }
+    warnings.extend(context.warnings().into_iter().map(|(_, warning)| warning));
     Ok(CheckReport { sources, segments: config.segments.len(), campaigns: config.campaigns.len(), warnings })
 }
 

@@ -168,6 +168,11 @@ fn what_only_the_whole_file_shows_is_told_by_check_of_the_data() {
     assert_eq!(looked.code, 0, "the first bytes do not say it: {looked:?}");
     let typed = Outcome::of(&mut project.command("check", "lake", &["--data"]));
     assert!(typed.code == 3 && typed.stderr.contains("did you mean \"occured_at\"?"), "{typed:?}");
+    // A path that may be absent is a warning here as in the night.
+    let project = Project::new(&config("[source.columns]\n original_transaction_id = \"refund.of\""));
+    project.put("export.jsonl", format!("{GOOD}\n"));
+    let typed = Outcome::of(&mut project.command("check", "lake", &["--data"]));
+    assert!(typed.code == 0 && typed.stderr.contains("refund.of"), "{typed:?}");
 }
 
 #[test]

@@ -18,28 +18,23 @@ struct OpenFile {
 }
 
 /// Hands the parts of a source's files to the night.
-struct Reader<'n, 'a, C, T> {
+struct Reader<'n, 'a> {
     night: &'n mut Night<'a>,
     source: &'n Source,
-    complete: C,
-    take: T,
 }
 
-impl<'a, P, C, T> Taker<OpenFile, P> for Reader<'_, 'a, C, T>
-where
-    P: Send,
-    C: FnMut(&mut Night<'a>, Vec<&mut P>) -> Result<()> + Send,
-    T: FnMut(&mut Night<'a>, &OpenFile, P, usize) -> Result<()> + Send,
-{
-    fn complete(&mut self, parts: Vec<&mut P>) -> Result<()> {
-        (self.complete)(self.night, parts)
+impl Taker<OpenFile, Parsed> for Reader<'_, '_> {
+    fn complete(&mut self, parts: Vec<&mut Parsed>) -> Result<()> {
+        self.night.assign(self.source, parts.into_iter().map(|part| &mut part.rows).collect())
     }
 
-    fn take(&mut self, file: &OpenFile, step: Step<P>) -> Result<()> {
+    fn take(&mut self, file: &OpenFile, step: Step<Parsed>) -> Result<()> {
         self.night.context.go_on()?;
         match step {
             Step::Start => self.night.files.push(file.record.clone()),
-            Step::Part(part, n_bytes) => (self.take)(self.night, file, part, n_bytes)?,
+            Step::Part(part, n_bytes) => {
+                self.night.take(self.source, file.record.file_id, part, n_bytes)?;
+            }
             Step::End(ending) => {
                 let context = self.night.context;
                 let Some(record) = self.night.files.last_mut() else { return Ok(()) };
@@ -62,32 +57,10 @@ impl Night<'_> {
     pub(super) fn read(&mut self, plan: &SourcePlan) -> Result<()> {
         let context = self.context;
         let Some(source) = context.config.sources.get(plan.source) else { return Ok(()) };
-        let common = Common::of(context, source, self.filters.of(plan.source))?;
+        let filter = self.filters.of(plan.source);
+        let common = Common::of(context, source, filter)?;
         let parse =
             |file: &OpenFile, chunk: &Chunk| common.parser(&file.mapping, file.record.file_id).parse(chunk);
-        self.read_files(
-            plan,
-            source,
-            parse,
-            |night, parts| {
-                night.assign(source, parts.into_iter().map(|part: &mut Parsed| &mut part.rows).collect())
-            },
-            |night, file, parsed, n_bytes| night.take(source, file.record.file_id, parsed, n_bytes),
-        )
-    }
-
-    /// Reads the new files of a source: `parse` types a chunk, `complete` completes the parts of a batch with all threads
-    /// at hand, `take` takes them in order.
-    fn read_files<P: Send>(
-        &mut self,
-        plan: &SourcePlan,
-        source: &Source,
-        parse: impl Fn(&OpenFile, &Chunk) -> Result<P> + Sync,
-        complete: impl FnMut(&mut Self, Vec<&mut P>) -> Result<()> + Send,
-        take: impl FnMut(&mut Self, &OpenFile, P, usize) -> Result<()> + Send,
-    ) -> Result<()> {
-        let context = self.context;
-        let filter = self.filters.of(plan.source);
         let mut seen = Seen::of(self.files.iter().filter(|file| file.source == source.name));
         let arrival = u32::try_from(context.arrival).unwrap_or(u32::MAX);
         let next = self.files.last().map_or(0, |file| file.file_id + 1);
@@ -120,7 +93,7 @@ impl Night<'_> {
             Ok(Some((reader, OpenFile { record, mapping: head.mapping })))
         };
         let limit = context.config.project.memory_limit;
-        read_files(limit, open, parse, &mut Reader { night: self, source, complete, take })
+        read_files(limit, open, parse, &mut Reader { night: self, source })
     }
 
     fn take(&mut self, source: &Source, file_id: u32, parsed: Parsed, n_bytes: usize) -> Result<()> {
