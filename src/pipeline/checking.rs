@@ -188,11 +188,10 @@ fn headers_of(
     }
     let mut headers = Vec::with_capacity(found.len());
     for file in found {
+        let (mapping, head) = FileReader::look(source, &file.path)?;
         if let Some(filter) = filter {
-            let (_, whole) = FileReader::open(source, &file.path)?;
-            filter.bind(source, &whole.mapping, &file.path)?;
+            filter.bind(source, &mapping, &file.path)?;
         }
-        let head = FileReader::look(source, &file.path)?;
         checked.mapping = shown(&head.mapping);
         checked.ignored = head.mapping.ignored;
         headers.push((file.path.display().to_string(), head.header));

@@ -10,10 +10,12 @@ use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UI
 
 use super::canonical;
 use super::cells::{CellFault, Cells, Settings};
-use super::faults::{Fault, Raw, Reason};
+use super::faults::Reason;
 use super::filter::Filter;
 use super::mapping::Mapping;
+use super::parsing::{Parsed, Rows};
 use super::reader::Chunk;
+use super::tally::Tally;
 use crate::contract::exports::{CONSENT_PREFIX, Export, ExportType};
 use crate::contract::tables::ContactRows;
 use crate::contract::{Contract, Units, column as c, read};
@@ -53,25 +55,6 @@ pub struct ContactRow {
     pub absent_since: Option<i32>,
 }
 
-/// The rows of one chunk.
-#[derive(Debug, Default)]
-pub struct ParsedContacts {
-    /// Typed rows.
-    pub rows: Vec<ContactRow>,
-    /// The record of each row, where the source refuses duplicates.
-    pub raws: Vec<Raw>,
-    /// Faults, with record numbers counted from the chunk's first record.
-    pub faults: Vec<Fault>,
-    /// Records read.
-    pub n_records: u64,
-    /// Records with at least one fault.
-    pub n_quarantined: u64,
-    /// Rows that take away a row and have no key to say which.
-    pub n_keyless_deletions: u64,
-    /// Rows that the source's `where` dropped.
-    pub n_filtered: u64,
-}
-
 /// What every chunk of a file is parsed with.
 #[derive(Debug)]
 pub struct Parser<'a> {
@@ -107,49 +90,29 @@ impl Parser<'_> {
     ///
     /// # Errors
     /// Those of the source's `where`.
-    pub fn parse(&self, chunk: &Chunk) -> Result<ParsedContacts> {
-        let mut parsed = ParsedContacts::default();
+    pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
+        let (mut rows, mut tally) = (Vec::new(), Tally::default());
         let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
         while let Some(record) = records.next_record(&mut fields) {
-            parsed.n_records += 1;
-            let n_records = parsed.n_records;
-            let fault = |column, reason, value| Fault {
-                line: record.line,
-                record: n_records,
-                column,
-                reason,
-                value,
-                raw: record.raw().into_owned(),
-            };
-            let result = match record.fault {
-                Some(reason) => Err(vec![fault(None, reason, None)]),
-                None => self.row(&mut Cells::new(self.settings, &fields), record.line).map_err(|faults| {
-                    faults.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)).collect()
-                }),
-            };
-            match result {
-                Ok(row) if row.deleted && row.row_key.is_none() => parsed.n_keyless_deletions += 1,
+            if !tally.begin(&record) {
+                continue;
+            }
+            match self.row(&mut Cells::new(self.settings, &fields), record.line) {
+                Ok(row) if row.deleted && row.row_key.is_none() => tally.n_keyless_deletions += 1,
                 Ok(row) => {
-                    parsed.rows.push(row);
+                    rows.push(row);
                     if self.keeps_raw {
-                        parsed.raws.push(Raw {
-                            line: record.line,
-                            record: n_records,
-                            bytes: record.raw().into_owned(),
-                        });
+                        tally.keep_raw(&record);
                     }
                 }
-                Err(faults) => {
-                    parsed.n_quarantined += 1;
-                    parsed.faults.extend(faults);
-                }
+                Err(found) => tally.refuse(&record, found),
             }
         }
         if let Some(filter) = self.filter {
-            parsed.apply(filter, self.export, self.units)?;
+            filter.apply(&mut rows, &mut tally, self.export, self.units)?;
         }
-        Ok(parsed)
+        Ok(Parsed { rows: Rows::Small(rows), tally })
     }
 
     fn row<'s>(

@@ -10,8 +10,9 @@ use arrow_array::{
 use arrow_schema::{Field, Schema};
 
 use super::canonical;
-use super::contacts::{ContactRow, ParsedContacts};
+use super::contacts::ContactRow;
 use super::mapping::{Mapping, contract};
+use super::tally::Tally;
 use crate::config::{Config, Source, SourceKind};
 use crate::contract::exports::{self, CONSENT_PREFIX, Export, ExportType};
 use crate::contract::{ColumnType, Units, column as c};
@@ -126,14 +127,19 @@ const fn type_of(kind: ExportType) -> ColumnType {
     }
 }
 
-impl ParsedContacts {
-    /// Drops the rows that a predicate drops.
+impl Filter {
+    /// Drops rows of a small kind.
     ///
     /// # Errors
     /// `Internal`.
-    pub(super) fn apply(&mut self, filter: &Filter, export: &Export, units: &Units) -> Result<()> {
-        let rows = &self.rows;
-        let mask = filter.mask(rows.len(), &|name| {
+    pub(super) fn apply(
+        &self,
+        rows: &mut Vec<ContactRow>,
+        tally: &mut Tally,
+        export: &Export,
+        units: &Units,
+    ) -> Result<()> {
+        let mask = self.mask(rows.len(), &|name| {
             let cells = rows.iter().map(|row| row.cell(name));
             let whole = rows.iter().map(|row| row.cell(name).and_then(|text| text.parse::<i64>().ok()));
             let kind = export.columns.iter().find(|column| column.name == name).map(|column| column.kind);
@@ -155,11 +161,10 @@ impl ParsedContacts {
                 _ => Arc::new(cells.collect::<StringArray>()),
             })
         })?;
-        let stays: Vec<bool> =
-            mask.iter().zip(&self.rows).map(|(stays, row)| *stays || row.deleted).collect();
-        self.n_filtered += stays.iter().filter(|stays| !**stays).count() as u64;
-        keep(&mut self.rows, &stays);
-        keep(&mut self.raws, &stays);
+        let stays: Vec<bool> = mask.iter().zip(&*rows).map(|(stays, row)| *stays || row.deleted).collect();
+        tally.n_filtered += stays.iter().filter(|stays| !**stays).count() as u64;
+        keep(rows, &stays);
+        keep(&mut tally.raws, &stays);
         Ok(())
     }
 }

@@ -19,12 +19,13 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::canonical::{self, moment_label};
 use super::cells::{CellFault, Cells, Settings, day_of};
 use super::contacts::ContactRow;
-use super::faults::{Fault, Raw, Reason};
+use super::faults::Reason;
 use super::filter::{Filter, keep};
 use super::keys::Keys;
 use super::mapping::{Mapping, Slot};
 use super::parsing::{self, Parsed};
 use super::reader::Chunk;
+use super::tally::Tally;
 use super::transactions::{RowKey, key_hash};
 use crate::config::SourceKind;
 use crate::contract::tables::Interactions;
@@ -99,44 +100,28 @@ impl Parser<'_> {
     /// Those of the source's `where`; `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
         let mut rows: Vec<(Typed, u64)> = Vec::new();
-        let (mut keys, mut raws, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
+        let (mut keys, mut tally) = (Vec::new(), Tally::default());
         let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
         while let Some(record) = records.next_record(&mut fields) {
-            n_records += 1;
-            let fault = |column, reason, value| Fault {
-                line: record.line,
-                record: n_records,
-                column,
-                reason,
-                value,
-                raw: record.raw().into_owned(),
-            };
-            if let Some(reason) = record.fault {
-                n_quarantined += 1;
-                faults.push(fault(None, reason, None));
+            if !tally.begin(&record) {
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
             let hash = key_hash(self.source, &self.key, &mut cells);
             match self.type_row(&mut cells) {
-                Ok(typed) if typed.deleted && hash.is_none() => n_keyless_deletions += 1,
+                Ok(typed) if typed.deleted && hash.is_none() => tally.n_keyless_deletions += 1,
                 Ok(typed) => {
                     if !self.key.is_empty() {
                         let content = xxh3_128(&record.raw());
                         keys.push(RowKey { hash, content, deleted: typed.deleted });
                     }
                     if self.keeps_raw {
-                        let bytes = record.raw().into_owned();
-                        raws.push(Raw { line: record.line, record: n_records, bytes });
+                        tally.keep_raw(&record);
                     }
                     rows.push((typed, record.line));
                 }
-                Err(found) => {
-                    n_quarantined += 1;
-                    faults.extend(found.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)));
-                }
+                Err(found) => tally.refuse(&record, found),
             }
         }
         let n_typed = rows.len();
@@ -144,9 +129,9 @@ impl Parser<'_> {
             let stays = self.stays(filter, &rows)?;
             keep(&mut rows, &stays);
             keep(&mut keys, &stays);
-            keep(&mut raws, &stays);
+            keep(&mut tally.raws, &stays);
         }
-        let n_filtered = (n_typed - rows.len()) as u64;
+        tally.n_filtered = (n_typed - rows.len()) as u64;
         let mut said = Vec::new();
         let mut columns = Rows::default();
         for (typed, line) in &rows {
@@ -155,7 +140,7 @@ impl Parser<'_> {
         }
         let batch = columns.finish(self.source, self.file_id, self.units)?;
         let rows = parsing::Rows::Ledger { batch, keys, said };
-        Ok(Parsed { rows, raws, faults, n_records, n_quarantined, n_keyless_deletions, n_filtered })
+        Ok(Parsed { rows, tally })
     }
 
     /// Which rows a predicate leaves; a row that takes another away is not asked.

@@ -33,6 +33,7 @@ mod quarantine;
 mod reader;
 mod reading;
 mod side_by_side;
+mod tally;
 mod replay;
 mod transactions;
 mod versions;

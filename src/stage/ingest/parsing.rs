@@ -4,11 +4,11 @@ use arrow_array::{Array, RecordBatch};
 
 use super::cells::Settings;
 use super::contacts::{self, ContactRow};
-use super::faults::{Fault, Raw};
 use super::filter::Filter;
 use super::keyed::KeyedBatch;
 use super::mapping::Mapping;
 use super::reader::{self, Chunk};
+use super::tally::Tally;
 use super::transactions::RowKey;
 use super::{Night, interactions, transactions};
 use crate::config::{OnDuplicate, Source, SourceKind};
@@ -39,18 +39,8 @@ pub(super) enum Parser<'a> {
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) rows: Rows,
-    /// The record of each row, where the source refuses duplicates.
-    pub(super) raws: Vec<Raw>,
-    /// Faults, with record numbers counted from the chunk's first record.
-    pub(super) faults: Vec<Fault>,
-    /// Records read.
-    pub(super) n_records: u64,
-    /// Records with at least one fault.
-    pub(super) n_quarantined: u64,
-    /// Rows that take away a row and have no key to say which.
-    pub(super) n_keyless_deletions: u64,
-    /// Rows that the source's `where` dropped.
-    pub(super) n_filtered: u64,
+    /// What was counted and put aside.
+    pub(super) tally: Tally,
 }
 
 /// Typed rows.
@@ -126,33 +116,11 @@ impl Parser<'_> {
     /// # Errors
     /// Those of the source's `where`; `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
-        Ok(match self {
-            Self::Transactions(parser) => {
-                let parsed = parser.parse(chunk)?;
-                Parsed {
-                    rows: Rows::Ledger { batch: parsed.batch, keys: parsed.keys, said: Vec::new() },
-                    raws: parsed.raws,
-                    faults: parsed.faults,
-                    n_records: parsed.n_records,
-                    n_quarantined: parsed.n_quarantined,
-                    n_keyless_deletions: parsed.n_keyless_deletions,
-                    n_filtered: parsed.n_filtered,
-                }
-            }
-            Self::Interactions(parser) => parser.parse(chunk)?,
-            Self::Small(parser) => {
-                let parsed = parser.parse(chunk)?;
-                Parsed {
-                    rows: Rows::Small(parsed.rows),
-                    raws: parsed.raws,
-                    faults: parsed.faults,
-                    n_records: parsed.n_records,
-                    n_quarantined: parsed.n_quarantined,
-                    n_keyless_deletions: parsed.n_keyless_deletions,
-                    n_filtered: parsed.n_filtered,
-                }
-            }
-        })
+        match self {
+            Self::Transactions(parser) => parser.parse(chunk),
+            Self::Interactions(parser) => parser.parse(chunk),
+            Self::Small(parser) => parser.parse(chunk),
+        }
     }
 }
 

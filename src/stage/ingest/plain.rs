@@ -4,7 +4,7 @@
 use super::cells::{Cells, DAY_MS, READ_DECIMALS, Settings};
 use super::mapping::{Origin, Slot};
 use super::rows::{N_TEXTS, Rows, Typed};
-use super::transactions::{REFUND, SALE, Slots};
+use super::transactions::Slots;
 use crate::kernel::calendar::{self, Moment};
 use crate::kernel::csv::Field;
 use crate::kernel::number::{self, DecimalSeparator};
@@ -75,23 +75,17 @@ impl Plain {
         let amount =
             number::parse_decimal(fields.get(self.amount)?.bytes, self.exponent, self.separator).ok()?;
         let quantity = self.number(fields, self.quantity, READ_DECIMALS).ok()?.map(Cells::quantity);
-        let is_refund = amount < 0 || quantity.is_some_and(|quantity| quantity < 0);
-        let downwards = |value: i64| if is_refund { -value.abs() } else { value };
         let mut texts = [None; N_TEXTS];
         for (text, &field) in texts.iter_mut().zip(&self.texts) {
             if let Some(field) = fields.get(field) {
                 *text = plain_text(field).ok()?;
             }
         }
-        let typed = Typed {
-            kind: if is_refund { REFUND } else { SALE },
-            occurred_ms: i64::from(day) * DAY_MS + i64::from(ms_of_day),
-            amount: downwards(amount),
-            cost: self.number(fields, self.cost, self.exponent).ok()?.map(downwards),
-            discount: self.number(fields, self.discount, self.exponent).ok()?,
-            quantity: quantity.map(downwards),
-            deleted: false,
-        };
+        let occurred_ms = i64::from(day) * DAY_MS + i64::from(ms_of_day);
+        let cost = self.number(fields, self.cost, self.exponent).ok()?;
+        let discount = self.number(fields, self.discount, self.exponent).ok()?;
+        let is_refund = Typed::is_refund(amount, quantity);
+        let typed = Typed::of(is_refund, occurred_ms, amount, cost, discount, quantity);
         Some((typed, texts))
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub(super) use self::chunk::Chunk;
 pub(super) use self::chunk::Form;
 pub(super) use self::lines::Met;
+pub(super) use self::records::Record;
 
 use super::mapping::Mapping;
 use super::side_by_side::{Ending, Step, Taker, read_files};
@@ -77,18 +78,20 @@ impl FileReader {
         }
     }
 
-    /// What a file is, without reading all of it: of JSON Lines what the first chunk shows.
+    /// What a file is, without reading all of it: the mapping that a night reads it by and, of JSON Lines, what the first
+    /// chunk shows.
     ///
     /// # Errors
     /// Those of [`Self::open`]; for JSON Lines that end within the first chunk those of [`Met::judge`] too.
-    pub fn look(source: &Source, path: &Path) -> Result<FileHead> {
+    pub fn look(source: &Source, path: &Path) -> Result<(Mapping, FileHead)> {
         let (file, head) = Self::open(source, path)?;
-        let Form::Lines(flattener, fields) = &*file.form else { return Ok(head) };
+        let whole = head.mapping.clone();
+        let Form::Lines(flattener, fields) = &*file.form else { return Ok((whole, head)) };
         let met = file.first_met(flattener, fields);
         if file.ended {
             met.judge(source, &head.mapping, path)?;
         }
-        Ok(FileHead { header: met.header(), mapping: met.narrowed(&head.mapping) })
+        Ok((whole, FileHead { header: met.header(), mapping: met.narrowed(&head.mapping) }))
     }
 
     /// A file of text behind its byte-order mark, with its first bytes read.

@@ -98,13 +98,14 @@ impl Night<'_> {
 
     fn take(&mut self, source: &Source, file_id: u32, parsed: Parsed, n_bytes: usize) -> Result<()> {
         let account = self.accounting.entry(source.name.clone()).or_default();
-        account.read += parsed.n_records;
-        account.quarantined += parsed.n_quarantined;
-        account.deletions += parsed.n_keyless_deletions;
-        account.filtered += parsed.n_filtered;
+        let tally = parsed.tally;
+        account.read += tally.n_records;
+        account.quarantined += tally.n_quarantined;
+        account.deletions += tally.n_keyless_deletions;
+        account.filtered += tally.n_filtered;
         self.enter(source, file_id, parsed.rows)?;
-        self.keep_raws(file_id, parsed.raws);
-        self.count(file_id, parsed.n_records, parsed.n_quarantined, parsed.faults, n_bytes);
+        self.keep_raws(file_id, tally.raws);
+        self.count(file_id, tally.n_records, tally.n_quarantined, tally.faults, n_bytes);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::faults::{Fault, Raw};
 use super::parsing::{Common, Parser, Rows};
 use super::quarantine::{self, Kept};
 use super::reader::{self, Chunk, Form};
+use super::tally::Tally;
 use super::{Night, deliveries};
 use crate::config::Source;
 use crate::error::{Error, Result};
@@ -68,14 +69,7 @@ impl Night<'_> {
         let mut again = Again::default();
         let (mut batches, mut all_keys, mut all_said) = (Vec::new(), Vec::new(), Vec::new());
         for (kept, parsed) in open.iter().zip(parsed) {
-            let read = Read {
-                n_records: parsed.n_records,
-                n_filtered: parsed.n_filtered,
-                n_deletions: parsed.n_keyless_deletions,
-                faults: parsed.faults,
-                raws: parsed.raws,
-            };
-            if !again.take(kept, read) {
+            if !again.take(kept, parsed.tally) {
                 continue;
             }
             match parsed.rows {
@@ -117,15 +111,6 @@ impl Night<'_> {
     }
 }
 
-/// What parsing one record gave, besides its row.
-struct Read {
-    n_records: u64,
-    n_filtered: u64,
-    n_deletions: u64,
-    faults: Vec<Fault>,
-    raws: Vec<Raw>,
-}
-
 /// What became of the records of a file.
 #[derive(Default)]
 struct Again {
@@ -138,7 +123,7 @@ struct Again {
 
 impl Again {
     /// Enters one record; whether its row, if it has one, is right.
-    fn take(&mut self, kept: &Kept, read: Read) -> bool {
+    fn take(&mut self, kept: &Kept, read: Tally) -> bool {
         // Read without quotes, a record over several lines would be several: it stays what it was.
         if read.n_records != 1 {
             self.n_quarantined += 1;
@@ -146,7 +131,7 @@ impl Again {
             return false;
         }
         self.n_filtered += read.n_filtered;
-        self.n_deletions += read.n_deletions;
+        self.n_deletions += read.n_keyless_deletions;
         self.n_quarantined += u64::from(!read.faults.is_empty());
         let is_right = read.faults.is_empty();
         let own = |fault: Fault| Fault { record: kept.record, raw: kept.raw.clone(), ..fault };

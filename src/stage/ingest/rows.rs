@@ -30,6 +30,34 @@ pub(super) struct Typed {
     pub(super) deleted: bool,
 }
 
+impl Typed {
+    /// A sale or a refund, whose amount, cost and quantity are at most 0.
+    pub(super) fn of(
+        is_refund: bool,
+        occurred_ms: i64,
+        amount: i64,
+        cost: Option<i64>,
+        discount: Option<i64>,
+        quantity: Option<i64>,
+    ) -> Self {
+        let downwards = |value: i64| if is_refund { -value.abs() } else { value };
+        Self {
+            kind: if is_refund { REFUND } else { SALE },
+            occurred_ms,
+            amount: downwards(amount),
+            cost: cost.map(downwards),
+            discount,
+            quantity: quantity.map(downwards),
+            deleted: false,
+        }
+    }
+
+    /// Whether a row without a kind is a refund.
+    pub(super) fn is_refund(amount: i64, quantity: Option<i64>) -> bool {
+        amount < 0 || quantity.is_some_and(|quantity| quantity < 0)
+    }
+}
+
 /// Text columns of a row: customer, transaction, original transaction, product, line, unit, channel.
 pub(super) const N_TEXTS: usize = 7;
 

@@ -117,14 +117,15 @@ impl Part {
             }
             Rows::Small(rows) => (rows.len(), rows.iter().filter(|row| row.deleted).count(), None),
         };
+        let tally = parsed.tally;
         Ok(Self {
-            n_records: parsed.n_records,
+            n_records: tally.n_records,
             n_accepted: (n_rows - n_deleted) as u64,
-            n_quarantined: parsed.n_quarantined,
-            n_filtered: parsed.n_filtered,
-            n_deletions: parsed.n_keyless_deletions + n_deleted as u64,
+            n_quarantined: tally.n_quarantined,
+            n_filtered: tally.n_filtered,
+            n_deletions: tally.n_keyless_deletions + n_deleted as u64,
             days,
-            faults: parsed.faults,
+            faults: tally.faults,
         })
     }
 }

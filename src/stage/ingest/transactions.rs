@@ -8,12 +8,14 @@ use arrow_select::filter::filter_record_batch;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::cells::{Cells, Settings};
-use super::faults::{Fault, Raw, Reason};
+use super::faults::Reason;
 use super::filter::{Filter, keep};
 use super::mapping::{Mapping, Slot};
+use super::parsing::{self, Parsed};
 use super::plain::Plain;
 use super::reader::Chunk;
 use super::rows::{N_TEXTS, Rows, Typed};
+use super::tally::Tally;
 use crate::config::{OnDuplicate, Source};
 use crate::contract::column as c;
 use crate::contract::{Units, exports, read};
@@ -77,27 +79,6 @@ pub(super) struct RowKey {
     pub deleted: bool,
 }
 
-/// The rows of one chunk.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    /// Ledger columns; `source_key` still null.
-    pub batch: RecordBatch,
-    /// One for each row; empty where the source has no key.
-    pub keys: Vec<RowKey>,
-    /// The record of each row, where the source refuses duplicates.
-    pub raws: Vec<Raw>,
-    /// Faults, with record numbers counted from the chunk's first record.
-    pub faults: Vec<Fault>,
-    /// Records read.
-    pub n_records: u64,
-    /// Records with at least one fault.
-    pub n_quarantined: u64,
-    /// Rows that take away a row and have no key to say which.
-    pub n_keyless_deletions: u64,
-    /// Rows that the source's `where` dropped.
-    pub n_filtered: u64,
-}
-
 /// Columns that a predicate names and the ledger does not have, by row.
 #[derive(Debug, Default)]
 struct Beside {
@@ -129,30 +110,33 @@ fn expected_rows(bytes: &[u8]) -> usize {
     bytes.len() / (head.len() / n_lines).max(1) + 16
 }
 
-impl Parsed {
-    /// Without the rows that a predicate drops.
-    fn filtered(mut self, filter: &Filter, beside: &Beside) -> Result<Self> {
-        let batch = &self.batch;
+impl Beside {
+    /// The rows that a predicate leaves.
+    fn filtered(
+        &self,
+        filter: &Filter,
+        batch: RecordBatch,
+        keys: &mut Vec<RowKey>,
+        tally: &mut Tally,
+    ) -> Result<RecordBatch> {
         let mask = filter.mask(batch.num_rows(), &|name| {
             Ok(match name {
-                exports::UNIT_PRICE => Arc::new(beside.unit_price.iter().collect::<Float64Array>()),
-                exports::CURRENCY => Arc::new(beside.currency.iter().collect::<StringArray>()),
-                c::OCCURRED_AT => Arc::clone(read::array(batch, c::DAY)?),
-                name => Arc::clone(read::array(batch, name)?),
+                exports::UNIT_PRICE => Arc::new(self.unit_price.iter().collect::<Float64Array>()),
+                exports::CURRENCY => Arc::new(self.currency.iter().collect::<StringArray>()),
+                c::OCCURRED_AT => Arc::clone(read::array(&batch, c::DAY)?),
+                name => Arc::clone(read::array(&batch, name)?),
             })
         })?;
-        let stays: Vec<bool> =
-            mask.iter().zip(&beside.deleted).map(|(stays, gone)| *stays || *gone).collect();
+        let stays: Vec<bool> = mask.iter().zip(&self.deleted).map(|(stays, gone)| *stays || *gone).collect();
         let n_stay = stays.iter().filter(|stays| **stays).count();
         if n_stay == stays.len() {
-            return Ok(self);
+            return Ok(batch);
         }
-        self.n_filtered = (stays.len() - n_stay) as u64;
-        self.batch = filter_record_batch(&self.batch, &BooleanArray::from(stays.clone()))
-            .map_err(|cause| Error::internal("cannot drop rows").caused_by(cause))?;
-        keep(&mut self.keys, &stays);
-        keep(&mut self.raws, &stays);
-        Ok(self)
+        tally.n_filtered = (stays.len() - n_stay) as u64;
+        keep(keys, &stays);
+        keep(&mut tally.raws, &stays);
+        filter_record_batch(&batch, &BooleanArray::from(stays))
+            .map_err(|cause| Error::internal("cannot drop rows").caused_by(cause))
     }
 }
 
@@ -212,26 +196,13 @@ impl<'a> Parser<'a> {
     /// `Internal` when the columns do not make a batch.
     pub(super) fn parse(&self, chunk: &Chunk) -> Result<Parsed> {
         let mut rows = Rows::with_capacity(self.units, expected_rows(&chunk.bytes));
-        let (mut keys, mut raws) = (Vec::new(), Vec::new());
-        let mut faults = Vec::new();
+        let (mut keys, mut tally) = (Vec::new(), Tally::default());
         let mut beside = Beside::default();
-        let (mut n_records, mut n_quarantined, mut n_keyless_deletions) = (0, 0, 0);
         let plain = self.plain.filter(|_| chunk.is_delimited());
         let mut records = chunk.records(self.dialect, self.n_fields);
         let mut fields: Vec<Field<'_>> = Vec::with_capacity(self.n_fields);
         while let Some(record) = records.next_record(&mut fields) {
-            n_records += 1;
-            let fault = |column, reason, value| Fault {
-                line: record.line,
-                record: n_records,
-                column,
-                reason,
-                value,
-                raw: record.raw().into_owned(),
-            };
-            if let Some(reason) = record.fault {
-                n_quarantined += 1;
-                faults.push(fault(None, reason, None));
+            if !tally.begin(&record) {
                 continue;
             }
             if plain.is_some_and(|plain| plain.push(&fields, record.line, &mut rows)) {
@@ -247,7 +218,7 @@ impl<'a> Parser<'a> {
                 Some(typed) if cells.faults.is_empty() => {
                     let deleted = typed.deleted;
                     if deleted && hash.is_none() {
-                        n_keyless_deletions += 1;
+                        tally.n_keyless_deletions += 1;
                         continue;
                     }
                     let texts = texts.each_ref().map(|text| text.as_deref().map(str::as_bytes));
@@ -262,25 +233,17 @@ impl<'a> Parser<'a> {
                         keys.push(RowKey { hash, content, deleted });
                     }
                     if self.keeps_raw {
-                        let bytes = record.raw().into_owned();
-                        raws.push(Raw { line: record.line, record: n_records, bytes });
+                        tally.keep_raw(&record);
                     }
                 }
-                _ => {
-                    n_quarantined += 1;
-                    let found = std::mem::take(&mut cells.faults);
-                    faults.extend(found.into_iter().map(|f| fault(Some(f.column), f.reason, f.value)));
-                }
+                _ => tally.refuse(&record, std::mem::take(&mut cells.faults)),
             }
         }
-        let batch = rows.finish(self.source, self.file_id)?;
-        let n_filtered = 0;
-        let parsed =
-            Parsed { batch, keys, raws, faults, n_records, n_quarantined, n_keyless_deletions, n_filtered };
-        match self.filter {
-            Some(filter) => parsed.filtered(filter, &beside),
-            None => Ok(parsed),
+        let mut batch = rows.finish(self.source, self.file_id)?;
+        if let Some(filter) = self.filter {
+            batch = beside.filtered(filter, batch, &mut keys, &mut tally)?;
         }
+        Ok(Parsed { rows: parsing::Rows::Ledger { batch, keys, said: Vec::new() }, tally })
     }
 
     /// The price of one, where the predicate asks for it and nothing else is wrong with the row.
@@ -306,30 +269,15 @@ impl<'a> Parser<'a> {
         let kind = cells.choice(self.slots.kind);
         let (occurred_ms, amount) = (occurred_ms?, amount?);
         let quantity = quantity_micro.map(Cells::quantity);
-        let negative = amount < 0 || quantity.is_some_and(|quantity| quantity < 0);
-        let kind = match kind {
-            Some(REFUND) => REFUND,
-            Some(_) => SALE,
-            None if negative => REFUND,
-            None => SALE,
-        };
-        if kind == SALE && amount < 0 {
+        let is_refund = kind.map_or_else(|| Typed::is_refund(amount, quantity), |kind| kind == REFUND);
+        if !is_refund && amount < 0 {
             if let Some(slot) = self.slots.amount.or(self.slots.unit_price) {
                 let shown = crate::kernel::number::format_minor(amount, self.settings.exponent());
                 cells.fault(slot, Reason::OutOfRange, Some(&shown));
             }
             return None;
         }
-        let downwards = |value: i64| if kind == REFUND { -value.abs() } else { value };
-        Some(Typed {
-            kind,
-            occurred_ms,
-            amount: downwards(amount),
-            cost: cost.map(downwards),
-            discount,
-            quantity: quantity.map(downwards),
-            deleted: false,
-        })
+        Some(Typed::of(is_refund, occurred_ms, amount, cost, discount, quantity))
     }
 
     /// The amount as given, else quantity × unit price; a missing one is a fault of the column that should fill it.
