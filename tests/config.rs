@@ -9,7 +9,8 @@
 use std::path::{Path, PathBuf};
 
 use clienting::config::{
-    AsOf, Channel, Config, DateFormat, Overrides, Redelivery, load, reference, resolve, schema,
+    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, load, reference,
+    resolve, schema,
 };
 use clienting::error::{Code, Warning};
 use serde_json::Value;
@@ -700,4 +701,58 @@ fn the_generated_pages_are_current() {
             "docs/{name} is not current: CLIENTING_UPDATE=1 cargo test --release --test config"
         );
     }
+}
+
+// ── lifetime value ─────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn lifetime_value_is_read_with_its_defaults() {
+    let (config, _) = loaded(MINIMAL, &overrides());
+    let expected = Clv {
+        model: ClvModel::Auto,
+        unit_days: 7,
+        horizon_days: 365,
+        discount_rate: 0.10,
+        value: ClvValue::Margin,
+        holdout_days: 0,
+        interval: 0.80,
+        segment_by: String::new(),
+    };
+    assert_eq!(config.clv, expected);
+    let own = "[clv]\nmodel = \"pareto_nbd\"\nunit_days = 1\nhorizon_days = 90\ndiscount_rate = 0\n\
+               value = \"net_revenue\"\nholdout_days = 60\ninterval = 0.5\nsegment_by = \"country\"\n";
+    let (config, _) = loaded(&format!("{MINIMAL}{own}"), &overrides());
+    let expected = Clv {
+        model: ClvModel::ParetoNbd,
+        unit_days: 1,
+        horizon_days: 90,
+        discount_rate: 0.0,
+        value: ClvValue::NetRevenue,
+        holdout_days: 60,
+        interval: 0.5,
+        segment_by: "country".to_owned(),
+    };
+    assert_eq!(config.clv, expected);
+}
+
+#[test]
+fn faults_of_lifetime_value_have_a_place_and_a_mend() {
+    let clv = "[summary]\nlines = false\n[clv]\nmodel = \"bgnbd\"\nhorizon_days = 0\ndiscount_rate = 10\ninterval = 1.0\n\
+               segment_by = \"main_line\"\n";
+    let told = faults(&format!("{MINIMAL}{clv}"), &overrides());
+    for part in [
+        "conf/shop.toml:7:9",
+        "did you mean \"bg_nbd\"?",
+        "`clv.horizon_days` must be a whole number from 1 to 36525",
+        "for 10 per cent write 0.10",
+        "`clv.interval` must lie above 0 and below 1",
+        "conf/shop.toml:10:12",
+        "`clv.segment_by` names \"main_line\", which is not counted",
+        "set summary.lines = true, or name another column",
+    ] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+    assert!(faults(&format!("{MINIMAL}[clv]\ninterval = 0\n"), &overrides()).contains("above 0 and below 1"));
+    let other = faults(&format!("{MINIMAL}[clv]\nsegment_by = \"contry\"\n"), &overrides());
+    assert!(other.contains("did you mean \"country\"?"), "{other}");
 }

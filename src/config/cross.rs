@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names, references, contract columns, scores, days.
 
+mod clv;
 mod feeds;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     }
     output_delimiter(root, faults);
     rfm(root, faults);
+    clv::check(root, faults);
     references(root, faults);
     for campaign in root.array("campaign[]") {
         days(campaign, faults);

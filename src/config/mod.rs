@@ -15,6 +15,7 @@ pub mod kinds;
 pub mod value;
 mod compound;
 mod rfm;
+mod clv;
 mod rules;
 pub mod check;
 pub mod rfm_rules;
@@ -27,6 +28,7 @@ pub mod reference;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use clv::{Clv, ClvModel, ClvValue};
 pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
@@ -50,7 +52,7 @@ pub struct Config {
     pub summary: Summary,
     /// `[rfm]` and `[[rfm.segment]]`.
     pub rfm: Rfm,
-    /// `[clv]`, as far as features need it.
+    /// `[clv]`.
     pub clv: Clv,
     /// `[[segment]]`, in the order of the file.
     pub segments: Vec<Segment>,
@@ -222,13 +224,6 @@ pub struct Summary {
     pub units: bool,
     /// Sales channels.
     pub channels: bool,
-}
-
-/// `[clv]`.
-#[derive(Clone, Debug)]
-pub struct Clv {
-    /// Days of one time unit of the models, at least 1.
-    pub unit_days: u32,
 }
 
 /// `[[segment]]`.

@@ -1,5 +1,6 @@
 //! From checked values to the plain [`Config`]: defaults filled in, paths made absolute, the list of what is in force.
 
+mod clv;
 mod rfm;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
+    AsOf, Campaign, Channel, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
     Format, OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind,
     SourceRules, Summary,
 };
@@ -43,7 +44,7 @@ pub fn resolve(
             channels: truth(root, "summary.channels"),
         },
         rfm,
-        clv: Clv { unit_days: integer(root, "clv.unit_days") },
+        clv: clv::clv(root),
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
         campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
         contact_policy: ContactPolicy { salt: text(root, "contact_policy.salt") },
@@ -255,19 +256,15 @@ fn channel(name: &str) -> Option<Channel> {
 }
 
 fn quality(root: &Checked) -> Quality {
-    let share = |path| match value_of(root, path) {
-        Some(Value::Number(share)) => share,
-        _ => 0.0,
-    };
     Quality {
-        max_quarantined_share: share("quality.max_quarantined_share"),
+        max_quarantined_share: share(root, "quality.max_quarantined_share"),
         max_quarantined_rows: integer(root, "quality.max_quarantined_rows"),
-        max_key_conflicts: share("quality.max_key_conflicts"),
-        max_removed_share: share("quality.max_removed_share"),
-        row_count_tolerance: share("quality.row_count_tolerance"),
-        row_count_stop: share("quality.row_count_stop"),
-        unmatched_customers_warn: share("quality.unmatched_customers_warn"),
-        unmatched_customers_stop: share("quality.unmatched_customers_stop"),
+        max_key_conflicts: share(root, "quality.max_key_conflicts"),
+        max_removed_share: share(root, "quality.max_removed_share"),
+        row_count_tolerance: share(root, "quality.row_count_tolerance"),
+        row_count_stop: share(root, "quality.row_count_stop"),
+        unmatched_customers_warn: share(root, "quality.unmatched_customers_warn"),
+        unmatched_customers_stop: share(root, "quality.unmatched_customers_stop"),
         suppression_max_age_hours: integer(root, "quality.suppression_max_age_hours"),
     }
 }
@@ -348,6 +345,13 @@ fn texts(section: &Checked, path: &str) -> Vec<String> {
 
 fn truth(section: &Checked, path: &str) -> bool {
     matches!(value_of(section, path), Some(Value::Bool(true)))
+}
+
+fn share(section: &Checked, path: &str) -> f64 {
+    match value_of(section, path) {
+        Some(Value::Number(share)) => share,
+        _ => 0.0,
+    }
 }
 
 fn byte(section: &Checked, path: &str) -> Option<u8> {

@@ -139,7 +139,11 @@ pub const SECTIONS: &[Section] = &[
         "Names for ranges of scores. The first match wins; a customer without a match is in `others`. The default \
          has ten; naming one replaces all of them.",
     ),
-    section("clv", "Features of lifetime value."),
+    section(
+        "clv",
+        "Lifetime value: how often and for how much each customer will buy. Purchases are counted by day, whatever the \
+         time unit.",
+    ),
     section("segment[]", "A named group of customers."),
     section("campaign[]", "A target list that a product team asks for."),
     section("contact_policy", "What limits how often customers are addressed."),
@@ -148,6 +152,19 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 const CHANNELS: &[&str] = &["email", "sms", "phone", "phone_auto", "post", "push", "ads"];
+/// Columns of the customers table that are known before the models and have few values.
+const CLV_GROUPS: &[&str] = &[
+    "",
+    "country",
+    "main_line",
+    "main_unit",
+    "main_channel",
+    "rfm_r",
+    "rfm_f",
+    "rfm_m",
+    "rfm_score",
+    "rfm_segment",
+];
 const GOALS: &[&str] =
     &["retention", "cross_sell", "upgrade", "reactivation", "onboarding", "feedback", "exit"];
 
@@ -379,7 +396,49 @@ pub const KEYS: &[Key] = &[
     key("rfm.segment[].r", Kind::ScoreRange, "Lowest and highest score of recency.").required(),
     key("rfm.segment[].f", Kind::ScoreRange, "Lowest and highest score of frequency.").required(),
     key("rfm.segment[].m", Kind::ScoreRange, "Lowest and highest score of monetary value.").required(),
+    key(
+        "clv.model",
+        Kind::Choice(&["auto", "bg_nbd", "mbg_nbd", "pareto_nbd", "none"]),
+        "Model of when customers buy. auto = the one that foretells the held-out days best, by log-likelihood; none = no \
+         lifetime value.",
+    )
+    .or(r#""auto""#),
     key("clv.unit_days", whole(1, 3_660), "Days of one time unit of the models.").or("7"),
+    key("clv.horizon_days", whole(1, 36_525), "Days from the day of the run that `clv` looks ahead.").or("365"),
+    key(
+        "clv.discount_rate",
+        Kind::Share,
+        "Rate of a year: value of a day `d` days ahead counts (1 + rate)^(-d/365), in twelve steps of horizon_days / 12 \
+         days, each at its end.",
+    )
+    .or("0.10"),
+    key(
+        "clv.value",
+        Kind::Choice(&["margin", "net_revenue"]),
+        "What a purchase is worth. margin needs the cost of at least 99 % of all sale rows; with less net revenue is \
+         taken for everybody, with a warning.",
+    )
+    .or(r#""margin""#),
+    key(
+        "clv.holdout_days",
+        whole(0, 36_525),
+        "Last days up to the day of the run that models are tried on: they are fitted on what was before, and told apart \
+         by what they say of these. 0 = a quarter of the days since the first purchase, at most 182.",
+    )
+    .or("0"),
+    key(
+        "clv.interval",
+        Kind::Share,
+        "Share of cases that the intervals of customers and totals are to hold; above 0 and below 1.",
+    )
+    .or("0.80"),
+    key(
+        "clv.segment_by",
+        Kind::Choice(CLV_GROUPS),
+        "A column of `tables/customers`: each of its values has a fit of its own. A value of too few customers, and one \
+         whose dropout cannot be told, has the fit of all. \"\" = one fit for all.",
+    )
+    .or(r#""""#),
     key("segment[].name", Kind::Name, "Unique name; target lists are files of this name.").required(),
     key(
         "segment[].where",
@@ -444,13 +503,6 @@ pub const KEYS: &[Key] = &[
 pub const LATER: &[&str] = &[
     "project.country",
     "engine",
-    "clv.model",
-    "clv.horizon_days",
-    "clv.discount_rate",
-    "clv.value",
-    "clv.holdout_days",
-    "clv.interval",
-    "clv.segment_by",
     "loyalty",
     "relationship",
     "profitability",
