@@ -173,7 +173,9 @@ impl Keys {
             }
         }
         for row in 0..batch.num_rows() {
-            keys.key(spaces.value(row), ids.value(row))?;
+            let place = keys.space(spaces.value(row))?;
+            // Each identity stands in the table once.
+            keys.enter(place, ids.value(row))?;
         }
         keys.n_known = keys.ids.len();
         Ok(keys)
@@ -198,17 +200,22 @@ impl Keys {
     }
 
     fn key_in(&mut self, place: u16, id: &str) -> Result<u32> {
+        let space =
+            self.spaces.get(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
+        let packed = inline(id);
+        let known = match packed {
+            Some(packed) => space.short.get(packed, &self.ids),
+            None => space.long.get(id).copied(),
+        };
+        known.map_or_else(|| self.enter(place, id), Ok)
+    }
+
+    /// Gives a key to an identity that has none.
+    fn enter(&mut self, place: u16, id: &str) -> Result<u32> {
         let Self { spaces, ids, space_of, long, .. } = self;
         let space =
             spaces.get_mut(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
         let packed = inline(id);
-        let known = match packed {
-            Some(packed) => space.short.get(packed, ids),
-            None => space.long.get(id).copied(),
-        };
-        if let Some(key) = known {
-            return Ok(key);
-        }
         let too_many = |_| Error::internal("more than 2^32 customer identities");
         // One below the limit: the table keeps the number after the key.
         let key = u32::try_from(ids.len() + 1).map_err(too_many)? - 1;

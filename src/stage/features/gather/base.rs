@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
 
-use super::super::{Sums, too_large};
+use super::super::{CohortCell, Sums, too_large};
+use super::Gathered;
+use super::cohorts::CohortSums;
+use super::range::NEVER;
 use super::values::Entry;
-use super::{CohortCell, Gathered, NEVER};
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
 use crate::error::Result;
-use crate::kernel::accumulate::add;
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -65,11 +66,6 @@ pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -
 }
 
 impl Gathered<'_> {
-    /// Whether each key is a customer of its own.
-    pub(in super::super) fn has_one_key_each(&self) -> bool {
-        (0_u32..).zip(&self.slot_of_key).all(|(key, slot)| key == *slot)
-    }
-
     /// Begins with the parent's base; nothing was added before.
     ///
     /// # Errors
@@ -87,9 +83,15 @@ impl Gathered<'_> {
         let cells = table(CohortBase::TABLE)?;
         let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
         let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
+        // The first row has the first cohort; every range may go on with it.
+        if let Some(first) = cohorts.values().first() {
+            let from_first = CohortSums::from_month(month_index(*first));
+            self.ranges.iter_mut().for_each(|range| range.cohorts = from_first.clone());
+        }
         for row in 0..cells.num_rows() {
             let age = i32::try_from(ages.value(row)).map_err(|_| too_large())?;
-            if let Some(cell) = self.cohorts.cell(month_index(cohorts.value(row)), age) {
+            let cohort = month_index(cohorts.value(row));
+            if let Some(cell) = self.ranges.first_mut().and_then(|range| range.cohorts.cell(cohort, age)) {
                 cell.n_active = active.value(row);
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
@@ -118,7 +120,9 @@ impl Gathered<'_> {
                 let value = amounts.get(of).and_then(|column| column.get(row)).copied();
                 value.and_then(|value| i64::try_from(value).ok()).ok_or_else(too_large)
             };
-            let Some(slot) = self.slots.get_mut(key as usize) else { continue };
+            let Some(range) = self.ranges.get_mut((key / self.width) as usize) else { continue };
+            let place = (key % self.width) as usize;
+            let Some(slot) = range.slots.get_mut(place) else { continue };
             slot.total = Sums {
                 n_orders: count(0)?,
                 n_active_days: count(1)?,
@@ -130,7 +134,7 @@ impl Gathered<'_> {
                 days: read::at(first, row).zip(read::at(last, row)),
             };
             slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
-            if let Some(known) = self.first_day_of_key.get_mut(key as usize) {
+            if let Some(known) = range.first_days.get_mut(place) {
                 *known = slot.total.days.map(|(first, _)| first);
             }
         }
@@ -143,13 +147,16 @@ impl Gathered<'_> {
     /// `Io`, `ContractBroken`, `SumOutOfRange`.
     pub(in super::super) fn keep(&mut self, context: &Context, before: i32) -> Result<Vec<TableEntry>> {
         let units = &context.units;
-        self.cohorts.settle(&self.slots)?;
+        let mut cohorts = BTreeMap::new();
+        for range in &mut self.ranges {
+            range.cohorts.settle(&range.slots)?;
+            range.cohorts.include_in(&mut cohorts)?;
+        }
         let by_value = self.value_columns(units)?;
         let by_key = self.key_columns(units);
         let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
         let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
-        let cohorts: Checked<CohortBase> =
-            Checked::from_columns(units, cohort_columns(&self.cohorts.table(), units))?;
+        let cohorts: Checked<CohortBase> = Checked::from_columns(units, cohort_columns(&cohorts, units))?;
         let batches = [by_key.batch(), by_value.batch(), cohorts.batch()];
         let write = |(table, batch): (&'static Table, &RecordBatch)| {
             context.write(table, &file(table, before), std::slice::from_ref(batch))
@@ -158,7 +165,8 @@ impl Gathered<'_> {
     }
 
     fn key_columns(&self, units: &Units) -> Vec<ArrayRef> {
-        let keyed = || (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.total.n_rows > 0);
+        let slots = || self.ranges.iter().flat_map(|range| &range.slots);
+        let keyed = || (0_u32..).zip(slots()).filter(|(_, slot)| slot.total.n_rows > 0);
         let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot)| i64::from(of(&slot.total)))))
         };
@@ -218,22 +226,4 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
 fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
     let array = Decimal128Array::from_iter_values(values.map(i128::from));
     Arc::new(array.with_data_type(ColumnType::Money.arrow(units)))
-}
-
-impl super::CohortSums {
-    /// Enters what was pending: net revenue before the first purchase belongs to its month if that comes in the same one.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub(super) fn settle(&mut self, slots: &[super::Slot]) -> Result<()> {
-        for (number, month, net) in std::mem::take(&mut self.pending) {
-            if slots.get(number as usize).is_none_or(|slot| slot.cohort != month) {
-                continue;
-            }
-            if let Some(cell) = self.cell(month, 0) {
-                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
-            }
-        }
-        Ok(())
-    }
 }
