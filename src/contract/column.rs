@@ -98,6 +98,7 @@ names! {
     N_QUARANTINED = "n_quarantined",
     N_REACHABLE_EMAIL = "n_reachable_email",
     N_READ = "n_read",
+    N_REFUND_ROWS = "n_refund_rows",
     N_ROWS = "n_rows",
     OCCURRED_AT = "occurred_at",
     ORIGINAL_TRANSACTION_ID = "original_transaction_id",

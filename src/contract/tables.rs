@@ -134,7 +134,7 @@ table! { SupersededInteractions = "ledger/superseded_interactions" v 1,
         c::SUPERSEDED_BY: Text, "file_id:line of the row that won";
     }
 }
-table! { CustomerMonth = "summary/customer_month" v 1 sorted [c::SOURCE_KEY] unique true,
+table! { CustomerMonth = "summary/customer_month" v 2 sorted [c::SOURCE_KEY] unique true,
     "One key and month; adds up over months and keys, active days by OR."
     {
         c::SOURCE_KEY: UInt32, "dense key of the identity";
@@ -149,9 +149,10 @@ table! { CustomerMonth = "summary/customer_month" v 1 sorted [c::SOURCE_KEY] uni
         c::FIRST_DAY: Date null, "first purchase day of the month; null: none";
         c::LAST_DAY: Date null, "last purchase day of the month";
         c::FIRST_DAY_NET: Money null, "net revenue of the first purchase day";
+        c::N_REFUND_ROWS: Int, "refund rows";
     }
 }
-table! { CustomerMonthBy = "summary/customer_month_by" v 1
+table! { CustomerMonthBy = "summary/customer_month_by" v 2
     sorted [c::SOURCE_KEY, c::DIMENSION, c::VALUE] unique true,
     "One key, month, dimension and value; orders are those that contain the value and are never summed over values."
     {
@@ -169,9 +170,10 @@ table! { CustomerMonthBy = "summary/customer_month_by" v 1
         c::FIRST_DAY: Date null, "";
         c::LAST_DAY: Date null, "";
         c::FIRST_DAY_NET: Money null, "";
+        c::N_REFUND_ROWS: Int, "";
     }
 }
-table! { CustomerBase = "summary/customer_base" v 1 sorted [c::SOURCE_KEY] unique true,
+table! { CustomerBase = "summary/customer_base" v 2 sorted [c::SOURCE_KEY] unique true,
     "Sums of one key over all months before the one that the file names, so that a night reads the months after only."
     {
         c::SOURCE_KEY: UInt32, "register/keys";
@@ -184,6 +186,8 @@ table! { CustomerBase = "summary/customer_base" v 1 sorted [c::SOURCE_KEY] uniqu
         c::COST: Money, "sum of known costs";
         c::FIRST_DAY: Date null, "first purchase day; null: none";
         c::LAST_DAY: Date null, "last purchase day";
+        c::FIRST_DAY_NET: Money null, "net revenue of the first purchase day";
+        c::N_REFUND_ROWS: Int, "refund rows";
     }
 }
 table! { CustomerBaseBy = "summary/customer_base_by" v 1 sorted [c::SOURCE_KEY, c::DIMENSION, c::VALUE] unique true,
@@ -203,6 +207,13 @@ table! { CohortBase = "summary/cohort_base" v 1 sorted [c::COHORT_MONTH, c::AGE_
         c::AGE_MONTHS: Int, "months since";
         c::N_ACTIVE: Int, "customers with a purchase day in that month";
         c::NET_REVENUE: Money, "net revenue in that month";
+    }
+}
+table! { DayBase = "summary/day_base" v 1 sorted [c::DAY] unique true,
+    "One day with a purchase, before the month that the file names."
+    {
+        c::DAY: Date, "purchase day";
+        c::N_ACTIVE: Int, "customers who bought on it";
     }
 }
 table! { Keys = "register/keys" v 1 sorted [c::SOURCE_KEY] unique true,
@@ -555,6 +566,7 @@ pub const ALL: &[&Table] = &[
     CustomerBase::TABLE,
     CustomerBaseBy::TABLE,
     CohortBase::TABLE,
+    DayBase::TABLE,
     Keys::TABLE,
     Files::TABLE,
     RowKeys::TABLE,

@@ -34,6 +34,8 @@ pub struct Measures {
     pub days: Option<(i32, i32)>,
     /// Net revenue of the first purchase day; 0 without a sale.
     pub first_day_net: i64,
+    /// Refund rows.
+    pub n_refund_rows: i64,
 }
 
 /// A sum left the range of 64 bits.
@@ -287,6 +289,7 @@ fn add_day<'a>(
         measures.quantity = add(measures.quantity, row.quantity)?;
         if row.refund {
             measures.refunds = add(measures.refunds, row.amount)?;
+            measures.n_refund_rows = add(measures.n_refund_rows, 1)?;
         } else {
             n_sales += 1;
             measures.revenue = add(measures.revenue, row.amount)?;

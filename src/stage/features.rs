@@ -4,6 +4,7 @@
 //! counted anew from its ledger, once for each side of the cut. Where only windows of net revenue cut it, its amounts are
 //! enough. Whatever lies after `as_of` takes no part.
 
+mod lifetime;
 mod gather;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::gather::{Gathered, base};
+use self::lifetime::Edges;
+pub use self::lifetime::{Held, Lifetime, Standing};
 use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
@@ -39,6 +42,8 @@ pub struct Sums {
     pub n_rows: u32,
     /// Sales without cost.
     pub n_cost_missing: u32,
+    /// Refund rows.
+    pub n_refund_rows: u32,
     /// Sum of sales, minor units.
     pub revenue: i64,
     /// Sum of refunds, at most 0.
@@ -56,6 +61,7 @@ impl Sums {
         n_active_days: 0,
         n_rows: 0,
         n_cost_missing: 0,
+        n_refund_rows: 0,
         revenue: 0,
         refunds: 0,
         cost: 0,
@@ -136,6 +142,8 @@ pub struct Features {
     pub cohorts: BTreeMap<(i32, i32), CohortCell>,
     /// Customers by first purchase month.
     pub cohort_sizes: BTreeMap<i32, i64>,
+    /// What lifetime value is fitted on.
+    pub lifetime: Lifetime,
     /// First purchase day by key.
     pub first_day_of_key: Vec<Option<i32>>,
     /// Ledger rows after `as_of` by source.
@@ -156,25 +164,27 @@ struct Windows {
     sums: [(i32, i32); 2],
     /// Year, half and the half before, of which net revenue is.
     nets: [(i32, i32); 3],
+    /// Days whose evening is remembered.
+    edges: Edges,
 }
 
 impl Windows {
     /// `end` is `as_of`, or later where nothing lies after it.
-    fn new(as_of: i32, end: i32, rfm_window_days: u32) -> Self {
+    fn new(as_of: i32, end: i32, rfm_window_days: u32, edges: Edges) -> Self {
         let last = |days: i32| (as_of - days + 1, end);
         let rfm = match i32::try_from(rfm_window_days) {
             Ok(0) | Err(_) => (i32::MIN, end),
             Ok(days) => last(days),
         };
         let half_before = (as_of - 2 * HALF_DAYS + 1, as_of - HALF_DAYS);
-        Self { sums: [(i32::MIN, end), rfm], nets: [last(YEAR_DAYS), last(HALF_DAYS), half_before] }
+        Self { sums: [(i32::MIN, end), rfm], nets: [last(YEAR_DAYS), last(HALF_DAYS), half_before], edges }
     }
 
     /// The first month that a window begins in, tonight or later.
     fn first_month(&self) -> i32 {
         let begins =
             self.sums.iter().chain(&self.nets).map(|(from, _)| *from).filter(|from| *from > i32::MIN);
-        begins.min().map_or(i32::MIN, month_index)
+        begins.chain(self.edges.first_after()).min().map_or(i32::MIN, month_index)
     }
 
     /// Pieces of a month, inclusive, none of which an edge of a window of all sums cuts; what lies after the end is left
@@ -199,6 +209,11 @@ impl Windows {
     /// Which windows of net revenue lie partly in a piece.
     fn cut_nets(&self, piece: (i32, i32)) -> [bool; 3] {
         self.nets.map(|window| meets(window, piece) && !covers(window, piece))
+    }
+
+    /// Whether days of a piece are looked at one by one.
+    fn needs_days(&self, month: i32, piece: (i32, i32)) -> bool {
+        self.cut_nets(piece) != [false; 3] || self.edges.within(month, piece) != [false; 2]
     }
 }
 
@@ -240,7 +255,9 @@ pub fn run(
 ) -> Result<(Features, Vec<TableEntry>)> {
     let after_as_of = after(context, ledger, as_of)?;
     let end = if after_as_of.is_empty() { i32::MAX } else { as_of };
-    let windows = Windows::new(as_of, end, context.config.rfm.window_days);
+    let first_day = lifetime::first_day(context, ledger, as_of)?;
+    let edges = Edges::of(&context.config.clv, first_day, as_of);
+    let windows = Windows::new(as_of, end, context.config.rfm.window_days, edges);
     let months: Vec<(i32, &[Part])> =
         ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
     let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
@@ -263,7 +280,8 @@ pub fn run(
         n_added = n_before;
     }
     add_months(context, &windows, months.get(n_added..).unwrap_or_default(), &mut gathered)?;
-    Ok((gathered.finish(as_of, register, after_as_of)?, entries))
+    gathered.complete_first_days(context, ledger)?;
+    Ok((gathered.finish(as_of, first_day, edges, register, after_as_of)?, entries))
 }
 
 /// Adds months in their order: as many at a time as there are threads, read side by side and added to all ranges of
@@ -299,7 +317,7 @@ struct PieceSummary {
     /// By key and by value, each in ranges of ascending keys.
     by_key: Vec<RecordBatch>,
     by_value: Vec<RecordBatch>,
-    /// Keys, days and amounts of the ledger, where an edge of a window of net revenue lies among the days.
+    /// Keys, days, kinds and amounts of the ledger, where days are looked at one by one.
     amounts: Vec<RecordBatch>,
 }
 
@@ -307,9 +325,11 @@ struct PieceSummary {
 fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Result<Vec<PieceSummary>> {
     let pieces = windows.pieces(month);
     let whole = (month_start(month), month_start(month + 1) - 1);
-    let amounts = |days: (i32, i32)| match windows.cut_nets(days) {
-        [false, false, false] => Ok(Vec::new()),
-        _ => read_groups(context, parts, &[c::SOURCE_KEY, c::DAY, c::AMOUNT], &[]),
+    let amounts = |days: (i32, i32)| {
+        if !windows.needs_days(month, days) {
+            return Ok(Vec::new());
+        }
+        read_groups(context, parts, &[c::SOURCE_KEY, c::DAY, c::KIND, c::AMOUNT], &[c::KIND])
     };
     if pieces == [whole] {
         let (by_key, by_value) = summarise::read_summary(context, month)?;
@@ -354,7 +374,7 @@ mod tests {
     #[test]
     fn pieces_tile_every_month_up_to_as_of_and_no_edge_cuts_one() {
         let as_of = day_from_civil(2026, 10, 17).unwrap();
-        let windows = Windows::new(as_of, as_of, 90);
+        let windows = Windows::new(as_of, as_of, 90, Edges::default());
         let mut covered: i32 = 0;
         for month in month_index(as_of) - 14..=month_index(as_of) {
             for piece in windows.pieces(month) {

@@ -174,7 +174,7 @@ pub fn dimension(name: &str) -> u32 {
 /// # Errors
 /// `Io`.
 pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
-    const PLAIN: [&str; 8] = [
+    const PLAIN: [&str; 10] = [
         c::SOURCE_KEY,
         c::ACTIVE_DAYS,
         c::N_ORDERS,
@@ -183,16 +183,25 @@ pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, 
         c::REVENUE,
         c::REFUNDS,
         c::COST,
+        c::FIRST_DAY_NET,
+        c::N_REFUND_ROWS,
     ];
     const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
-    let read_table = |table: &'static Table, columns: &[&str], numbered: &[&str]| {
-        let path = context.work.join(file(table, month));
-        parquet::read_groups(&path, table, &context.units, Some(columns), numbered).map(|(_, groups)| groups)
-    };
-    Ok((
-        read_table(CustomerMonth::TABLE, &PLAIN, &[])?,
-        read_table(CustomerMonthBy::TABLE, &BY, &[c::DIMENSION, c::VALUE])?,
-    ))
+    let path = context.work.join(file(CustomerMonthBy::TABLE, month));
+    let numbered = [c::DIMENSION, c::VALUE];
+    let (_, by_value) =
+        parquet::read_groups(&path, CustomerMonthBy::TABLE, &context.units, Some(&BY), &numbered)?;
+    Ok((read_columns_by_key(context, month, &PLAIN)?, by_value))
+}
+
+/// Reads columns of `summary/customer_month` of the run under construction, a batch for each row group.
+///
+/// # Errors
+/// `Io`.
+pub fn read_columns_by_key(context: &Context, month: i32, columns: &[&str]) -> Result<Vec<RecordBatch>> {
+    let path = context.work.join(file(CustomerMonth::TABLE, month));
+    parquet::read_groups(&path, CustomerMonth::TABLE, &context.units, Some(columns), &[])
+        .map(|(_, groups)| groups)
 }
 
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {
@@ -243,5 +252,6 @@ fn measure_columns(rows: &[&Measures], units: &Units) -> Vec<ArrayRef> {
         days(&|(first, _)| first),
         days(&|(_, last)| last),
         decimals(c::FIRST_DAY_NET, &|row| row.days.map(|_| row.first_day_net)),
+        ints(&|row| row.n_refund_rows),
     ]
 }

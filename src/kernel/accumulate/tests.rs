@@ -32,7 +32,10 @@ fn orders_days_and_refunds_as_defined() {
     ];
     let values = [vec![1, 0, 1, NO_VALUE, 0, NO_VALUE], Vec::new()];
     let [summary] = &all(&rows, &values, |place| orders[place as usize]).unwrap()[..] else { panic!() };
-    assert_eq!(summary.by_key[0], (3, Measures { n_rows: 1, refunds: -10, ..Measures::default() }));
+    assert_eq!(
+        summary.by_key[0],
+        (3, Measures { n_rows: 1, refunds: -10, n_refund_rows: 1, ..Measures::default() })
+    );
     let expected = Measures {
         active_days: 0b101,
         n_orders: 3,
@@ -44,6 +47,7 @@ fn orders_days_and_refunds_as_defined() {
         quantity: 500,
         days: Some((0, 2)),
         first_day_net: 150,
+        n_refund_rows: 1,
     };
     assert_eq!(summary.by_key[1], (7, expected));
     // Value 1 is one order of two lines on day 0; value 0 is bought on both days.

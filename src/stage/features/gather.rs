@@ -3,6 +3,7 @@
 pub(super) mod base;
 mod cohorts;
 mod range;
+mod standings;
 mod values;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,9 @@ use rayon::prelude::*;
 
 use self::cohorts::CohortSums;
 use self::range::{NEVER, Piece, Range, Slot};
+use self::standings::Lives;
 use self::values::Values;
+use super::lifetime::Edges;
 use super::{Features, Mains, PieceSummary, Sums, Windows, covers, too_large};
 use crate::contract::{column as c, read};
 use crate::error::Result;
@@ -36,6 +39,8 @@ pub(super) struct Gathered<'a> {
     width: u32,
     n_pieces: u32,
     values: Values,
+    /// Customers who bought on days that the parent's base has.
+    n_active_before: BTreeMap<i32, u64>,
 }
 
 impl<'a> Gathered<'a> {
@@ -53,6 +58,8 @@ impl<'a> Gathered<'a> {
                 window: has_window.then(|| vec![Sums::NONE; n]),
                 first_days: vec![None; if has_one_key_each { n } else { slot_of_key.len() }],
                 cohorts: CohortSums::default(),
+                lives: Lives::new(n),
+                has_several_keys: !has_one_key_each,
             }
         });
         let mut ranges: Vec<Range> = ranges.collect();
@@ -60,7 +67,8 @@ impl<'a> Gathered<'a> {
         for range in &mut ranges {
             range.first_days.truncate(n_keys.saturating_sub(range.first) as usize);
         }
-        Self { slot_of_key, ids, ranges, width, n_pieces: 0, values: Values::default() }
+        let n_active_before = BTreeMap::new();
+        Self { slot_of_key, ids, ranges, width, n_pieces: 0, values: Values::default(), n_active_before }
     }
 
     /// Whether each key is a customer of its own.
@@ -104,8 +112,12 @@ impl<'a> Gathered<'a> {
             },
         );
         added.and(counted)?;
-        for piece in months.iter().flat_map(|(_, pieces)| pieces) {
-            piece.amounts.iter().try_for_each(|batch| self.add_amounts(windows, piece.days, batch))?;
+        for (month, piece) in months.iter().flat_map(|(month, all)| all.iter().map(move |one| (*month, one)))
+        {
+            for batch in &piece.amounts {
+                self.add_amounts(windows, piece.days, batch)?;
+                self.add_to_evenings(windows.edges, month, piece.days, batch)?;
+            }
         }
         Ok(())
     }
@@ -140,6 +152,8 @@ impl<'a> Gathered<'a> {
     pub(super) fn finish(
         mut self,
         as_of: i32,
+        first_day: Option<i32>,
+        edges: Edges,
         register: &Register,
         after_as_of: BTreeMap<String, u64>,
     ) -> Result<Features> {
@@ -194,6 +208,7 @@ impl<'a> Gathered<'a> {
             customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
             cohorts,
             cohort_sizes,
+            lifetime: self.lifetime(&kept, first_day, edges, as_of)?,
             first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })

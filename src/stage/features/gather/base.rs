@@ -15,7 +15,7 @@ use super::Gathered;
 use super::cohorts::CohortSums;
 use super::range::NEVER;
 use super::values::Entry;
-use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy};
+use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
@@ -25,7 +25,7 @@ use crate::stage::summarise::DIMENSIONS;
 use crate::store::{files, parquet};
 
 /// The tables, in the order in which they are written.
-const TABLES: [&Table; 3] = [CustomerBase::TABLE, CustomerBaseBy::TABLE, CohortBase::TABLE];
+const TABLES: [&Table; 4] = [CustomerBase::TABLE, CustomerBaseBy::TABLE, CohortBase::TABLE, DayBase::TABLE];
 
 /// Where a table lies that holds what was added up before a month.
 fn file(table: &Table, before: i32) -> String {
@@ -80,6 +80,7 @@ impl Gathered<'_> {
         let (_, groups) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         groups.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))?;
+        self.begin_days(&table(DayBase::TABLE)?)?;
         let cells = table(CohortBase::TABLE)?;
         let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
         let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
@@ -101,13 +102,13 @@ impl Gathered<'_> {
 
     fn begin_keys(&mut self, batch: &RecordBatch) -> Result<()> {
         let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
-        let counts = [c::N_ORDERS, c::N_ACTIVE_DAYS, c::N_ROWS, c::N_COST_MISSING];
+        let counts = [c::N_ORDERS, c::N_ACTIVE_DAYS, c::N_ROWS, c::N_COST_MISSING, c::N_REFUND_ROWS];
         let mut ints: Vec<&[i64]> = Vec::with_capacity(counts.len());
         for name in counts {
             ints.push(read::ints(batch, name)?.values());
         }
         let mut amounts: Vec<&[i128]> = Vec::new();
-        for name in [c::REVENUE, c::REFUNDS, c::COST] {
+        for name in [c::REVENUE, c::REFUNDS, c::COST, c::FIRST_DAY_NET] {
             amounts.push(read::decimals(batch, name)?.values());
         }
         let (first, last) = (read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?);
@@ -128,12 +129,16 @@ impl Gathered<'_> {
                 n_active_days: count(1)?,
                 n_rows: count(2)?,
                 n_cost_missing: count(3)?,
+                n_refund_rows: count(4)?,
                 revenue: amount(0)?,
                 refunds: amount(1)?,
                 cost: amount(2)?,
                 days: read::at(first, row).zip(read::at(last, row)),
             };
             slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
+            if let (Some(_), Some(known)) = (slot.total.days, range.lives.first_nets.get_mut(place)) {
+                *known = amount(3)?;
+            }
             if let Some(known) = range.first_days.get_mut(place) {
                 *known = slot.total.days.map(|(first, _)| first);
             }
@@ -157,7 +162,8 @@ impl Gathered<'_> {
         let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
         let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
         let cohorts: Checked<CohortBase> = Checked::from_columns(units, cohort_columns(&cohorts, units))?;
-        let batches = [by_key.batch(), by_value.batch(), cohorts.batch()];
+        let days: Checked<DayBase> = Checked::from_columns(units, self.day_columns()?)?;
+        let batches = [by_key.batch(), by_value.batch(), cohorts.batch(), days.batch()];
         let write = |(table, batch): (&'static Table, &RecordBatch)| {
             context.write(table, &file(table, before), std::slice::from_ref(batch))
         };
@@ -174,6 +180,10 @@ impl Gathered<'_> {
         let days = |of: fn((i32, i32)) -> i32| -> ArrayRef {
             Arc::new(keyed().map(|(_, slot)| slot.total.days.map(of)).collect::<Date32Array>())
         };
+        let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
+        let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
+        let first_nets = nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net)));
+        let first_nets: Decimal128Array = first_nets.collect();
         vec![
             Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
             ints(|sums| sums.n_orders),
@@ -185,7 +195,26 @@ impl Gathered<'_> {
             amounts(|sums| sums.cost),
             days(|(first, _)| first),
             days(|(_, last)| last),
+            Arc::new(first_nets.with_data_type(ColumnType::Money.arrow(units))),
+            ints(|sums| sums.n_refund_rows),
         ]
+    }
+
+    fn begin_days(&mut self, batch: &RecordBatch) -> Result<()> {
+        let (days, counts) = (read::days(batch, c::DAY)?, read::ints(batch, c::N_ACTIVE)?);
+        for (day, n) in days.values().iter().zip(counts.values()) {
+            self.n_active_before.insert(*day, u64::try_from(*n).map_err(|_| too_large())?);
+        }
+        Ok(())
+    }
+
+    fn day_columns(&self) -> Result<Vec<ArrayRef>> {
+        let by_day = self.n_active_by_day();
+        let counts: std::result::Result<Vec<i64>, _> = by_day.values().map(|n| i64::try_from(*n)).collect();
+        Ok(vec![
+            Arc::new(Date32Array::from_iter_values(by_day.into_keys())),
+            Arc::new(Int64Array::from(counts.map_err(|_| too_large())?)),
+        ])
     }
 
     fn value_columns(&mut self, units: &Units) -> Result<Vec<ArrayRef>> {

@@ -5,6 +5,7 @@ use arrow_array::RecordBatch;
 
 use super::super::{PieceSummary, Sums, Windows, covers, too_large};
 use super::cohorts::CohortSums;
+use super::standings::Lives;
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::Result;
@@ -45,6 +46,10 @@ pub(super) struct Range {
     /// First purchase day by key.
     pub(super) first_days: Vec<Option<i32>>,
     pub(super) cohorts: CohortSums,
+    /// What lifetime value is fitted on.
+    pub(super) lives: Lives,
+    /// Whether customers may have several keys.
+    pub(super) has_several_keys: bool,
 }
 
 /// A piece of a month with its columns at hand.
@@ -54,6 +59,8 @@ pub(super) struct Piece<'a> {
     number: u32,
     in_nets: [bool; 3],
     in_window: bool,
+    /// Which standings are remembered before it is added.
+    due: [bool; 2],
     batches: Vec<Columns<'a>>,
 }
 
@@ -65,6 +72,7 @@ impl<'a> Piece<'a> {
             number,
             in_nets: windows.nets.map(|window| covers(window, piece.days)),
             in_window: covers(rfm, piece.days),
+            due: windows.edges.due(month),
             batches: piece.by_key.iter().map(Columns::of).collect::<Result<_>>()?,
         })
     }
@@ -80,6 +88,8 @@ struct Columns<'a> {
     revenue: &'a [i128],
     refunds: &'a [i128],
     cost: &'a [i128],
+    first_day_net: &'a [i128],
+    n_refund_rows: &'a [i64],
 }
 
 impl<'a> Columns<'a> {
@@ -93,6 +103,8 @@ impl<'a> Columns<'a> {
             revenue: read::decimals(batch, c::REVENUE)?.values(),
             refunds: read::decimals(batch, c::REFUNDS)?.values(),
             cost: read::decimals(batch, c::COST)?.values(),
+            first_day_net: read::decimals(batch, c::FIRST_DAY_NET)?.values(),
+            n_refund_rows: read::ints(batch, c::N_REFUND_ROWS)?.values(),
         })
     }
 
@@ -106,6 +118,7 @@ impl<'a> Columns<'a> {
             n_active_days: 0,
             n_rows: count(*self.n_rows.get(row)?)?,
             n_cost_missing: count(*self.n_cost_missing.get(row)?)?,
+            n_refund_rows: count(*self.n_refund_rows.get(row)?)?,
             revenue: i64::try_from(*self.revenue.get(row)?).ok()?,
             refunds: i64::try_from(*self.refunds.get(row)?).ok()?,
             cost: i64::try_from(*self.cost.get(row)?).ok()?,
@@ -124,6 +137,7 @@ impl Range {
     /// # Errors
     /// `SumOutOfRange`.
     pub(super) fn add(&mut self, piece: &Piece<'_>, end: u32, slot_of_key: &[u32]) -> Result<()> {
+        self.lives.begin_month(piece.month, piece.due, &self.slots)?;
         for columns in &piece.batches {
             let from = columns.keys.partition_point(|key| *key < self.first);
             let to = columns.keys.partition_point(|key| *key < end);
@@ -154,8 +168,17 @@ impl Range {
             slot.piece = piece.number;
             slot.seen_days = 0;
         }
-        sums.n_active_days = (bits & !slot.seen_days).count_ones();
+        let fresh = bits & !slot.seen_days;
+        sums.n_active_days = fresh.count_ones();
         slot.seen_days |= bits;
+        let first_day_net = match columns.first_day_net.get(row) {
+            Some(net) if bits != 0 => i64::try_from(*net).map_err(|_| too_large())?,
+            _ => 0,
+        };
+        self.lives.note(place, slot.total.days, &sums, fresh, first_day_net)?;
+        if self.has_several_keys && sums.n_refund_rows > 0 {
+            self.lives.note_refunds(place, slot, piece.month);
+        }
         slot.total.include(&sums)?;
         let net = sums.net()?;
         slot.add_net(net, piece.in_nets)?;
@@ -186,6 +209,7 @@ impl Sums {
         self.n_active_days = count(self.n_active_days, part.n_active_days)?;
         self.n_rows = count(self.n_rows, part.n_rows)?;
         self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
+        self.n_refund_rows = count(self.n_refund_rows, part.n_refund_rows)?;
         self.revenue = sum(self.revenue, part.revenue)?;
         self.refunds = sum(self.refunds, part.refunds)?;
         self.cost = sum(self.cost, part.cost)?;

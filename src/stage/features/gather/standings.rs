@@ -1,0 +1,254 @@
+//! What a range of customers keeps for lifetime value: standings at remembered days, and who bought on each day.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+
+use super::super::super::ingest::REFUND;
+use super::super::super::ingest::ledger::{Ledger, read_groups};
+use super::super::lifetime::{Edges, Held, Lifetime, Standing};
+use super::super::{Sums, too_large};
+use super::Gathered;
+use super::range::{NEVER, Range, Slot};
+use crate::contract::{column as c, read};
+use crate::error::Result;
+use crate::kernel::accumulate::add;
+use crate::kernel::calendar::{day_of_month, month_index, month_start};
+use crate::run::context::Context;
+
+/// A standing under construction: what was added before a month, and days of that month.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evening {
+    standing: Standing,
+    /// Bit d−1 set: a purchase on day d of the month after.
+    days: u32,
+}
+
+/// What a range keeps beside its sums.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lives {
+    /// Net revenue of the first purchase day, by slot.
+    pub(super) first_nets: Vec<i64>,
+    /// Standings by slot at each of the remembered days, once they are due.
+    evenings: [Option<Vec<Evening>>; 2],
+    /// Customers who bought, by month and day of the month.
+    n_active: Vec<(i32, [u32; 31])>,
+    /// Slots and months where refunds of a key without a purchase on the customer's first day may belong to that day.
+    unsure: Vec<(i32, u32)>,
+}
+
+impl Lives {
+    pub(super) fn new(n_slots: usize) -> Self {
+        Self { first_nets: vec![0; n_slots], ..Self::default() }
+    }
+
+    /// Keeps the standings that are due: all months before this one were added, and none of it.
+    pub(super) fn begin_month(&mut self, month: i32, due: [bool; 2], slots: &[Slot]) -> Result<()> {
+        for (evening, _) in self.evenings.iter_mut().zip(due).filter(|(known, due)| *due && known.is_none()) {
+            *evening = Some(slots.iter().map(Evening::of).collect::<Result<_>>()?);
+        }
+        if self.n_active.last().is_none_or(|(known, _)| *known != month) {
+            self.n_active.push((month, [0; 31]));
+        }
+        Ok(())
+    }
+
+    /// Notes a row of the month begun before it is added to the customer: `fresh` are its purchase days that no other key
+    /// had.
+    #[inline]
+    pub(super) fn note(
+        &mut self,
+        place: u32,
+        known: Option<(i32, i32)>,
+        row: &Sums,
+        fresh: u32,
+        first_day_net: i64,
+    ) -> Result<()> {
+        if let Some((_, n_active)) = self.n_active.last_mut() {
+            let mut rest = fresh;
+            while rest != 0 {
+                n_active.get_mut(rest.trailing_zeros() as usize).into_iter().for_each(|n| *n += 1);
+                rest &= rest - 1;
+            }
+        }
+        let Some((day, _)) = row.days else { return Ok(()) };
+        let Some(net) = self.first_nets.get_mut(place as usize) else { return Ok(()) };
+        match known {
+            // A day before the known first one comes from another key, in the same month.
+            Some((first, _)) if day > first => {}
+            Some((first, _)) if day == first => *net = add(*net, first_day_net).map_err(|_| too_large())?,
+            _ => *net = first_day_net,
+        }
+        Ok(())
+    }
+
+    /// Notes that refunds of a key lie in the month of the customer's first purchase, perhaps on its day.
+    pub(super) fn note_refunds(&mut self, place: u32, slot: &Slot, month: i32) {
+        if slot.cohort == NEVER || slot.cohort == month {
+            self.unsure.push((month, place));
+        }
+    }
+}
+
+impl Evening {
+    fn of(slot: &Slot) -> Result<Self> {
+        let standing = Standing {
+            n_active_days: slot.total.n_active_days,
+            last_day: slot.total.days.map_or(NEVER, |(_, last)| last),
+            net_revenue: slot.total.net()?,
+        };
+        Ok(Self { standing, days: 0 })
+    }
+
+    fn finish(self, edge: i32) -> Standing {
+        let Self { mut standing, days } = self;
+        if days != 0 {
+            standing.n_active_days += days.count_ones();
+            let last = month_start(month_index(edge + 1)) + i32::try_from(days.ilog2()).unwrap_or(0);
+            standing.last_day = standing.last_day.max(last);
+        }
+        standing
+    }
+}
+
+impl Gathered<'_> {
+    /// Adds rows of the ledger to what is remembered of days in their month.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn add_to_evenings(
+        &mut self,
+        edges: Edges,
+        month: i32,
+        piece: (i32, i32),
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        let within = edges.within(month, piece);
+        let Some(days_of) = edges.0.filter(|_| within != [false; 2]) else { return Ok(()) };
+        let (keys, days) = (read::u32s(batch, c::SOURCE_KEY)?, read::days(batch, c::DAY)?.values());
+        let (kinds, texts) = read::numbers(batch, c::KIND)?;
+        let refund = texts.iter().position(|kind| kind == Some(REFUND));
+        let is_refund = |kind: i32| refund.is_some_and(|refund| usize::try_from(kind) == Ok(refund));
+        let amounts = read::decimals(batch, c::AMOUNT)?.values();
+        for (((key, &day), amount), &kind) in keys.iter().zip(days).zip(amounts).zip(kinds.values()) {
+            let Some(number) = key.and_then(|key| self.slot_of_key.get(key as usize)) else { continue };
+            let place = (number % self.width) as usize;
+            let Some(range) = self.ranges.get_mut((number / self.width) as usize) else { continue };
+            if day < piece.0 || day > piece.1 {
+                continue;
+            }
+            for ((evenings, edge), _) in
+                range.lives.evenings.iter_mut().zip(days_of).zip(within).filter(|(_, within)| *within)
+            {
+                let evening = evenings.as_mut().and_then(|evenings| evenings.get_mut(place));
+                let Some(evening) = evening.filter(|_| day <= edge) else { continue };
+                let amount = i64::try_from(*amount).map_err(|_| too_large())?;
+                evening.standing.net_revenue =
+                    add(evening.standing.net_revenue, amount).map_err(|_| too_large())?;
+                if !is_refund(kind) {
+                    evening.days |= 1 << (day_of_month(day) - 1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the first purchase day of customers with several keys anew from the ledger, where refunds of one key may
+    /// lie on the first day of another.
+    ///
+    /// # Errors
+    /// `Io`, `SumOutOfRange`.
+    pub(in super::super) fn complete_first_days(&mut self, context: &Context, ledger: &Ledger) -> Result<()> {
+        let mut unsure: BTreeMap<i32, BTreeMap<u32, (i32, i64)>> = BTreeMap::new();
+        for range in &mut self.ranges {
+            for (month, place) in std::mem::take(&mut range.lives.unsure) {
+                let days = range.slots.get(place as usize).and_then(|slot| slot.total.days);
+                if let Some((first, _)) = days.filter(|(first, _)| month_index(*first) == month) {
+                    unsure.entry(month).or_default().insert(range.first + place, (first, 0));
+                }
+            }
+        }
+        for (month, mut slots) in unsure {
+            let parts = ledger.months.get(&month).map_or(&[][..], Vec::as_slice);
+            for batch in read_groups(context, parts, &[c::SOURCE_KEY, c::DAY, c::AMOUNT], &[])? {
+                let (keys, days) = (read::u32s(&batch, c::SOURCE_KEY)?, read::days(&batch, c::DAY)?.values());
+                let amounts = read::decimals(&batch, c::AMOUNT)?.values();
+                for ((key, day), amount) in keys.iter().zip(days).zip(amounts) {
+                    let number = key.and_then(|key| self.slot_of_key.get(key as usize));
+                    let Some((first, net)) = number.and_then(|number| slots.get_mut(number)) else {
+                        continue;
+                    };
+                    if day == first {
+                        let amount = i64::try_from(*amount).map_err(|_| too_large())?;
+                        *net = add(*net, amount).map_err(|_| too_large())?;
+                    }
+                }
+            }
+            for (number, (_, net)) in slots {
+                let range = self.ranges.get_mut((number / self.width) as usize);
+                let place = (number % self.width) as usize;
+                if let Some(known) = range.and_then(|range| range.lives.first_nets.get_mut(place)) {
+                    *known = net;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Customers who bought, by day.
+    pub(super) fn n_active_by_day(&self) -> BTreeMap<i32, u64> {
+        let mut by_day: BTreeMap<i32, u64> = self.n_active_before.clone();
+        for (month, counts) in self.ranges.iter().flat_map(|range| &range.lives.n_active) {
+            for (day, n) in (month_start(*month)..).zip(counts).filter(|(_, n)| **n > 0) {
+                *by_day.entry(day).or_default() += u64::from(*n);
+            }
+        }
+        by_day
+    }
+
+    /// What lifetime value is fitted on, of the customers whose slots are given.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn lifetime(
+        &self,
+        slots: &[(&String, u32)],
+        first_day: Option<i32>,
+        edges: Edges,
+        as_of: i32,
+    ) -> Result<Lifetime> {
+        let at = |number: u32| {
+            let range: Option<&Range> = self.ranges.get((number / self.width) as usize);
+            range.map(|range| (range, (number % self.width) as usize))
+        };
+        let standings = |which: usize, edge: i32| -> Result<Vec<Standing>> {
+            let standing = |(_, number): &(&String, u32)| {
+                let Some((range, place)) = at(*number) else { return Ok(Standing::default()) };
+                match range.lives.evenings.get(which) {
+                    Some(Some(evenings)) => Ok(evenings.get(place).copied().unwrap_or_default().finish(edge)),
+                    // No month came after: nothing was bought since.
+                    _ => Ok(Evening::of(range.slots.get(place).unwrap_or(&Slot::EMPTY))?.finish(edge)),
+                }
+            };
+            slots.iter().map(standing).collect()
+        };
+        let held = match edges.0 {
+            None => None,
+            Some([before, end]) => Some(Held {
+                calibration_end: end,
+                days: as_of - end,
+                calibrated: standings(1, end)?,
+                before: standings(0, before)?,
+            }),
+        };
+        let first_net = |(_, number): &(&String, u32)| {
+            at(*number).and_then(|(range, place)| range.lives.first_nets.get(place).copied()).unwrap_or(0)
+        };
+        Ok(Lifetime {
+            first_day,
+            first_day_net: slots.iter().map(first_net).collect(),
+            held,
+            n_active_by_day: self.n_active_by_day(),
+        })
+    }
+}
