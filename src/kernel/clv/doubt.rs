@@ -1,0 +1,44 @@
+//! Parameters as they might be as well: eight equally likely sets that stand for what the data leave open.
+//!
+//! With `L Lᵀ` the covariance of the logarithms of the parameters, point `k` lies at `θ + L ε_k`, where `ε` runs through the
+//! rows of an 8 × 7 Hadamard design: every one of seven parameters is ±1, any two are uncorrelated. So the eight points have
+//! exactly the mean and the covariance of the estimates, four of the timing and three of the spend, and a result that is
+//! linear in them has exactly the variance that the delta method gives; one that is not is averaged over.
+
+use super::fit::{Maximum, TimingFit};
+use super::spend::{GammaGamma, SpendFit, model_at};
+use super::timing::Timing;
+
+/// Points.
+pub const POINTS: usize = 8;
+
+/// The sign of a parameter (0 to 6) at a point.
+fn sign(point: usize, parameter: usize) -> f64 {
+    if (point & (parameter + 1)).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+}
+
+/// Logarithms of the parameters at a point; those of the maximum where they have no covariance.
+fn moved(maximum: &Maximum, point: usize, first_parameter: usize) -> Vec<f64> {
+    let Some(lower) = maximum.covariance.as_ref().and_then(super::matrix::Matrix::cholesky) else {
+        return maximum.log_params.clone();
+    };
+    let of = |row: usize| -> f64 {
+        (0..=row).map(|column| lower.at(row, column) * sign(point, first_parameter + column)).sum()
+    };
+    maximum.log_params.iter().enumerate().map(|(row, at)| at + of(row)).collect()
+}
+
+/// The timing model at each point.
+#[must_use]
+pub fn timings(fit: &TimingFit) -> [Timing; POINTS] {
+    std::array::from_fn(|point| {
+        let params: Vec<f64> = moved(&fit.maximum, point, 0).iter().map(|log| log.exp()).collect();
+        Timing::new(fit.timing.model(), &params, fit.timing.unit_days())
+    })
+}
+
+/// The spend model at each point.
+#[must_use]
+pub fn spends(fit: &SpendFit) -> [GammaGamma; POINTS] {
+    std::array::from_fn(|point| model_at(&moved(&fit.maximum, point, 4)))
+}
