@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::text::{Align, near, number, seconds, table};
 use crate::error::{Code, LISTS_HELD};
-use crate::run::event::Summary;
+use crate::run::event::{LifetimeValue, Summary};
 use crate::run::manifest::{Accounting, Gate, List};
 
 /// How the run ended, in one line.
@@ -38,7 +38,7 @@ pub(super) fn headline(summary: &Summary) -> String {
 pub(super) fn body(summary: &Summary, working_directory: &Path, verbose: bool) -> String {
     let blocks = [
         accounting(&summary.accounting, verbose),
-        customers(summary.n_customers, summary.n_buyers),
+        customers(summary.n_customers, summary.n_buyers) + &lifetime_value(summary.lifetime_value.as_ref()),
         segments(&summary.segments),
         lists(&summary.lists, verbose),
         gates(&summary.gates, verbose),
@@ -86,6 +86,30 @@ fn customers(n_customers: Option<u64>, n_buyers: Option<u64>) -> String {
         (Some(customers), None) => format!("{} customers\n", number(customers)),
         (None, _) => String::new(),
     }
+}
+
+/// What all customers are worth in the days ahead, and how sure that is.
+fn lifetime_value(value: Option<&LifetimeValue>) -> String {
+    let Some(value) = value else { return String::new() };
+    let range = value.range.as_ref().map_or_else(String::new, |(low, high)| {
+        format!(" ({} to {} in {:.0} of 100 cases)", amount(low), amount(high), value.interval * 100.0)
+    });
+    format!(
+        "{} of the next {} days: {} {}{range}, by {}\n",
+        words(&value.worth),
+        number(u64::from(value.horizon_days)),
+        amount(&value.clv),
+        value.currency,
+        value.model
+    )
+}
+
+/// An amount with its thousands parted.
+fn amount(text: &str) -> String {
+    let (whole, decimals) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let whole = digits.parse().map_or_else(|_| digits.to_owned(), number);
+    decimals.map_or_else(|| format!("{sign}{whole}"), |decimals| format!("{sign}{whole}.{decimals}"))
 }
 
 fn segments(segments: &[(String, u64)]) -> String {
@@ -173,6 +197,7 @@ mod tests {
     use std::path::Path;
 
     use super::{body, headline};
+    use crate::run::event::LifetimeValue;
     use crate::run::event::Summary;
     use crate::run::manifest::{Accounting, Gate, List};
 
@@ -209,6 +234,15 @@ mod tests {
             accounting: vec![accounting("pos", 36_744, 8_801), accounting("crm", 612, 0)],
             n_customers: Some(3_265),
             n_buyers: Some(3_000),
+            lifetime_value: Some(LifetimeValue {
+                model: "bg_nbd".to_owned(),
+                worth: "net_revenue".to_owned(),
+                horizon_days: 365,
+                clv: "1234567.89".to_owned(),
+                range: Some(("-500".to_owned(), "2500000.10".to_owned())),
+                interval: 0.8,
+                currency: "GBP".to_owned(),
+            }),
             segments: vec![("best".to_owned(), 312), ("lapsing".to_owned(), 1_401)],
             lists: vec![list("best", 280, "written"), list("lapsing", 1_200, "held")],
             n_warnings: 2,
@@ -222,6 +256,7 @@ pos     36,744    36,732      8,801           12    36,732
 crm        612       600          0           12       600
 
 3,265 customers, 3,000 of them with a purchase
+net revenue of the next 365 days: 1,234,567.89 GBP (-500 to 2,500,000.10 in 80 of 100 cases), by bg_nbd
 
 segment  members
 best         312

@@ -431,7 +431,7 @@ table! { Quarantine = "quarantine" v 1,
         c::FILE_ID: UInt32, "register/files";
     }
 }
-table! { Customers = "tables/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
+table! { Customers = "tables/customers" v 2 sorted [c::CUSTOMER_ID] unique true,
     "One customer: everyone in the register and everyone with a ledger row up to `as_of`."
     {
         c::CUSTOMER_ID: Text, "persistent id";
@@ -463,6 +463,14 @@ table! { Customers = "tables/customers" v 1 sorted [c::CUSTOMER_ID] unique true,
         c::CLV_X: Int null, "repeat purchase days";
         c::CLV_T_X: Float null, "last - first purchase day, in units of clv.unit_days";
         c::CLV_T: Float null, "as_of - first purchase day, in the same units";
+        c::P_ALIVE: Share null, "probability of still being a customer";
+        c::EXPECTED_PURCHASES: Float null, "purchase days expected in the next clv.horizon_days";
+        c::EXPECTED_VALUE: Money null, "net revenue expected of one purchase day";
+        c::CLV: Money null, "value expected in the next clv.horizon_days, discounted; see tables/clv_totals for what it is made of; null also without cost of a sale where value is margin";
+        c::CLV_LOW: Money null, "lower end of the interval of what the horizon will bring";
+        c::CLV_HIGH: Money null, "upper end";
+        c::CLV_INFINITE: Money null, "the same value without a horizon; null also without a discount rate";
+        c::NEXT_PURCHASE_DAY: Date null, "day by which the next purchase has come with probability one half; null: not within the horizon";
         c::SEGMENTS: TextList, "segments in config order";
     }
 }
@@ -475,7 +483,7 @@ table! { Segments = "tables/segments" v 1 sorted [c::SEGMENT, c::CUSTOMER_ID] un
         c::REASON: Text, "the values that the predicate saw";
     }
 }
-table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] unique true,
+table! { SegmentSummary = "tables/segment_summary" v 2 sorted [c::SEGMENT] unique true,
     "One segment."
     {
         c::SEGMENT: Text, "segment";
@@ -483,6 +491,7 @@ table! { SegmentSummary = "tables/segment_summary" v 1 sorted [c::SEGMENT] uniqu
         c::SHARE: Share, "of all customers";
         c::NET_REVENUE: Money, "sum over members";
         c::MARGIN: Money null, "sum over members; null if one's is";
+        c::CLV: Money null, "sum over the members who have one; null: none has";
         c::N_REACHABLE_EMAIL: Int null, "members with a usable e-mail, where mapped with consent, and neither suppressed nor absent; null: no contacts source";
         c::N_ENTERED: Int null, "entered since the newest published run of an earlier as_of; null: no such run";
         c::N_LEFT: Int null, "left since then";
@@ -515,6 +524,47 @@ table! { RfmCuts = "tables/rfm_cuts" v 1 sorted [c::MEASURE, c::BIN] unique true
         c::LOW: Float null, "least value met in it; null: empty";
         c::HIGH: Float null, "greatest value met in it";
         c::N_CUSTOMERS: Int, "customers in it";
+    }
+}
+table! { ClvHoldout = "tables/clv_holdout" v 1 sorted [c::MODEL, c::X] unique true,
+    "One model, fitted on what was before the held-out days, and the customers who had so many repeat purchases by then."
+    {
+        c::MODEL: Text, "bg_nbd, mbg_nbd or pareto_nbd";
+        c::X: Int, "repeat purchase days before the held-out days";
+        c::N_CUSTOMERS: Int, "customers";
+        c::ACTUAL_MEAN: Float, "mean purchase days in the held-out days";
+        c::EXPECTED_MEAN: Float, "what the model expected";
+    }
+}
+table! { ClvTracking = "tables/clv_tracking" v 1 sorted [c::MODEL, c::WEEK] unique true,
+    "One model, fitted on what was before the held-out days, and one week; the model knows of each customer the first day only."
+    {
+        c::MODEL: Text, "bg_nbd, mbg_nbd, pareto_nbd or nbd";
+        c::WEEK: Int, "1 = the seven days from the first purchase day of all";
+        c::LAST_DAY: Date, "last day of the week";
+        c::ACTUAL: Int, "repeat purchase days in the week";
+        c::EXPECTED: Float, "what the model expects";
+        c::CUMULATIVE_ACTUAL: Int, "repeat purchase days since the first week";
+        c::CUMULATIVE_EXPECTED: Float, "what the model expects";
+    }
+}
+table! { ClvTotals = "tables/clv_totals" v 1 sorted [c::SCOPE, c::SCOPE_VALUE] unique true,
+    "Customers together. Their value is that of purchases in the next horizon_days: each at the end of its step, one of twelve, counts (1 + discount_rate)^(-days/365)."
+    {
+        c::SCOPE: Text, "all, segment, or the column of clv.segment_by";
+        c::SCOPE_VALUE: Text null, "segment, or value of that column; null: all";
+        c::N_CUSTOMERS: Int, "customers with a purchase";
+        c::N_VALUED: Int, "of them those with a value";
+        c::EXPECTED_PURCHASES: Float, "purchase days expected";
+        c::CLV: Money null, "sum of values; null: nobody has one";
+        c::CLV_LOW: Money null, "lower end of the interval of what they will bring; null also where amounts vary too widely";
+        c::CLV_HIGH: Money null, "upper end";
+        c::MODEL: Text, "model of timing";
+        c::WORTH: Text, "margin or net_revenue";
+        c::HORIZON_DAYS: Int, "clv.horizon_days";
+        c::STEP_DAYS: Float, "a twelfth of it";
+        c::DISCOUNT_RATE: Float, "clv.discount_rate";
+        c::INTERVAL: Share, "clv.interval";
     }
 }
 table! { Cohorts = "tables/cohorts" v 1 sorted [c::COHORT_MONTH, c::AGE_MONTHS] unique true,
@@ -586,6 +636,9 @@ pub const ALL: &[&Table] = &[
     SegmentMoves::TABLE,
     RfmGrid::TABLE,
     RfmCuts::TABLE,
+    ClvHoldout::TABLE,
+    ClvTracking::TABLE,
+    ClvTotals::TABLE,
     Cohorts::TABLE,
     Candidates::TABLE,
     Quality::TABLE,

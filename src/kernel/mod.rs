@@ -9,3 +9,4 @@ pub mod versions;
 pub mod accumulate;
 pub mod rfm;
 pub mod clv;
+pub mod accuracy;

@@ -89,13 +89,16 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
-    let scored = session.stage(context, Stage::Models, |_| {
+    let (scored, valued) = session.stage(context, Stage::Models, |session| {
         let scored = models::rfm::run(&context.config.rfm, &context.units, &features)?;
+        let mut valued = models::clv::run(context, &features, &scored, &register)?;
+        session.manifest.models = std::mem::take(&mut valued.entries);
         let n_scored = scored.scores.iter().flatten().count() as u64;
-        Ok(((features.customer_id.len() as u64, n_scored), scored))
+        Ok(((features.customer_id.len() as u64, n_scored), (scored, valued)))
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
-        let customers = outputs::customers::customers(context, &features, &scored, &register)?;
+        let lifetimes = valued.lifetimes.as_ref();
+        let customers = outputs::customers::customers(context, &features, &scored, lifetimes, &register)?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
@@ -122,8 +125,13 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((n_candidates, n_accepted), considered))
     })?;
     session.stage(context, Stage::Outputs, |session| {
-        let results =
-            night::Results { features: &features, scored: &scored, considered: &considered, inputs: &inputs };
+        let results = night::Results {
+            features: &features,
+            scored: &scored,
+            valued: &valued,
+            considered: &considered,
+            inputs: &inputs,
+        };
         night::write(context, session, &results, &ingested, &before)
     })
 }

@@ -11,6 +11,7 @@ use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::{self, Ingested};
+use crate::stage::models::clv::Valued;
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
@@ -19,6 +20,7 @@ use crate::stage::register::{self, Register};
 pub(super) struct Results<'a> {
     pub(super) features: &'a Features,
     pub(super) scored: &'a Scored,
+    pub(super) valued: &'a Valued,
     pub(super) considered: &'a [Considered],
     pub(super) inputs: &'a Inputs<'a>,
 }
@@ -135,6 +137,8 @@ pub(super) fn write(
     } else {
         campaigns::listings(context, listings_before, results.considered, results.inputs)?.batch().clone()
     };
+    let lifetimes = results.valued.lifetimes.as_ref();
+    let totals = outputs::clv::total_rows(results.features, lifetimes, membership)?;
     let (registered, written) = rayon::join(
         || write_register(context, results, ingested),
         || -> Result<Vec<TableEntry>> {
@@ -150,6 +154,9 @@ pub(super) fn write(
                 outputs::write(context, &outputs::tables::rfm_grid(context, results.scored)?)?,
                 outputs::write(context, &outputs::tables::rfm_cuts(context, results.scored)?)?,
                 outputs::write(context, &outputs::tables::cohorts(context, results.features)?)?,
+                outputs::write(context, &outputs::clv::holdout(context, results.valued)?)?,
+                outputs::write(context, &outputs::clv::tracking(context, results.valued)?)?,
+                outputs::write(context, &outputs::clv::totals(context, &totals, lifetimes)?)?,
                 outputs::write(
                     context,
                     &outputs::tables::candidates(context, results.considered, batch, *as_of)?,
@@ -167,6 +174,9 @@ pub(super) fn write(
     let days = read::days(batch, c::LAST_DAY)?;
     session.summary.n_customers = Some(batch.num_rows() as u64);
     session.summary.n_buyers = Some((batch.num_rows() - days.null_count()) as u64);
+    session.summary.lifetime_value = lifetimes
+        .zip(totals.first())
+        .and_then(|(lifetimes, all)| outputs::clv::closing(context, lifetimes, &all.together));
     session.summary.segments =
         membership.segments.iter().map(|(name, members)| (name.clone(), members.len() as u64)).collect();
     Ok(((batch.num_rows() as u64, n_listed), ()))

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{AsOf, Config};
-use crate::contract::tables;
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::{Clock, Context};
 use crate::run::event::{Event, Listener};
-use crate::run::manifest::{self, ConfigEntry, Manifest, Status, TableEntry};
+use crate::run::manifest::{self, ConfigEntry, Manifest, Status};
 use crate::store::files;
 use crate::store::lake::{Lake, RunId};
 
@@ -26,16 +25,8 @@ pub(super) fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) 
     Ok(())
 }
 
-/// Whether an earlier run counted otherwise: by another `[summary]`, or with other columns.
+/// Whether `[summary]` differs from that of an earlier run.
 pub(super) fn counted_otherwise(context: &Context, earlier: &Manifest) -> bool {
-    let has_other_columns = |entry: &TableEntry| {
-        let table = tables::ALL.iter().find(|table| table.name == entry.name);
-        entry.name.starts_with("summary/")
-            && table.is_none_or(|table| !table.columns.iter().map(|column| column.name).eq(&entry.columns))
-    };
-    if earlier.tables.iter().any(has_other_columns) {
-        return true;
-    }
     let of = |values: &[serde_json::Value]| -> Vec<String> {
         let is_summary = |value: &&serde_json::Value| {
             value

@@ -150,6 +150,8 @@ pub struct Summary {
     pub n_customers: Option<u64>,
     /// Customers with a purchase day.
     pub n_buyers: Option<u64>,
+    /// What all customers are worth; `None`: not known.
+    pub lifetime_value: Option<LifetimeValue>,
     /// Segments with their number of members.
     pub segments: Vec<(String, u64)>,
     /// Lists.
@@ -160,6 +162,25 @@ pub struct Summary {
     pub n_warnings: u64,
     /// The error that ended it, as printed.
     pub error: Option<String>,
+}
+
+/// What all customers together are worth, for the closing summary.
+#[derive(Clone, Debug, Serialize)]
+pub struct LifetimeValue {
+    /// Model of timing.
+    pub model: String,
+    /// `margin` or `net_revenue`.
+    pub worth: String,
+    /// Days that it looks ahead.
+    pub horizon_days: u32,
+    /// Its sum, in major units with all decimals.
+    pub clv: String,
+    /// Interval of what will come; `None`: not known.
+    pub range: Option<(String, String)>,
+    /// Share of cases that the interval is to hold.
+    pub interval: f64,
+    /// ISO 4217 letters.
+    pub currency: String,
 }
 
 /// Somebody who is told.

@@ -113,11 +113,14 @@ impl Forecast {
             histories,
             ahead: f64::from(terms.horizon_days) / fit.timing.unit_days(),
             horizon_days: f64::from(terms.horizon_days),
-            factor: (-f64::from(terms.horizon_days) / f64::from(STEPS) / YEAR_DAYS * terms.discount_rate.ln_1p()).exp(),
+            factor: (-f64::from(terms.horizon_days) / f64::from(STEPS) / YEAR_DAYS
+                * terms.discount_rate.ln_1p())
+            .exp(),
             delta: terms.discount_rate.ln_1p() * fit.timing.unit_days() / YEAR_DAYS,
             tails: (0.5 - 0.5 * terms.interval, 0.5 + 0.5 * terms.interval),
         };
-        let by_count: Vec<&[Tuple]> = histories.tuples().chunk_by(|a, b| a.history.x == b.history.x).collect();
+        let by_count: Vec<&[Tuple]> =
+            histories.tuples().chunk_by(|a, b| a.history.x == b.history.x).collect();
         let outcomes: Vec<Vec<Outcome>> =
             by_count.into_par_iter().with_max_len(1).map(|tuples| job.same_count(tuples)).collect();
         Self {

@@ -112,9 +112,7 @@ impl Timing {
         match self.model {
             Model::Nbd => rising + alive,
             Model::BgNbd => rising + alive + stays(x) + softplus(self.ln_odds_lost(x, t_x, t)),
-            Model::MbgNbd => {
-                rising + alive + stays(x + 1) + softplus(self.ln_odds_lost(x, t_x, t))
-            }
+            Model::MbgNbd => rising + alive + stays(x + 1) + softplus(self.ln_odds_lost(x, t_x, t)),
             Model::ParetoNbd => {
                 let (s, beta) = (a, b);
                 let alive = alive - s * (beta + t).ln();

@@ -1,3 +1,4 @@
-//! Features → scores. RFM so far.
+//! Features → scores and values.
 
 pub mod rfm;
+pub mod clv;

@@ -86,15 +86,22 @@ struct Member {
 /// # Errors
 /// `SumOutOfRange`.
 pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
+    score_all(config, units, features.rfm(), features.as_of)
+}
+
+/// The same of any sums, as they stood on a day.
+///
+/// # Errors
+/// `SumOutOfRange`.
+pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Scored> {
     let mut members = Vec::new();
-    for (customer, sums) in features.rfm().iter().enumerate() {
+    for (customer, sums) in all.iter().enumerate() {
         if let Some((_, last)) = sums.days {
-            members.push(member(config, units, customer, sums, features.as_of - last)?);
+            members.push(member(config, units, customer, sums, as_of - last)?);
         }
     }
     let (r, f, m) = score(config, &members);
-    let mut scored =
-        Scored { scores: vec![None; features.customer_id.len()], bins: Vec::new(), grid: BTreeMap::new() };
+    let mut scored = Scored { scores: vec![None; all.len()], bins: Vec::new(), grid: BTreeMap::new() };
     let mut found: HashMap<(u8, u8, u8), (i64, i64)> = HashMap::new();
     for (index, member) in members.iter().enumerate() {
         let (Some(&r), Some(&f)) = (r.get(index), f.get(index)) else { continue };

@@ -6,12 +6,14 @@ use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::{DataType, Field};
 
+use super::clv;
 use super::column::{Make, days, floats, ints, texts, u8s};
 use crate::contract::tables::Customers;
 use crate::contract::{Checked, column as c};
 use crate::error::Result;
 use crate::run::context::Context;
 use crate::stage::features::{Features, Mains};
+use crate::stage::models::clv::Lifetimes;
 use crate::stage::models::rfm::{Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
@@ -25,17 +27,16 @@ pub fn customers(
     context: &Context,
     features: &Features,
     scored: &Scored,
+    lifetimes: Option<&Lifetimes>,
     register: &Register,
 ) -> Result<Checked<Customers>> {
     let make = Make { units: &context.units };
-    let ((mut columns, scores), (bought, lifetime)) = rayon::join(
-        || (who(features, register), rfm(scored)),
-        || {
-            let bought = buying(&make, features, context.config.summary.lines);
-            (bought, lifetime(features, f64::from(context.config.clv.unit_days)))
-        },
+    let unit_days = f64::from(context.config.clv.unit_days);
+    let ((mut columns, scores, bought), (lifetime, values)) = rayon::join(
+        || (who(features, register), rfm(scored), buying(&make, features, context.config.summary.lines)),
+        || (lifetime(features, unit_days), clv::columns(&make, features, lifetimes)),
     );
-    columns.extend(bought?.into_iter().chain(scores).chain(lifetime));
+    columns.extend(bought?.into_iter().chain(scores).chain(lifetime).chain(values?));
     columns.push(text_lists(&[], features.customer_id.len()));
     Checked::from_columns(&context.units, columns)
 }

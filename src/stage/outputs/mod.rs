@@ -1,6 +1,7 @@
 //! Tables of a run → files, verified on the way; lists with their manifests.
 
 mod column;
+pub mod clv;
 pub mod customers;
 pub mod lists;
 pub mod tables;

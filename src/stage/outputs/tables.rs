@@ -58,6 +58,7 @@ pub fn segment_summary(
     let make = Make { units: &context.units };
     let ids = read::texts(customers, c::CUSTOMER_ID)?;
     let (net, margin) = (read::decimals(customers, c::NET_REVENUE)?, read::decimals(customers, c::MARGIN)?);
+    let clv = read::decimals(customers, c::CLV)?;
     let reachable = |row: usize| {
         let contact = register.contacts.get(ids.value(row));
         contact.is_some_and(|contact| contact.row.absent_since.is_none())
@@ -74,13 +75,15 @@ pub fn segment_summary(
         i64::try_from(sum)
             .map_err(|_| Error::new(Code::SumOutOfRange, "a segment's sum does not fit 64 bits"))
     };
-    let (mut nets, mut margins) = (Vec::new(), Vec::new());
+    let (mut nets, mut margins, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for (_, members) in &by_name {
         let sum = members.iter().map(|member| net.value(member.row)).sum();
         nets.push(Some(minor(sum)?));
         let known = members.iter().all(|member| margin.is_valid(member.row));
         let sum = members.iter().filter_map(|member| read::at(margin, member.row)).sum();
         margins.push(if known { Some(minor(sum)?) } else { None });
+        let mut known = members.iter().filter_map(|member| read::at(clv, member.row)).peekable();
+        values.push(if known.peek().is_some() { Some(minor(known.sum())?) } else { None });
     }
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share = |n: usize| Some(if n == 0 { 0.0 } else { n as f64 / customers.num_rows() as f64 });
@@ -95,6 +98,7 @@ pub fn segment_summary(
             floats(by_name.iter().map(|(_, members)| share(members.len()))),
             make.money(nets.into_iter()),
             make.money(margins.into_iter()),
+            make.money(values.into_iter()),
             ints(by_name.iter().map(|(_, members)| email(members).and_then(count))),
             ints(by_name.iter().map(|(name, _)| moved(name, true))),
             ints(by_name.iter().map(|(name, _)| moved(name, false))),
