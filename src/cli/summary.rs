@@ -197,8 +197,7 @@ mod tests {
     use std::path::Path;
 
     use super::{body, headline};
-    use crate::run::event::LifetimeValue;
-    use crate::run::event::Summary;
+    use crate::run::event::{LifetimeValue, Summary};
     use crate::run::manifest::{Accounting, Gate, List};
 
     fn list(segment: &str, rows: u64, verdict: &str) -> List {

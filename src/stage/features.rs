@@ -260,16 +260,20 @@ pub fn run(
     let windows = Windows::new(as_of, end, context.config.rfm.window_days, edges);
     let months: Vec<(i32, &[Part])> =
         ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
-    let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
     let before = windows.first_month();
     let n_before = months.partition_point(|(month, _)| *month < before);
+    let first_changed = ledger.changed.first().copied();
+    let kept = base::of_parent(context, parent_tables, before, first_changed).filter(|_| n_before > 0);
+    let has_window = context.config.rfm.window_days > 0;
+    let (mut gathered, read) = rayon::join(
+        || Gathered::new(register, has_window),
+        || kept.map_or(Ok(None), |kept| base::Read::of(context, kept)),
+    );
     let mut entries = Vec::new();
     let mut n_added = 0;
     if n_before > 0 && gathered.has_one_key_each() {
-        let first_changed = ledger.changed.first().copied();
-        let kept = base::of_parent(context, parent_tables, before, first_changed);
-        if let Some(kept) = kept {
-            gathered.begin(context, kept)?;
+        if let (Some(kept), Some(read)) = (kept, read?) {
+            gathered.begin(&read)?;
             n_added = months.partition_point(|(month, _)| *month < kept);
         }
         add_months(context, &windows, months.get(n_added..n_before).unwrap_or_default(), &mut gathered)?;

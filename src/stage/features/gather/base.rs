@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+use rayon::prelude::*;
 
 use super::super::{CohortCell, Sums, too_large};
 use super::Gathered;
 use super::cohorts::CohortSums;
-use super::range::NEVER;
+use super::range::{NEVER, Range};
 use super::values::Entry;
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
@@ -65,25 +66,116 @@ pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -
     Ok(entries)
 }
 
+/// The parent's base, read.
+#[derive(Debug)]
+pub(in super::super) struct Read {
+    keys: RecordBatch,
+    by_value: Vec<RecordBatch>,
+    cohorts: RecordBatch,
+    days: RecordBatch,
+}
+
+impl Read {
+    /// Reads the parent's base, which ends before a month; `None` without a parent.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Option<Self>> {
+        let Some(parent) = context.parent() else { return Ok(None) };
+        let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
+        let path = parent.join(file(CustomerBaseBy::TABLE, before));
+        let numbered = [c::DIMENSION, c::VALUE];
+        let (_, by_value) =
+            parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
+        let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
+        Ok(Some(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts, days }))
+    }
+}
+
+impl Range {
+    /// Begins with the rows of a base whose keys lie from the first of the range on, below `end`.
+    fn begin(&mut self, base: &BaseColumns<'_>, end: u32) -> Result<()> {
+        let from = base.keys.partition_point(|key| *key < self.first);
+        let to = base.keys.partition_point(|key| *key < end);
+        for row in from..to {
+            let Some(place) = base.keys.get(row).map(|key| (key - self.first) as usize) else { continue };
+            let Some(slot) = self.slots.get_mut(place) else { continue };
+            let (sums, first_net) = base.sums(row)?;
+            slot.total = sums;
+            self.lives.first_nets.get_mut(place).into_iter().for_each(|net| *net = first_net);
+            let first = slot.total.days.map(|(first, _)| first);
+            slot.cohort = first.map_or(NEVER, month_index);
+            self.first_days.get_mut(place).into_iter().for_each(|known| *known = first);
+        }
+        Ok(())
+    }
+}
+
+/// Columns of `summary/customer_base`.
+struct BaseColumns<'a> {
+    keys: &'a [u32],
+    counts: [&'a [i64]; 5],
+    amounts: [&'a [i128]; 4],
+    days: [&'a Date32Array; 2],
+}
+
+impl<'a> BaseColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        let ints = |name: &str| read::ints(batch, name).map(|column| &**column.values());
+        let decimals = |name: &str| read::decimals(batch, name).map(|column| &**column.values());
+        Ok(Self {
+            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
+            counts: [
+                ints(c::N_ORDERS)?,
+                ints(c::N_ACTIVE_DAYS)?,
+                ints(c::N_ROWS)?,
+                ints(c::N_COST_MISSING)?,
+                ints(c::N_REFUND_ROWS)?,
+            ],
+            amounts: [
+                decimals(c::REVENUE)?,
+                decimals(c::REFUNDS)?,
+                decimals(c::COST)?,
+                decimals(c::FIRST_DAY_NET)?,
+            ],
+            days: [read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?],
+        })
+    }
+
+    /// Sums of a row, and the net revenue of its first purchase day; 0 without one.
+    fn sums(&self, row: usize) -> Result<(Sums, i64)> {
+        let count = |column: &[i64]| column.get(row).and_then(|value| u32::try_from(*value).ok());
+        let amount = |column: &[i128]| column.get(row).and_then(|value| i64::try_from(*value).ok());
+        let [n_orders, n_active_days, n_rows, n_cost_missing, n_refund_rows] = self.counts.map(count);
+        let [revenue, refunds, cost, first_net] = self.amounts.map(amount);
+        let [first, last] = self.days.map(|days| read::at(days, row));
+        let days = first.zip(last);
+        let first_net = days.map_or(Ok(0), |_| first_net.ok_or_else(too_large))?;
+        let sums = Sums {
+            n_orders: n_orders.ok_or_else(too_large)?,
+            n_active_days: n_active_days.ok_or_else(too_large)?,
+            n_rows: n_rows.ok_or_else(too_large)?,
+            n_cost_missing: n_cost_missing.ok_or_else(too_large)?,
+            n_refund_rows: n_refund_rows.ok_or_else(too_large)?,
+            revenue: revenue.ok_or_else(too_large)?,
+            refunds: refunds.ok_or_else(too_large)?,
+            cost: cost.ok_or_else(too_large)?,
+            days,
+        };
+        Ok((sums, first_net))
+    }
+}
+
 impl Gathered<'_> {
     /// Begins with the parent's base; nothing was added before.
     ///
     /// # Errors
-    /// `Io`, `SumOutOfRange`.
-    pub(in super::super) fn begin(&mut self, context: &Context, before: i32) -> Result<()> {
-        let Some(parent) = context.parent() else { return Ok(()) };
-        let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
-        let keys = table(CustomerBase::TABLE)?;
-        self.begin_keys(&keys)?;
-        let path = parent.join(file(CustomerBaseBy::TABLE, before));
-        let numbered = [c::DIMENSION, c::VALUE];
-        let (_, groups) =
-            parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
-        groups.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))?;
-        self.begin_days(&table(DayBase::TABLE)?)?;
-        let cells = table(CohortBase::TABLE)?;
-        let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
-        let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
+    /// `SumOutOfRange`.
+    pub(in super::super) fn begin(&mut self, base: &Read) -> Result<()> {
+        let Read { keys, by_value, cohorts: cells, days } = base;
+        self.begin_days(days)?;
+        let (cohorts, ages) = (read::days(cells, c::COHORT_MONTH)?, read::ints(cells, c::AGE_MONTHS)?);
+        let (active, nets) = (read::ints(cells, c::N_ACTIVE)?, read::decimals(cells, c::NET_REVENUE)?);
         // The first row has the first cohort; every range may go on with it.
         if let Some(first) = cohorts.values().first() {
             let from_first = CohortSums::from_month(month_index(*first));
@@ -97,53 +189,10 @@ impl Gathered<'_> {
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
         }
-        Ok(())
-    }
-
-    fn begin_keys(&mut self, batch: &RecordBatch) -> Result<()> {
-        let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
-        let counts = [c::N_ORDERS, c::N_ACTIVE_DAYS, c::N_ROWS, c::N_COST_MISSING, c::N_REFUND_ROWS];
-        let mut ints: Vec<&[i64]> = Vec::with_capacity(counts.len());
-        for name in counts {
-            ints.push(read::ints(batch, name)?.values());
-        }
-        let mut amounts: Vec<&[i128]> = Vec::new();
-        for name in [c::REVENUE, c::REFUNDS, c::COST, c::FIRST_DAY_NET] {
-            amounts.push(read::decimals(batch, name)?.values());
-        }
-        let (first, last) = (read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?);
-        for (row, &key) in keys.iter().enumerate() {
-            let count = |of: usize| {
-                let value = ints.get(of).and_then(|column| column.get(row)).copied();
-                value.and_then(|value| u32::try_from(value).ok()).ok_or_else(too_large)
-            };
-            let amount = |of: usize| {
-                let value = amounts.get(of).and_then(|column| column.get(row)).copied();
-                value.and_then(|value| i64::try_from(value).ok()).ok_or_else(too_large)
-            };
-            let Some(range) = self.ranges.get_mut((key / self.width) as usize) else { continue };
-            let place = (key % self.width) as usize;
-            let Some(slot) = range.slots.get_mut(place) else { continue };
-            slot.total = Sums {
-                n_orders: count(0)?,
-                n_active_days: count(1)?,
-                n_rows: count(2)?,
-                n_cost_missing: count(3)?,
-                n_refund_rows: count(4)?,
-                revenue: amount(0)?,
-                refunds: amount(1)?,
-                cost: amount(2)?,
-                days: read::at(first, row).zip(read::at(last, row)),
-            };
-            slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
-            if let (Some(_), Some(known)) = (slot.total.days, range.lives.first_nets.get_mut(place)) {
-                *known = amount(3)?;
-            }
-            if let Some(known) = range.first_days.get_mut(place) {
-                *known = slot.total.days.map(|(first, _)| first);
-            }
-        }
-        Ok(())
+        let (columns, width) = (BaseColumns::of(keys)?, self.width);
+        let begin = |range: &mut Range| range.begin(&columns, range.first.saturating_add(width));
+        self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
+        by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
 
     /// Writes what was added so far, all of it before a month.

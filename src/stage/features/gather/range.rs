@@ -55,6 +55,8 @@ pub(super) struct Range {
 /// A piece of a month with its columns at hand.
 pub(super) struct Piece<'a> {
     month: i32,
+    /// Its first day.
+    start: i32,
     /// Rises with every piece.
     number: u32,
     in_nets: [bool; 3],
@@ -69,6 +71,7 @@ impl<'a> Piece<'a> {
         let [_, rfm] = windows.sums;
         Ok(Self {
             month,
+            start: month_start(month),
             number,
             in_nets: windows.nets.map(|window| covers(window, piece.days)),
             in_window: covers(rfm, piece.days),
@@ -156,7 +159,7 @@ impl Range {
         row: usize,
         slot_of_key: &[u32],
     ) -> Result<()> {
-        let (key, bits, mut sums) = columns.row(row, month_start(piece.month)).ok_or_else(too_large)?;
+        let (key, bits, mut sums) = columns.row(row, piece.start).ok_or_else(too_large)?;
         let Some(number) = slot_of_key.get(key as usize) else { return Ok(()) };
         let place = number - self.first;
         let Some(slot) = self.slots.get_mut(place as usize) else { return Ok(()) };
