@@ -101,20 +101,14 @@ impl Alive {
             return counts;
         }
         let exposure = self.exposure(t);
-        let [_, _, a, b] = self.params();
-        match self.timing.model() {
-            Model::BgNbd => self.count_stays(&mut counts, (a, b + f64::from(self.x)), exposure, ahead),
-            Model::MbgNbd => self.count_stays(&mut counts, (a, b + f64::from(self.x) + 1.0), exposure, ahead),
-            Model::Nbd => self.count_stays(&mut counts, (0.0, 1.0), exposure, ahead),
-            Model::ParetoNbd => self.count_lives(&mut counts, (a, b + t), exposure, ahead),
+        match (&self.dropout, self.timing.model(), self.timing.params()) {
+            (Some(dropout), ..) => self.count_stays(&mut counts, (dropout.a, dropout.b), exposure, ahead),
+            (None, Model::ParetoNbd, [.., s, beta]) => {
+                self.count_lives(&mut counts, (*s, beta + t), exposure, ahead)
+            }
+            (None, ..) => self.count_stays(&mut counts, (0.0, 1.0), exposure, ahead),
         }
         counts
-    }
-
-    fn params(&self) -> [f64; 4] {
-        let mut params = [0.0; 4];
-        params.iter_mut().zip(self.timing.params()).for_each(|(to, from)| *to = *from);
-        params
     }
 
     /// `n` purchases: all of them stayed for and no more came, or the last one was not stayed for and more would have come

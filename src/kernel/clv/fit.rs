@@ -233,12 +233,17 @@ pub fn fit_timing(model: Model, histories: &Histories) -> Result<TimingFit, Unfi
     let rate = histories.n_repeats() / exposure;
     let (_, most_age) = histories.most();
     let span = histories.units(most_age);
-    let nbd_starts: Vec<Vec<f64>> = [0.3, 1.0, 3.0].iter().map(|r: &f64| vec![r.ln(), (r / rate).ln()]).collect();
+    let nbd_starts: Vec<Vec<f64>> =
+        [0.3, 1.0, 3.0].iter().map(|r: &f64| vec![r.ln(), (r / rate).ln()]).collect();
     let nbd = maximise(&Nbd { histories }, &nbd_starts);
     let found = match model {
         Model::Nbd => None,
-        Model::BgNbd => maximise(&BetaGeometric { histories, from_first: false }, &starts_bg(nbd.as_ref(), rate)),
-        Model::MbgNbd => maximise(&BetaGeometric { histories, from_first: true }, &starts_bg(nbd.as_ref(), rate)),
+        Model::BgNbd => {
+            maximise(&BetaGeometric { histories, from_first: false }, &starts_bg(nbd.as_ref(), rate))
+        }
+        Model::MbgNbd => {
+            maximise(&BetaGeometric { histories, from_first: true }, &starts_bg(nbd.as_ref(), rate))
+        }
         Model::ParetoNbd => maximise(&ParetoNbd::new(histories), &starts_pareto(nbd.as_ref(), rate, span)),
     };
     let nbd_log_likelihood = nbd.as_ref().map_or(f64::NEG_INFINITY, |nbd| nbd.log_likelihood);
@@ -276,10 +281,14 @@ fn starts_bg(nbd: Option<&Maximum>, rate: f64) -> Vec<Vec<f64>> {
 /// Starts of the Pareto/NBD: half of the customers lost within half of the span, within all of it, and later.
 fn starts_pareto(nbd: Option<&Maximum>, rate: f64, span: f64) -> Vec<Vec<f64>> {
     let beside = nbd.map_or((0.5, 0.5 / rate), |nbd| (nbd.log_params[0].exp(), nbd.log_params[1].exp()));
-    [(beside.0, beside.1, 0.6, 0.5 * span), (1.0, 0.5 / rate, 1.0, span), (beside.0, beside.1, 1.0, 5.0 * span)]
-        .iter()
-        .map(|(r, alpha, s, beta)| [*r, *alpha, *s, *beta].iter().map(|value: &f64| value.ln()).collect())
-        .collect()
+    [
+        (beside.0, beside.1, 0.6, 0.5 * span),
+        (1.0, 0.5 / rate, 1.0, span),
+        (beside.0, beside.1, 1.0, 5.0 * span),
+    ]
+    .iter()
+    .map(|(r, alpha, s, beta)| [*r, *alpha, *s, *beta].iter().map(|value: &f64| value.ln()).collect())
+    .collect()
 }
 
 /// The log-likelihood of a population under given parameters.

@@ -113,11 +113,14 @@ impl Forecast {
             histories,
             ahead: f64::from(terms.horizon_days) / fit.timing.unit_days(),
             horizon_days: f64::from(terms.horizon_days),
-            factor: (-f64::from(terms.horizon_days) / f64::from(STEPS) / YEAR_DAYS * terms.discount_rate.ln_1p()).exp(),
+            factor: (-f64::from(terms.horizon_days) / f64::from(STEPS) / YEAR_DAYS
+                * terms.discount_rate.ln_1p())
+            .exp(),
             delta: terms.discount_rate.ln_1p() * fit.timing.unit_days() / YEAR_DAYS,
             tails: (0.5 - 0.5 * terms.interval, 0.5 + 0.5 * terms.interval),
         };
-        let by_count: Vec<&[Tuple]> = histories.tuples().chunk_by(|a, b| a.history.x == b.history.x).collect();
+        let by_count: Vec<&[Tuple]> =
+            histories.tuples().chunk_by(|a, b| a.history.x == b.history.x).collect();
         let outcomes: Vec<Vec<Outcome>> =
             by_count.into_par_iter().with_max_len(1).map(|tuples| job.same_count(tuples)).collect();
         Self {
@@ -276,7 +279,7 @@ impl Job<'_> {
         let Some(x) = tuples.first().map(|tuple| tuple.history.x) else { return Vec::new() };
         let alive = self.timing.alive(x);
         let doubts: Vec<Alive> = self.doubts.iter().map(|timing| timing.alive(x)).collect();
-        let reach = Reach::new(&alive);
+        let reach = Reach::new(&alive, self.delta);
         let by_age: Vec<&[Tuple]> = tuples.chunk_by(|a, b| a.history.age == b.history.age).collect();
         let ages: Vec<SameAge> =
             by_age.par_iter().map(|same| self.same_age(&alive, &doubts, &reach, same)).collect();
@@ -307,7 +310,7 @@ impl Job<'_> {
         SameAge {
             expected: before,
             discounted,
-            infinite: (self.delta > 0.0).then(|| reach.discounted(t, self.delta)),
+            infinite: (self.delta > 0.0).then(|| reach.discounted(t)),
             mean_square: alive.counts(t, self.ahead).mean_square,
             doubts: doubts.iter().map(|doubt| doubt.counts(t, self.ahead)).collect(),
         }

@@ -44,15 +44,20 @@ impl Histories {
             let parts = [history.x.min(MOST), age, history.recency.min(age)];
             parts.iter().fold(0_u64, |packed, part| (packed << BITS) | u64::from(*part))
         };
-        let unpack = |packed: u64, shift: u32| u32::try_from((packed >> shift) & u64::from(MOST)).unwrap_or(MOST);
-        let mut order: Vec<(u64, u32)> = (0_u32..).zip(customers).map(|(i, history)| (pack(history), i)).collect();
+        let unpack =
+            |packed: u64, shift: u32| u32::try_from((packed >> shift) & u64::from(MOST)).unwrap_or(MOST);
+        let mut order: Vec<(u64, u32)> =
+            (0_u32..).zip(customers).map(|(i, history)| (pack(history), i)).collect();
         order.par_sort_unstable();
         let mut tuples: Vec<Tuple> = Vec::new();
         let mut tuple_of = vec![0; customers.len()];
         for (number, same) in (0_u32..).zip(order.chunk_by(|a, b| a.0 == b.0)) {
             let Some(&(packed, _)) = same.first() else { continue };
-            let history =
-                History { x: unpack(packed, 2 * BITS), age: unpack(packed, BITS), recency: unpack(packed, 0) };
+            let history = History {
+                x: unpack(packed, 2 * BITS),
+                age: unpack(packed, BITS),
+                recency: unpack(packed, 0),
+            };
             tuples.push(Tuple { history, n: u32::try_from(same.len()).unwrap_or(u32::MAX) });
             for (_, customer) in same {
                 tuple_of[*customer as usize] = number;

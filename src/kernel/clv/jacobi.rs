@@ -36,15 +36,19 @@ impl Nodes {
             let square = if number == 0 {
                 4.0 * (1.0 + alpha) * (1.0 + beta) / (twice * twice * (twice + 1.0))
             } else {
-                4.0 * k * (k + alpha) * (k + beta) * (k + sum) / (twice * twice * (twice + 1.0) * (twice - 1.0))
+                4.0 * k * (k + alpha) * (k + beta) * (k + sum)
+                    / (twice * twice * (twice + 1.0) * (twice - 1.0))
             };
             beside.push(0.5 * square.sqrt());
         }
         let mut first = vec![0.0; n];
         first.iter_mut().take(1).for_each(|one| *one = 1.0);
         eigen(&mut diagonal, &mut beside, &mut first);
-        let mut pairs: Vec<(f64, f64)> =
-            diagonal.iter().zip(&first).map(|(point, first)| (point.clamp(0.0, 1.0), first * first)).collect();
+        let mut pairs: Vec<(f64, f64)> = diagonal
+            .iter()
+            .zip(&first)
+            .map(|(point, first)| (point.clamp(0.0, 1.0), first * first))
+            .collect();
         pairs.sort_by(|one, other| one.0.total_cmp(&other.0));
         let (points, weights) = pairs.into_iter().unzip();
         Self { points, weights }
@@ -67,9 +71,8 @@ fn eigen(diagonal: &mut [f64], beside: &mut [f64], first: &mut [f64]) {
     for from in 0..n {
         // Thirty turns suffice by far; more would mean entries that are no numbers.
         for _ in 0..60 {
-            let split = (from..n - 1).find(|&at| {
-                beside[at].abs() <= f64::EPSILON * (diagonal[at].abs() + diagonal[at + 1].abs())
-            });
+            let split = (from..n - 1)
+                .find(|&at| beside[at].abs() <= f64::EPSILON * (diagonal[at].abs() + diagonal[at + 1].abs()));
             let to = split.unwrap_or(n - 1);
             if to == from {
                 break;

@@ -129,7 +129,8 @@ impl LogLikelihood for Nbd<'_> {
         sum(self.histories.tuples(), |tuple| {
             let (x, age, _) = places(tuple);
             let k = r + f64::from(tuple.history.x);
-            let mut slope = Slope { value: rising[x] + r * ln_alpha - k * shifted.ln[age], ..Slope::default() };
+            let mut slope =
+                Slope { value: rising[x] + r * ln_alpha - k * shifted.ln[age], ..Slope::default() };
             slope.gradient[0] = by_r[x] + ln_alpha - shifted.ln[age];
             slope.gradient[1] = r / alpha - k * shifted.inverse[age];
             (f64::from(tuple.n), slope.by_logs(&[r, alpha]))

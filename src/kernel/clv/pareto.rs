@@ -4,7 +4,9 @@
 use rayon::prelude::*;
 
 use super::histories::{Histories, Tuple};
-use super::likelihood::{LogLikelihood, MOST_PARAMS, Shifted, Slope, as_f64, places, prefix_sums, sigmoid, softplus, sum};
+use super::likelihood::{
+    LogLikelihood, MOST_PARAMS, Shifted, Slope, as_f64, places, prefix_sums, sigmoid, softplus, sum,
+};
 
 /// `ln ∫_τ^∞ (α+u)^−(r+x) (β+u)^−(s+1) du` with its slopes by `r`, `alpha`, `s`, `beta`.
 ///
@@ -152,7 +154,8 @@ impl LogLikelihood for ParetoNbd<'_> {
         let by_r = prefix_sums(most_x, |j| 1.0 / (r + j));
         let (buying, living) = (Shifted::new(alpha, self.histories), Shifted::new(beta, self.histories));
         let tail = |(x, day): &(u32, u32)| ln_tail(params, f64::from(*x), self.histories.units(*day));
-        let tails: Vec<(f64, [f64; MOST_PARAMS])> = self.pairs.par_iter().with_min_len(256).map(tail).collect();
+        let tails: Vec<(f64, [f64; MOST_PARAMS])> =
+            self.pairs.par_iter().with_min_len(256).map(tail).collect();
         sum(&self.tuples, |(tuple, recency, age)| {
             let (x, day, _) = places(tuple);
             let k = r + f64::from(tuple.history.x);

@@ -1,0 +1,1 @@
+//! Intervals hold what they promise, on simulated customers.
