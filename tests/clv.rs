@@ -7,6 +7,8 @@ mod data;
 mod fits;
 #[path = "clv/intervals.rs"]
 mod intervals;
+#[path = "clv/simulated.rs"]
+mod simulated;
 #[path = "clv/stable.rs"]
 mod stable;
 #[path = "clv/timing.rs"]

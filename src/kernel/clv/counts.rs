@@ -4,13 +4,13 @@ use super::jacobi::Nodes;
 use super::timing::{Alive, Model};
 
 /// Counts up to here have a place of their own.
-const SINGLE: u32 = 64;
-/// Places for each doubling beyond: a place then spans at most 3 %.
-const PER_DOUBLING: u32 = 24;
+const SINGLE: u32 = 24;
+/// Places for each doubling beyond: a place then spans at most 8 %.
+const PER_DOUBLING: u32 = 12;
 /// Counts beyond this share the last place.
 const MOST: u32 = 1 << 20;
 /// What may be left in the tail.
-const TAIL: f64 = 1e-10;
+const TAIL: f64 = 1e-9;
 /// Nodes over the remaining lifetime.
 const LIFE_NODES: usize = 24;
 
