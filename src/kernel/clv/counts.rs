@@ -4,13 +4,13 @@ use super::jacobi::Nodes;
 use super::timing::{Alive, Model};
 
 /// Counts up to here have a place of their own.
-const SINGLE: u32 = 64;
-/// Places for each doubling beyond: a place then spans at most 3 %.
-const PER_DOUBLING: u32 = 24;
+const SINGLE: u32 = 24;
+/// Places for each doubling beyond: a place then spans at most 8 %.
+const PER_DOUBLING: u32 = 12;
 /// Counts beyond this share the last place.
 const MOST: u32 = 1 << 20;
 /// What may be left in the tail.
-const TAIL: f64 = 1e-10;
+const TAIL: f64 = 1e-9;
 /// Nodes over the remaining lifetime.
 const LIFE_NODES: usize = 24;
 
@@ -101,20 +101,14 @@ impl Alive {
             return counts;
         }
         let exposure = self.exposure(t);
-        let [_, _, a, b] = self.params();
-        match self.timing.model() {
-            Model::BgNbd => self.count_stays(&mut counts, (a, b + f64::from(self.x)), exposure, ahead),
-            Model::MbgNbd => self.count_stays(&mut counts, (a, b + f64::from(self.x) + 1.0), exposure, ahead),
-            Model::Nbd => self.count_stays(&mut counts, (0.0, 1.0), exposure, ahead),
-            Model::ParetoNbd => self.count_lives(&mut counts, (a, b + t), exposure, ahead),
+        match (&self.dropout, self.timing.model(), self.timing.params()) {
+            (Some(dropout), ..) => self.count_stays(&mut counts, (dropout.a, dropout.b), exposure, ahead),
+            (None, Model::ParetoNbd, [.., s, beta]) => {
+                self.count_lives(&mut counts, (*s, beta + t), exposure, ahead)
+            }
+            (None, ..) => self.count_stays(&mut counts, (0.0, 1.0), exposure, ahead),
         }
         counts
-    }
-
-    fn params(&self) -> [f64; 4] {
-        let mut params = [0.0; 4];
-        params.iter_mut().zip(self.timing.params()).for_each(|(to, from)| *to = *from);
-        params
     }
 
     /// `n` purchases: all of them stayed for and no more came, or the last one was not stayed for and more would have come

@@ -5,9 +5,17 @@
 //! exactly the mean and the covariance of the estimates, four of the timing and three of the spend, and a result that is
 //! linear in them has exactly the variance that the delta method gives; one that is not is averaged over.
 
+//!
+//! What the data leave wholly open is taken to be known to a factor of `e²`, as if by a prior of that width: a parameter that
+//! could be anything would say nothing of what comes.
+
 use super::fit::{Maximum, TimingFit};
+use super::matrix::Matrix;
 use super::spend::{GammaGamma, SpendFit, model_at};
 use super::timing::Timing;
+
+/// Precision of the logarithm of a parameter that is added to that of the data: standard deviation 2.
+const PRECISION: f64 = 0.25;
 
 /// Points.
 pub const POINTS: usize = 8;
@@ -17,9 +25,10 @@ fn sign(point: usize, parameter: usize) -> f64 {
     if (point & (parameter + 1)).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
 }
 
-/// Logarithms of the parameters at a point; those of the maximum where they have no covariance.
+/// Logarithms of the parameters at a point; those of the maximum where the search ended at no maximum.
 fn moved(maximum: &Maximum, point: usize, first_parameter: usize) -> Vec<f64> {
-    let Some(lower) = maximum.covariance.as_ref().and_then(super::matrix::Matrix::cholesky) else {
+    let covariance = maximum.hessian.with_diagonal_plus(PRECISION).inverse();
+    let Some(lower) = covariance.as_ref().and_then(Matrix::cholesky) else {
         return maximum.log_params.clone();
     };
     let of = |row: usize| -> f64 {

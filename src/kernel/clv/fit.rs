@@ -13,7 +13,7 @@ use super::timing::{Model, Timing};
 /// Iterations of one search at most; searches that end well take 15 to 60.
 const MOST_ITERATIONS: u64 = 400;
 /// A search from a start is rough first: the best is followed to the end.
-const ROUGH: f64 = 1e-4;
+const ROUGH: f64 = 1e-3;
 /// Slope of the mean log-likelihood by the logarithm of a parameter at which a search ends.
 const FINE: f64 = 1e-9;
 /// Slope up to which a result counts as a maximum.
@@ -60,10 +60,11 @@ pub struct Maximum {
     pub gradient_norm: f64,
     /// Whether that is as good as zero.
     pub converged: bool,
-    /// Condition number of the Hessian by the logarithms.
+    /// Hessian of the negative log-likelihood by the logarithms.
+    pub hessian: Matrix,
+    /// Its condition number.
     pub condition: f64,
-    /// Covariance of the logarithms of the parameters: the inverse of the Hessian of the negative log-likelihood; `None`
-    /// where it is not positive definite.
+    /// Covariance of the logarithms of the parameters: the inverse of the Hessian; `None` where it is not positive definite.
     pub covariance: Option<Matrix>,
     /// Starts.
     pub n_starts: usize,
@@ -157,6 +158,7 @@ pub fn maximise<L: LogLikelihood>(likelihood: &L, starts: &[Vec<f64>]) -> Option
         converged: gradient_norm < CONVERGED,
         condition: hessian.condition(),
         covariance: hessian.inverse(),
+        hessian,
         n_starts: starts.len(),
         n_evaluations: n_evaluations + 2 * log_params.len() as u64 + 1,
         log_params,

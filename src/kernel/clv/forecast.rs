@@ -279,7 +279,7 @@ impl Job<'_> {
         let Some(x) = tuples.first().map(|tuple| tuple.history.x) else { return Vec::new() };
         let alive = self.timing.alive(x);
         let doubts: Vec<Alive> = self.doubts.iter().map(|timing| timing.alive(x)).collect();
-        let reach = Reach::new(&alive);
+        let reach = Reach::new(&alive, self.delta);
         let by_age: Vec<&[Tuple]> = tuples.chunk_by(|a, b| a.history.age == b.history.age).collect();
         let ages: Vec<SameAge> =
             by_age.par_iter().map(|same| self.same_age(&alive, &doubts, &reach, same)).collect();
@@ -310,7 +310,7 @@ impl Job<'_> {
         SameAge {
             expected: before,
             discounted,
-            infinite: (self.delta > 0.0).then(|| reach.discounted(t, self.delta)),
+            infinite: (self.delta > 0.0).then(|| reach.discounted(t)),
             mean_square: alive.counts(t, self.ahead).mean_square,
             doubts: doubts.iter().map(|doubt| doubt.counts(t, self.ahead)).collect(),
         }

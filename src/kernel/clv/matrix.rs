@@ -31,6 +31,14 @@ impl Matrix {
         self.cells[row * self.n + column] = value;
     }
 
+    /// The matrix with a number added to each cell of its diagonal.
+    #[must_use]
+    pub fn with_diagonal_plus(&self, more: f64) -> Self {
+        let mut sum = self.clone();
+        (0..self.n).for_each(|row| sum.set(row, row, self.at(row, row) + more));
+        sum
+    }
+
     /// The lower triangle `L` with `L Lᵀ` equal to this matrix; `None` unless it is positive definite.
     #[must_use]
     pub fn cholesky(&self) -> Option<Self> {

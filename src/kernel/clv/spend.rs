@@ -144,7 +144,8 @@ impl LogLikelihood for Likelihood {
 pub struct SpendFit {
     /// Model and parameters.
     pub model: GammaGamma,
-    /// Where the search ended; its parameters are `ln p`, `ln(q − 1)`, `ln gamma`.
+    /// Where the search ended; its parameters are `ln p`, `ln(q − 1)`, `ln gamma`. It may not have converged: where customers
+    /// hardly differ, or their own amounts hardly vary, shapes grow without end while expectations stay what they are.
     pub maximum: Maximum,
     /// Customers who took part.
     pub n_customers: usize,
@@ -178,8 +179,7 @@ pub fn model_at(log_params: &[f64]) -> GammaGamma {
 /// Fits the model to those whose spend is known.
 ///
 /// # Errors
-/// [`Unfit`]: nobody bought twice, fewer than four did, the likelihood has no maximum, or only one at which amounts have no
-/// mean.
+/// [`Unfit`]: nobody bought twice, fewer than four did, no likelihood is finite, or the largest has amounts without a mean.
 pub fn fit_spend(spends: &[Spend]) -> Result<SpendFit, Unfit> {
     let known: Vec<Spend> = spends.iter().filter(|spend| spend.is_known()).copied().collect();
     let n_customers = known.len();
@@ -203,9 +203,6 @@ pub fn fit_spend(spends: &[Spend]) -> Result<SpendFit, Unfit> {
     let model = model_at(&maximum.log_params);
     if model.q - 1.0 < LEAST_ABOVE_ONE {
         return Err(Unfit::NoMeanSpend);
-    }
-    if !maximum.converged || maximum.covariance.is_none() {
-        return Err(Unfit::NoMaximum);
     }
     Ok(SpendFit { model, maximum, n_customers })
 }

@@ -143,8 +143,8 @@ impl Timing {
             Model::MbgNbd => Some(1.0),
             Model::ParetoNbd | Model::Nbd => None,
         };
-        let dropout = first.map(|first| Nodes::beta(a, b + f64::from(x) + first, n));
-        Alive { timing: *self, k: r + f64::from(x), x, dropout }
+        let dropout = first.map(|first| Dropout::new((a, b + f64::from(x) + first), n));
+        Alive { timing: *self, k: r + f64::from(x), dropout }
     }
 
     /// Expected purchases in `ahead` units after the end of observation.
@@ -157,7 +157,7 @@ impl Timing {
     /// a new customer.
     #[must_use]
     pub fn discounted_expectation(&self, x: u32, t_x: f64, t: f64, delta: f64) -> f64 {
-        self.p_alive(x, t_x, t) * super::reach::Reach::new(&self.alive(x)).discounted(t, delta)
+        self.p_alive(x, t_x, t) * super::reach::Reach::new(&self.alive(x), delta).discounted(t)
     }
 
     /// A customer on the day of the first purchase.
@@ -255,18 +255,25 @@ pub struct Alive {
     pub(super) timing: Timing,
     /// Shape of the rate's distribution: `r + x`.
     pub(super) k: f64,
-    pub(super) x: u32,
     /// The dropout probability after a purchase; `None` where that is not how customers leave.
-    pub(super) dropout: Option<Nodes>,
+    pub(super) dropout: Option<Dropout>,
+}
+
+/// A beta distributed probability of dropping out after a purchase.
+#[derive(Clone, Debug)]
+pub(super) struct Dropout {
+    pub(super) a: f64,
+    pub(super) b: f64,
+    pub(super) nodes: Nodes,
+}
+
+impl Dropout {
+    pub(super) fn new((a, b): (f64, f64), n: usize) -> Self {
+        Self { a, b, nodes: Nodes::beta(a, b, n) }
+    }
 }
 
 impl Alive {
-    /// Repeat purchases so far.
-    #[must_use]
-    pub const fn x(&self) -> u32 {
-        self.x
-    }
-
     /// Rate of the rate's distribution: `alpha + T`.
     pub(super) fn exposure(&self, t: f64) -> f64 {
         self.timing.params[1] + t
@@ -278,7 +285,7 @@ impl Alive {
         let exposure = self.exposure(t);
         let ratio = ahead / exposure;
         match (&self.dropout, self.timing.model) {
-            (Some(dropout), _) => dropout.mean(|p| {
+            (Some(dropout), _) => dropout.nodes.mean(|p| {
                 let y = p * ratio;
                 // Below that the quotient is its limit to the last digit.
                 if y < 1e-280 { self.k * ratio } else { -(-self.k * y.ln_1p()).exp_m1() / p }

@@ -2,25 +2,29 @@
 //! customer: a mixture, over how many purchases come, of beta prime distributions.
 
 use rayon::prelude::*;
-use statrs::function::beta::checked_beta_reg;
 use statrs::function::gamma::digamma;
 
 use super::counts::{Counts, count_at};
 use super::doubt::POINTS;
+use super::likelihood::softplus;
 use super::spend::{GammaGamma, Spend};
 
-/// Points of a distribution function, evenly in the logarithm of the value.
-const GRID: usize = 64;
-/// Standard deviations that the grid reaches beyond the smallest and the largest number of purchases.
+/// Points of the grid at most.
+const MOST: f64 = 400.0;
+/// Distance of its points, in standard deviations of the narrowest distribution.
+const STEP: f64 = 0.5;
+/// Standard deviations that the grid reaches beyond the smallest and the largest number of purchases, and the share that
+/// the tails, which are exponential in the logarithm, may keep beyond it.
 const REACH: f64 = 5.0;
+const LN_BEYOND: f64 = 10.0;
 
 /// Distribution functions of the sum of `n` amounts, of customers with one count.
 #[derive(Debug)]
 pub struct Worths {
-    /// Logarithms of the values of the grid.
+    /// Logarithms of the values of the grid, evenly spaced.
     grid: Vec<f64>,
     /// By point of doubt, place of the count (from 1) and point of the grid.
-    tables: Vec<Vec<[f64; GRID]>>,
+    tables: Vec<Vec<Vec<f64>>>,
 }
 
 impl Worths {
@@ -31,35 +35,23 @@ impl Worths {
         let mean = model.expected(Spend { x: 0, total: 0.0 });
         let spend = Spend { x, total: mean * f64::from(x) };
         let (shape, scale) = model.known_of(spend);
-        let ends = |n: f64| {
-            let centre = digamma(model.p * n) - digamma(shape);
-            let spread = REACH * (trigamma(model.p * n) + trigamma(shape)).sqrt();
-            (centre - spread, centre + spread)
-        };
-        let from = ends(1.0).0;
-        let to = ends(count_at(n_places.max(2) - 1)).1;
-        let step = (to - from) / super::likelihood::as_f64(GRID - 1);
-        let grid: Vec<f64> = (0..GRID).map(|j| from + step * super::likelihood::as_f64(j)).collect();
-        let tables = doubts.par_iter().map(|doubt| {
+        let centre = |n: f64| digamma(model.p * n) - digamma(shape);
+        let spread = |n: f64| (trigamma(model.p * n) + trigamma(shape)).sqrt();
+        let most = count_at(n_places.max(2) - 1);
+        let from = centre(1.0) - (REACH * spread(1.0)).max(LN_BEYOND / model.p);
+        let to = centre(most) + (REACH * spread(most)).max(LN_BEYOND / shape);
+        let n = ((to - from) / (STEP * spread(most))).ceil().clamp(16.0, MOST);
+        let step = (to - from) / n;
+        let grid: Vec<f64> =
+            (0_u32..).map(f64::from).take_while(|j| *j <= n).map(|j| from + step * j).collect();
+        let table = |doubt: &GammaGamma| -> Vec<Vec<f64>> {
             let (shape, doubted) = doubt.known_of(spend);
-            let ratio = doubted / scale;
-            let row = |place: usize| {
-                let first = doubt.p * count_at(place);
-                let mut row = [1.0; GRID];
-                for (cell, ln_value) in row.iter_mut().zip(&grid) {
-                    // w / (1 + w) is beta distributed.
-                    let odds = ln_value.exp() / ratio;
-                    *cell = checked_beta_reg(first, shape, odds / (1.0 + odds)).unwrap_or(1.0);
-                    if *cell >= 1.0 - 1e-12 {
-                        break;
-                    }
-                }
-                row
-            };
-            (1..n_places).into_par_iter().map(row).collect()
-        });
-        let tables = tables.collect();
-        Self { grid, tables }
+            let shift = (doubted / scale).ln();
+            // ln w and ln(1 + w) of each point.
+            let points: Vec<(f64, f64)> = grid.iter().map(|y| (y - shift, softplus(y - shift))).collect();
+            (1..n_places).map(|place| cumulative(doubt.p * count_at(place), shape, &points, step)).collect()
+        };
+        Self { tables: doubts.par_iter().map(table).collect(), grid }
     }
 
     /// The distribution of customers who are that still, from the distribution of their purchases at each point of doubt.
@@ -68,7 +60,7 @@ impl Worths {
         let mix = |point: usize| {
             let (p, table) = (&counts[point].p, &self.tables[point]);
             let none = p.first().copied().unwrap_or(1.0);
-            let mut below = [none; GRID];
+            let mut below = vec![none; self.grid.len()];
             for (p, row) in p.iter().skip(1).zip(table) {
                 below.iter_mut().zip(row).for_each(|(sum, cell)| *sum += p * cell);
             }
@@ -83,7 +75,7 @@ impl Worths {
 pub struct Worth<'a> {
     grid: &'a [f64],
     /// By point of doubt: the probability of no purchase, and of less than each value of the grid.
-    below: [(f64, [f64; GRID]); POINTS],
+    below: [(f64, Vec<f64>); POINTS],
 }
 
 impl Worth<'_> {
@@ -91,7 +83,7 @@ impl Worth<'_> {
     /// the probability of still being one; 0 where no purchase is as likely as that.
     #[must_use]
     pub fn quantile(&self, p_alive: &[f64; POINTS], probability: f64) -> f64 {
-        let mix = |of: &dyn Fn(&(f64, [f64; GRID])) -> f64| {
+        let mix = |of: &dyn Fn(&(f64, Vec<f64>)) -> f64| {
             let parts = self.below.iter().zip(p_alive).map(|(below, alive)| 1.0 - alive + alive * of(below));
             parts.sum::<f64>() / super::likelihood::as_f64(POINTS)
         };
@@ -100,7 +92,8 @@ impl Worth<'_> {
             return 0.0;
         }
         let at = |j: usize| mix(&|(_, below)| below[j]);
-        let (mut low, mut high) = (0, GRID);
+        let n = self.grid.len();
+        let (mut low, mut high) = (0, n);
         while low < high {
             let middle = usize::midpoint(low, high);
             if at(middle) < probability {
@@ -112,7 +105,7 @@ impl Worth<'_> {
         let value = |j: usize| self.grid[j].exp();
         match low {
             0 => value(0) * (probability - none) / (at(0) - none),
-            GRID => value(GRID - 1),
+            j if j == n => value(n - 1),
             j => {
                 let (before, here) = (at(j - 1), at(j));
                 let share = (probability - before) / (here - before);
@@ -120,6 +113,32 @@ impl Worth<'_> {
             }
         }
     }
+}
+
+/// Distribution function of the logarithm of a beta prime variate with two shapes at evenly spaced points, which reach over
+/// all of it: the trapezoidal rule with the first term of Euler and Maclaurin's correction, since the slope of the density
+/// is known.
+fn cumulative(first: f64, second: f64, points: &[(f64, f64)], step: f64) -> Vec<f64> {
+    let ln_density = |(y, ln_one_more): &(f64, f64)| first * y - (first + second) * ln_one_more;
+    let most = points.iter().map(ln_density).fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    let mut before = None;
+    let mut below: Vec<f64> = points
+        .iter()
+        .map(|point| {
+            let density = (ln_density(point) - most).exp();
+            let slope = density * (first - (first + second) * (point.0 - point.1).exp());
+            if let Some((density_before, slope_before)) = before {
+                let area: f64 =
+                    0.5 * step * (density_before + density) - step * step / 12.0 * (slope - slope_before);
+                sum += area.max(0.0);
+            }
+            before = Some((density, slope));
+            sum
+        })
+        .collect();
+    below.iter_mut().for_each(|part| *part /= sum);
+    below
 }
 
 /// The second derivative of `ln Γ`, to a thousandth, which is enough for the width of a grid.
@@ -130,4 +149,30 @@ fn trigamma(z: f64) -> f64 {
         z += 1.0;
     }
     sum + 1.0 / z + 0.5 / (z * z) + 1.0 / (6.0 * z * z * z)
+}
+
+#[cfg(test)]
+mod tests {
+    use statrs::function::beta::beta_reg;
+
+    use super::{Worths, count_at};
+    use crate::kernel::clv::spend::GammaGamma;
+
+    #[test]
+    fn sums_of_amounts_are_beta_prime_distributed() {
+        for (p, q, x) in [(6.25, 3.74, 0), (6.25, 3.74, 12), (0.4, 2.5, 1), (3.0, 1.2, 0), (2.0, 9.0, 150)] {
+            let model = GammaGamma { p, q, gamma: 15.0 };
+            let worths = Worths::new(&model, &[model; 8], x, 30);
+            for (place, row) in (1..).zip(&worths.tables[0]) {
+                for (y, found) in worths.grid.iter().zip(row) {
+                    let odds = y.exp();
+                    let wanted = beta_reg(p * count_at(place), p * f64::from(x) + q, odds / (1.0 + odds));
+                    assert!(
+                        (found - wanted).abs() < 2e-4,
+                        "{p} {q} {x}, {place} at {odds}: {found} {wanted}"
+                    );
+                }
+            }
+        }
+    }
 }
