@@ -7,6 +7,8 @@ mod data;
 mod fits;
 #[path = "clv/intervals.rs"]
 mod intervals;
+#[path = "clv/periods.rs"]
+mod periods;
 #[path = "clv/simulated.rs"]
 mod simulated;
 #[path = "clv/stable.rs"]

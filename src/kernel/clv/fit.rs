@@ -12,8 +12,10 @@ use super::timing::{Model, Timing};
 
 /// Iterations of one search at most; searches that end well take 15 to 60.
 const MOST_ITERATIONS: u64 = 400;
-/// A search from a start is rough first: the best is followed to the end.
+/// A search from a start is rough first, on a part of the population: the best is followed to the end on all of it.
 const ROUGH: f64 = 1e-3;
+/// Distinct histories, or customers with a spend, of that part.
+pub(super) const PART: usize = 8192;
 /// Slope of the mean log-likelihood by the logarithm of a parameter at which a search ends.
 const FINE: f64 = 1e-9;
 /// Slope up to which a result counts as a maximum.
@@ -68,7 +70,7 @@ pub struct Maximum {
     pub covariance: Option<Matrix>,
     /// Starts.
     pub n_starts: usize,
-    /// Evaluations of the likelihood with its gradient.
+    /// Evaluations of the whole likelihood with its gradient.
     pub n_evaluations: u64,
 }
 
@@ -118,15 +120,16 @@ fn search<L: LogLikelihood>(likelihood: &L, start: Vec<f64>, tolerance: f64) -> 
     }
 }
 
-/// The largest likelihood from several starts; `None` if none of them leads to a finite one.
+/// The largest likelihood from several starts, which are told apart on a part of the population, if one is given; `None`
+/// if none of them leads to a finite one.
 #[must_use]
-pub fn maximise<L: LogLikelihood>(likelihood: &L, starts: &[Vec<f64>]) -> Option<Maximum> {
+pub fn maximise<L: LogLikelihood>(likelihood: &L, part: Option<&L>, starts: &[Vec<f64>]) -> Option<Maximum> {
     let n = likelihood.n_observations();
     let mut n_evaluations = 0;
     let mut best: Option<(Vec<f64>, f64)> = None;
     for start in starts {
-        let (params, cost, evaluations) = search(likelihood, start.clone(), ROUGH);
-        n_evaluations += evaluations;
+        let (params, cost, evaluations) = search(part.unwrap_or(likelihood), start.clone(), ROUGH);
+        n_evaluations += if part.is_some() { 0 } else { evaluations };
         if cost.is_finite() && best.as_ref().is_none_or(|(_, least)| cost < *least) {
             best = Some((params, cost));
         }
@@ -204,7 +207,7 @@ pub struct TimingFit {
     /// beats the NBD by at least 2 in log-likelihood, as Akaike's criterion asks of two more parameters.
     pub dropout_identified: bool,
     /// Customers.
-    pub n_customers: usize,
+    pub n_customers: u64,
     /// Distinct histories.
     pub n_distinct: usize,
 }
@@ -237,16 +240,22 @@ pub fn fit_timing(model: Model, histories: &Histories) -> Result<TimingFit, Unfi
     let span = histories.units(most_age);
     let nbd_starts: Vec<Vec<f64>> =
         [0.3, 1.0, 3.0].iter().map(|r: &f64| vec![r.ln(), (r / rate).ln()]).collect();
-    let nbd = maximise(&Nbd { histories }, &nbd_starts);
+    let thinned = histories.thinned(PART);
+    let part = thinned.as_ref();
+    let nbd_part = part.map(|histories| Nbd { histories });
+    let nbd = maximise(&Nbd { histories }, nbd_part.as_ref(), &nbd_starts);
+    let geometric = |from_first: bool| {
+        let of = |histories| BetaGeometric { histories, from_first };
+        maximise(&of(histories), part.map(of).as_ref(), &starts_bg(nbd.as_ref(), rate))
+    };
     let found = match model {
         Model::Nbd => None,
-        Model::BgNbd => {
-            maximise(&BetaGeometric { histories, from_first: false }, &starts_bg(nbd.as_ref(), rate))
+        Model::BgNbd => geometric(false),
+        Model::MbgNbd => geometric(true),
+        Model::ParetoNbd => {
+            let starts = starts_pareto(nbd.as_ref(), rate, span);
+            maximise(&ParetoNbd::new(histories), part.map(ParetoNbd::new).as_ref(), &starts)
         }
-        Model::MbgNbd => {
-            maximise(&BetaGeometric { histories, from_first: true }, &starts_bg(nbd.as_ref(), rate))
-        }
-        Model::ParetoNbd => maximise(&ParetoNbd::new(histories), &starts_pareto(nbd.as_ref(), rate, span)),
     };
     let nbd_log_likelihood = nbd.as_ref().map_or(f64::NEG_INFINITY, |nbd| nbd.log_likelihood);
     let log_likelihood = found.as_ref().map_or(nbd_log_likelihood, |found| found.log_likelihood);

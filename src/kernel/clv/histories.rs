@@ -80,8 +80,16 @@ impl Histories {
 
     /// Customers.
     #[must_use]
-    pub fn n_customers(&self) -> usize {
-        self.tuple_of.len()
+    pub fn n_customers(&self) -> u64 {
+        self.tuples.iter().map(|tuple| u64::from(tuple.n)).sum()
+    }
+
+    /// Every so many of the distinct histories, so that at most `most` remain; none of them where there are no more.
+    #[must_use]
+    pub fn thinned(&self, most: usize) -> Option<Self> {
+        let step = self.tuples.len().div_ceil(most.max(1));
+        let tuples = || self.tuples.iter().step_by(step).copied().collect();
+        (step > 1).then(|| Self { tuples: tuples(), tuple_of: Vec::new(), unit_days: self.unit_days })
     }
 
     /// Days of a unit of time.

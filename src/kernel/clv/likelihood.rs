@@ -116,7 +116,7 @@ impl LogLikelihood for Nbd<'_> {
     }
 
     fn n_observations(&self) -> f64 {
-        as_f64(self.histories.n_customers())
+        n_customers(self.histories)
     }
 
     fn at(&self, log_params: &[f64]) -> Slope {
@@ -162,7 +162,7 @@ impl LogLikelihood for BetaGeometric<'_> {
     }
 
     fn n_observations(&self) -> f64 {
-        as_f64(self.histories.n_customers())
+        n_customers(self.histories)
     }
 
     fn at(&self, log_params: &[f64]) -> Slope {
@@ -228,6 +228,11 @@ impl BetaGeometric<'_> {
 pub(super) fn places(tuple: &Tuple) -> (usize, usize, usize) {
     let history = tuple.history;
     (history.x as usize, history.age as usize, history.recency as usize)
+}
+
+/// Customers, as a number to divide by.
+pub(super) fn n_customers(histories: &Histories) -> f64 {
+    histories.tuples().iter().map(|tuple| f64::from(tuple.n)).sum()
 }
 
 /// A number of customers as a float; exact below 2⁵³.

@@ -2,9 +2,10 @@
 //! with shape `p` and a rate that is gamma distributed among customers, `(q, gamma)`, and independent of how often they buy.
 
 use libm::lgamma;
+use rayon::prelude::*;
 use statrs::function::gamma::digamma;
 
-use super::fit::{Maximum, Unfit, maximise};
+use super::fit::{Maximum, PART, Unfit, maximise};
 use super::likelihood::{LogLikelihood, MOST_PARAMS, Slope, as_f64, sum};
 
 /// Least `q − 1` at which a mean still is one.
@@ -86,8 +87,8 @@ struct Likelihood {
 }
 
 impl Likelihood {
-    fn new(mut spends: Vec<Spend>) -> Self {
-        spends.sort_unstable_by(|a, b| a.x.cmp(&b.x).then(a.total.total_cmp(&b.total)));
+    /// Spends come sorted by count and then size.
+    fn new(spends: &[Spend]) -> Self {
         let mut groups = Vec::new();
         let mut totals = Vec::with_capacity(spends.len());
         let mut constant = 0.0;
@@ -181,7 +182,8 @@ pub fn model_at(log_params: &[f64]) -> GammaGamma {
 /// # Errors
 /// [`Unfit`]: nobody bought twice, fewer than four did, no likelihood is finite, or the largest has amounts without a mean.
 pub fn fit_spend(spends: &[Spend]) -> Result<SpendFit, Unfit> {
-    let known: Vec<Spend> = spends.iter().filter(|spend| spend.is_known()).copied().collect();
+    let mut known: Vec<Spend> = spends.iter().filter(|spend| spend.is_known()).copied().collect();
+    known.par_sort_unstable_by(|a, b| a.x.cmp(&b.x).then(a.total.total_cmp(&b.total)));
     let n_customers = known.len();
     if n_customers == 0 {
         return Err(Unfit::NoRepeatBuyers);
@@ -189,7 +191,10 @@ pub fn fit_spend(spends: &[Spend]) -> Result<SpendFit, Unfit> {
     if n_customers <= 3 {
         return Err(Unfit::TooFewHistories);
     }
-    let likelihood = Likelihood::new(known);
+    let step = n_customers.div_ceil(PART);
+    let part =
+        (step > 1).then(|| Likelihood::new(&known.iter().step_by(step).copied().collect::<Vec<Spend>>()));
+    let likelihood = Likelihood::new(&known);
     let mean = {
         let (sum, n) = likelihood.totals.iter().fold((0.0, 0.0), |(sum, n), (total, group)| {
             (sum + total / likelihood.groups[*group as usize].x, n + 1.0)
@@ -199,7 +204,7 @@ pub fn fit_spend(spends: &[Spend]) -> Result<SpendFit, Unfit> {
     // The population's mean p γ / (q − 1) at what was seen.
     let start = |p: f64, above_one: f64| vec![p.ln(), above_one.ln(), (mean * above_one / p).ln()];
     let starts = [start(4.0, 3.0), start(1.0, 2.0), start(15.0, 5.0)];
-    let maximum = maximise(&likelihood, &starts).ok_or(Unfit::NoMaximum)?;
+    let maximum = maximise(&likelihood, part.as_ref(), &starts).ok_or(Unfit::NoMaximum)?;
     let model = model_at(&maximum.log_params);
     if model.q - 1.0 < LEAST_ABOVE_ONE {
         return Err(Unfit::NoMeanSpend);
