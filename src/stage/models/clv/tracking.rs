@@ -27,7 +27,8 @@ pub struct TrackingRow {
     pub cumulative_expected: f64,
 }
 
-/// Every whole week up to `as_of`, of the models by name.
+/// Every whole week up to `as_of`, of the models by name. Ages count the last day of a week whole, as the published
+/// tracking plots do.
 pub(super) fn rows(features: &Features, models: &[(&'static str, Timing)]) -> Vec<TrackingRow> {
     let Some(origin) = features.lifetime.first_day else { return Vec::new() };
     let n_weeks = (features.as_of - origin + 1) / WEEK_DAYS;
@@ -49,14 +50,14 @@ pub(super) fn rows(features: &Features, models: &[(&'static str, Timing)]) -> Ve
     let mut rows: Vec<TrackingRow> = Vec::new();
     for (model, timing) in models {
         let newcomer = timing.newcomer();
-        let by_age: Vec<f64> = (0..=features.as_of - origin)
+        let by_age: Vec<f64> = (0..=features.as_of - origin + 1)
             .map(|age| newcomer.expected(f64::from(age) / timing.unit_days()))
             .collect();
         let (mut actual_before, mut expected_before) = (0, 0.0);
         for (week, actual) in (1_i32..).zip(&by_week) {
             let last_day = origin + WEEK_DAYS * week - 1;
             let expected_of = |(first, n): (&i32, &i64)| {
-                let age = usize::try_from(last_day - first).ok().and_then(|age| by_age.get(age));
+                let age = usize::try_from(last_day + 1 - first).ok().and_then(|age| by_age.get(age));
                 #[expect(clippy::cast_precision_loss, reason = "customers are fewer than 2^53")]
                 age.map_or(0.0, |expected| *n as f64 * expected)
             };
