@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 
 use clienting::config::{
-    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, load, reference,
-    resolve, schema,
+    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, SendOn, Trigger, load,
+    reference, resolve, schema,
 };
 use clienting::error::{Code, Warning};
 use serde_json::Value;
@@ -533,7 +533,7 @@ fn the_default_file_documents_every_key_and_no_other() {
         if let Some(header) = line.strip_prefix('[') {
             let is_array = header.starts_with('[');
             let header = header.trim_start_matches('[').split(']').next().unwrap_or_default();
-            let header = header.replace("source.", "source[].");
+            let header = header.replace("source.", "source[].").replace("campaign.", "campaign[].");
             section = if is_array { format!("{header}[]") } else { header };
         } else if let Some((name, _)) = line.split_once(" = ")
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
@@ -564,9 +564,10 @@ fn the_examples_of_the_default_file_load() {
     let text: String = DEFAULT
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(code) if code.starts_with("[[") || code.starts_with("[source") || is_key(code) => {
+            Some(code) if ["[[", "[source", "[campaign"].iter().any(|header| code.starts_with(header)) => {
                 format!("{code}\n")
             }
+            Some(code) if is_key(code) => format!("{code}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
@@ -755,4 +756,29 @@ fn faults_of_lifetime_value_have_a_place_and_a_mend() {
     assert!(faults(&format!("{MINIMAL}[clv]\ninterval = 0\n"), &overrides()).contains("above 0 and below 1"));
     let other = faults(&format!("{MINIMAL}[clv]\nsegment_by = \"contry\"\n"), &overrides());
     assert!(other.contains("did you mean \"country\"?"), "{other}");
+}
+
+#[test]
+fn the_day_to_send_on_is_part_of_a_campaign() {
+    let shop = format!(
+        "{MINIMAL}[[segment]]\nname = \"all\"\nwhere = \"true\"\n[[campaign]]\nname = \"early\"\nsegment = [\"all\"]\n\
+         channel = [\"email\"]\n"
+    );
+    let send =
+        |text: &str, overrides: &Overrides| loaded(&format!("{shop}{text}"), overrides).0.campaigns[0].send;
+    let none = SendOn { trigger: Trigger::None, offset_days: 0, expiry_days: 7 };
+    assert_eq!(send("", &overrides()), none);
+    let own = "[campaign.send]\ntrigger = \"expected_next_purchase\"\noffset_days = -3\n";
+    let expected = SendOn { trigger: Trigger::ExpectedNextPurchase, offset_days: -3, ..none };
+    assert_eq!(send(own, &overrides()), expected);
+    assert_eq!(send("send = { trigger = \"last_purchase\" }\n", &overrides()).trigger, Trigger::LastPurchase);
+    let argument = set(&["campaign.early.send.trigger=first_purchase"]);
+    assert_eq!(send("", &argument).trigger, Trigger::FirstPurchase);
+    let (config, _) = loaded(&format!("{shop}{own}"), &overrides());
+    assert_eq!(origin(&config, "campaign.early.send.offset_days").0, &Value::from(-3));
+    let told =
+        faults(&format!("{shop}[campaign.send]\ntrigger = \"birthday\"\nwindow = \"8-20\"\n"), &overrides());
+    for part in ["`campaign.early.send.trigger` must be one of", "this version does not know it yet"] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
 }

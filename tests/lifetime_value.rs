@@ -488,3 +488,78 @@ fn threads_and_the_order_of_rows_do_not_show() {
     let shuffled = hashes("shuffled", "2");
     assert_same_files(&one.0, &shuffled.0, "order of rows");
 }
+
+// ── campaigns ──────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn a_list_is_sent_around_the_day_of_the_next_purchase() {
+    let config = format!(
+        "{SHOP}{}",
+        r#"
+        [[source]]
+        name = "crm"
+        kind = "contacts"
+        path = "crm.csv"
+        [[segment]]
+        name = "everybody"
+        where = "n_orders > 0"
+        [[campaign]]
+        name = "in_time"
+        segment = ["everybody"]
+        channel = ["email"]
+        columns = ["customer_id", "send_on"]
+        send = { trigger = "expected_next_purchase", offset_days = -5 }
+        [[campaign]]
+        name = "thanks"
+        segment = ["everybody"]
+        channel = ["email"]
+        send = { trigger = "last_purchase", offset_days = 20, expiry_days = 10 }
+        "#
+    );
+    let project = Project::new(&config);
+    project.put("orders/a.csv", orders(300, |_| "web", |_| "2.00".to_owned()));
+    let contact = |n: u32| format!("C{n:04},c{n}@example.org\n");
+    project.put("crm.csv", format!("customer_id,email\n{}", common::rows(300, contact)));
+    let run = project.publish(&[]);
+    let as_of = run.manifest()["as_of"].as_str().unwrap().to_owned();
+    let days = |text: &str| clienting::kernel::calendar::parse_day(text.as_bytes()).unwrap();
+    let customers = run.table("tables/customers");
+    let candidates = run.table("tables/candidates");
+    let (mut n_today, mut n_later, mut n_unknown, mut n_expired) = (0, 0, 0, 0);
+    for campaign in ["in_time", "thanks"] {
+        let rows = candidates.only("campaign", campaign);
+        assert_eq!(rows.rows.len(), 300);
+        for row in rows.select(&["customer_id", "send_on", "reason"]) {
+            let customer = customers.row("customer_id", row[0].unwrap());
+            let due = match campaign {
+                "in_time" => customer.get("next_purchase_day").map(|day| days(day) - 5),
+                _ => customer.get("last_day").map(|day| days(day) + 20),
+            };
+            let late = due.map(|due| days(&as_of) - due);
+            match (due, late) {
+                (Some(due), Some(late)) if late <= if campaign == "thanks" { 10 } else { 7 } => {
+                    assert_eq!(days(row[1].unwrap()), due.max(days(&as_of)));
+                    n_today += usize::from(due <= days(&as_of));
+                    n_later += usize::from(due > days(&as_of));
+                }
+                (Some(_), _) => {
+                    assert_eq!((row[1], row[2]), (None, Some("trigger_expired")));
+                    n_expired += 1;
+                }
+                (None, _) => {
+                    assert_eq!((row[1], row[2]), (None, Some("no_trigger_day")));
+                    n_unknown += 1;
+                }
+            }
+        }
+    }
+    let met = [n_today, n_later, n_unknown, n_expired];
+    assert!(met.iter().all(|n| *n > 0), "{met:?}");
+    // List and memory say the same day.
+    let listings = run.table("register/listings").only("campaign", "in_time");
+    let list = run.text("campaigns/in_time/everybody.csv");
+    assert_eq!(list.lines().count() - 1, listings.rows.len());
+    for row in listings.select(&["customer_id", "send_on"]) {
+        assert!(list.contains(&format!("\"{}\",\"{}\"", row[0].unwrap(), row[1].unwrap())), "{row:?}");
+    }
+}

@@ -148,7 +148,10 @@ impl Walk<'_> {
 /// How messages name a key: as `--set` does.
 #[must_use]
 pub fn address_of(key: &Key, section: &Checked) -> String {
-    if key.path.contains("[]") { format!("{}.{}", section.address, key.name()) } else { key.path.to_owned() }
+    match key.path.rsplit_once("[].") {
+        Some((_, inner)) => format!("{}.{inner}", section.address),
+        None => key.path.to_owned(),
+    }
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -16,6 +16,7 @@ pub mod value;
 mod compound;
 mod rfm;
 mod clv;
+mod send;
 mod rules;
 pub mod check;
 pub mod rfm_rules;
@@ -33,6 +34,7 @@ pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
+pub use send::{SendOn, Trigger};
 pub use source_kind::{Delivery, SourceKind};
 
 /// A configuration without faults. Defaults are filled in; paths are absolute.
@@ -293,6 +295,8 @@ pub struct Campaign {
     pub repeat_days: u32,
     /// Columns of the list.
     pub columns: Vec<String>,
+    /// When its customers are addressed.
+    pub send: SendOn,
     /// Where the value expression stands: `file:line:column`.
     pub value_place: String,
 }

@@ -2,6 +2,7 @@
 
 mod clv;
 mod rfm;
+mod send;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -237,6 +238,7 @@ impl Resolver<'_> {
             max_contacts: integer(campaign, "campaign[].max_contacts"),
             repeat_days: integer(campaign, "campaign[].repeat_days"),
             columns: texts(campaign, "campaign[].columns"),
+            send: send::send(campaign),
             value_place: self.place(campaign, "campaign[].value"),
         }
     }
@@ -284,13 +286,18 @@ fn effective(root: &Checked, documents: &[Document]) -> Vec<Effective> {
         done.push(array);
         let path = format!("{array}[]");
         for section in root.array(&path) {
-            for key in schema::keys_of(&path) {
-                let address = format!("{}.{}", section.address, key.name());
+            for (key, inner) in schema::KEYS.iter().filter_map(|key| Some((key, inside(key, array)?))) {
+                let address = format!("{}.{inner}", section.address);
                 list.push(effective_key(key, section, address, documents));
             }
         }
     }
     list
+}
+
+/// The path of a key inside an entry of an array of tables; `None`: it belongs elsewhere.
+fn inside(key: &Key, array: &str) -> Option<&'static str> {
+    key.path.rsplit_once("[].").filter(|(of, _)| *of == array).map(|(_, inner)| inner)
 }
 
 fn effective_key(key: &Key, section: &Checked, address: String, documents: &[Document]) -> Effective {

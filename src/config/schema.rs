@@ -146,6 +146,7 @@ pub const SECTIONS: &[Section] = &[
     ),
     section("segment[]", "A named group of customers."),
     section("campaign[]", "A target list that a product team asks for."),
+    section("campaign[].send", "On which day each customer of the list is addressed: `send_on`."),
     section("contact_policy", "What limits how often customers are addressed."),
     section("output", "How lists are written."),
     section("output.csv", "How CSV files of lists are written."),
@@ -485,6 +486,25 @@ pub const KEYS: &[Key] = &[
     key("campaign[].columns", Kind::Texts, "Columns of the list.")
         .or(r#"["customer_id", "first_name", "email", "offer", "send_on"]"#),
     key("campaign[].formats", Kind::Choices(&["csv"]), "Formats of the list.").or(r#"["csv"]"#),
+    key(
+        "campaign[].send.trigger",
+        Kind::Choice(&["none", "first_purchase", "last_purchase", "expected_next_purchase"]),
+        "The day that `send_on` is counted from: `first_day`, `last_day` or `next_purchase_day` of the customer; a customer \
+         without it is refused `no_trigger_day`. none = the day of the run.",
+    )
+    .or(r#""none""#),
+    key(
+        "campaign[].send.offset_days",
+        whole(-3_660, 3_660),
+        "Days from the trigger's day to `send_on`; negative = before it. A day that is over becomes the day of the run.",
+    )
+    .or("0"),
+    key(
+        "campaign[].send.expiry_days",
+        whole(0, 3_660),
+        "When the day to send on was longer ago than this, the customer is refused `trigger_expired`.",
+    )
+    .or("7"),
     key("contact_policy.salt", Kind::Text { empty: true }, "Salt of the draws of control groups.")
         .or(r#""${CLIENTING_SALT:-}""#)
         .secret(),
@@ -511,7 +531,7 @@ pub const LATER: &[&str] = &[
     "campaign[].class",
     "campaign[].cost_per_contact",
     "campaign[].offer_cost",
-    "campaign[].send",
+    "campaign[].send.window",
     "campaign[].control_share",
     "contact_policy.quiet_hours",
     "contact_policy.global_holdout",

@@ -83,6 +83,7 @@ const LATER: &[(&str, &str)] = &[
     ("source[].kind", "consents suppressions interactions products units"),
     ("source[].format", "jsonl parquet"),
     ("source[].delivery", "snapshot"),
+    ("campaign[].send.trigger", "birthday tier_check"),
     ("campaign[].formats", "xlsx parquet google_customer_match meta_custom_audience klaviyo mailchimp braze"),
 ];
 

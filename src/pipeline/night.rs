@@ -157,10 +157,7 @@ pub(super) fn write(
                 outputs::write(context, &outputs::clv::holdout(context, results.valued)?)?,
                 outputs::write(context, &outputs::clv::tracking(context, results.valued)?)?,
                 outputs::write(context, &outputs::clv::totals(context, &totals, lifetimes)?)?,
-                outputs::write(
-                    context,
-                    &outputs::tables::candidates(context, results.considered, batch, *as_of)?,
-                )?,
+                outputs::write(context, &outputs::tables::candidates(context, results.considered, batch)?)?,
             ])
         },
     );

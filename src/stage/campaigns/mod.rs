@@ -5,6 +5,7 @@
 
 pub mod list;
 mod listed;
+mod sending;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,6 +72,10 @@ pub enum Refusal {
     NoContactPoint,
     /// A contact point, but no consent for its channel.
     NoConsent,
+    /// The day that sending is counted from is not known.
+    NoTriggerDay,
+    /// The day to send on is longer over than `expiry_days`.
+    TriggerExpired,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
     /// The lists of the run are held.
@@ -88,6 +93,8 @@ impl Refusal {
             Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
             Self::NoContactPoint => "no_contact_point",
             Self::NoConsent => "no_consent",
+            Self::NoTriggerDay => "no_trigger_day",
+            Self::TriggerExpired => "trigger_expired",
             Self::Capacity => "capacity",
             Self::Held => "held",
         })
@@ -119,6 +126,8 @@ pub struct Candidate {
     pub row: usize,
     /// Place in the campaign's segments.
     pub segment: usize,
+    /// Day to send on, where it is accepted.
+    pub send_on: i32,
     /// Expected gain; `None` = null.
     pub value: Option<f64>,
     /// What became of it.
@@ -252,10 +261,12 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
         .map(|(row, segment)| Candidate {
             row,
             segment,
+            send_on: inputs.as_of,
             value: values.as_ref().and_then(|values| values.get(row).copied().flatten()),
             verdict: verdict(campaign, ids.value(row), excluded.get(&row).copied(), inputs),
         })
         .collect();
+    sending::set(&mut candidates, campaign.send, batch, inputs.as_of)?;
     sort_by_value(&mut candidates, ids);
     let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
     let accepted =
