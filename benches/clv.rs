@@ -31,13 +31,13 @@ fn main() {
     let n = option("--customers").map_or(1_000_000, |n| n.parse().unwrap());
     let rounds = option("--rounds").map_or(3, |n| n.parse().unwrap());
     let (histories, spends) = customers(n);
-    if let Some(path) = option("--write") {
-        std::fs::write(path, csv(&histories, &spends)).unwrap();
-    }
     for _ in 0..rounds {
         for model in [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd] {
             round(model, &histories, &spends);
         }
+    }
+    if let Some(path) = option("--write") {
+        std::fs::write(path, csv(&histories, &spends)).unwrap();
     }
 }
 
@@ -68,7 +68,7 @@ fn round(model: Model, histories: &[History], spends: &[Spend]) {
     println!(
         "{{\"model\":\"{}\",\"n\":{},\"distinct\":{},\"total\":{:.3},\"count\":{:.3},\"timing\":{:.3},\"spend\":{:.3},\
          \"forecast\":{:.3},\"customers\":{:.3},\"evaluations\":{},\"params\":{:?},\"spend_params\":{:?},\"clv\":{:.2},\
-         \"interval\":{:?}}}",
+         \"interval\":{:?},\"peak_mb\":{:.0}}}",
         model.name(),
         histories.len(),
         distinct.tuples().len(),
@@ -82,8 +82,16 @@ fn round(model: Model, histories: &[History], spends: &[Spend]) {
         timing.timing.params(),
         spend.params(),
         sum,
-        total.interval,
+        total.interval.map(<[f64; 2]>::from).unwrap(),
+        peak_mb(),
     );
+}
+
+/// The most memory that the process has held, in megabytes; 0 where the system does not tell.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
 }
 
 /// Customers who came between 27 and 39 weeks ago, each with a stream of random numbers of its own.
