@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark writes what others shall read")]
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -31,28 +32,29 @@ fn main() {
     let n = option("--customers").map_or(1_000_000, |n| n.parse().unwrap());
     let rounds = option("--rounds").map_or(3, |n| n.parse().unwrap());
     let (histories, spends) = customers(n);
-    if let Some(path) = option("--write") {
-        std::fs::write(path, csv(&histories, &spends)).unwrap();
-    }
     for _ in 0..rounds {
         for model in [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd] {
             round(model, &histories, &spends);
         }
+    }
+    if let Some(path) = option("--write") {
+        std::fs::write(path, csv(&histories, &spends)).unwrap();
     }
 }
 
 /// Fit of both models and the value of a year with intervals for all, once.
 fn round(model: Model, histories: &[History], spends: &[Spend]) {
     let started = Instant::now();
+    let since = || started.elapsed().as_secs_f64();
     let distinct = Histories::of(histories, 7);
-    let counted = started.elapsed();
+    let counted = since();
     let timing: TimingFit = fit_timing(model, &distinct).unwrap();
-    let timed = started.elapsed();
+    let timed = since();
     let spend: SpendFit = fit_spend(spends).unwrap();
-    let spent = started.elapsed();
+    let spent = since();
     let terms = Terms { horizon_days: 365, discount_rate: 0.1, interval: 0.8 };
     let forecast = Forecast::new(&timing, Some(&spend), &distinct, &terms);
-    let forecasted = started.elapsed();
+    let forecasted = since();
     let values: Vec<[f64; 6]> = (0..histories.len())
         .into_par_iter()
         .map(|customer| {
@@ -63,27 +65,35 @@ fn round(model: Model, histories: &[History], spends: &[Spend]) {
         })
         .collect();
     let total = forecast.total((0..histories.len()).map(|customer| (customer, spends[customer], 1.0)));
-    let done = started.elapsed();
+    let done = since();
     let sum: f64 = values.iter().map(|value| value[2]).sum();
     println!(
         "{{\"model\":\"{}\",\"n\":{},\"distinct\":{},\"total\":{:.3},\"count\":{:.3},\"timing\":{:.3},\"spend\":{:.3},\
          \"forecast\":{:.3},\"customers\":{:.3},\"evaluations\":{},\"params\":{:?},\"spend_params\":{:?},\"clv\":{:.2},\
-         \"interval\":{:?}}}",
+         \"interval\":{:?},\"peak_mb\":{:.0}}}",
         model.name(),
         histories.len(),
         distinct.tuples().len(),
-        done.as_secs_f64(),
-        counted.as_secs_f64(),
-        (timed - counted).as_secs_f64(),
-        (spent - timed).as_secs_f64(),
-        (forecasted - spent).as_secs_f64(),
-        (done - forecasted).as_secs_f64(),
+        done,
+        counted,
+        timed - counted,
+        spent - timed,
+        forecasted - spent,
+        done - forecasted,
         timing.maximum.n_evaluations,
         timing.timing.params(),
         spend.params(),
         sum,
-        total.interval,
+        total.interval.map(<[f64; 2]>::from).unwrap(),
+        peak_mb(),
     );
+}
+
+/// The most memory that the process has held, in megabytes; 0 where the system does not tell.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
 }
 
 /// Customers who came between 27 and 39 weeks ago, each with a stream of random numbers of its own.

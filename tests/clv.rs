@@ -1,6 +1,8 @@
 //! The models of lifetime value against published and independently computed numbers. Tests are named after the sections of
 //! the analytics contract that the numbers stand in; rows after their lines.
 
+#![expect(clippy::unwrap_used, reason = "in a test a failure to read is a failure")]
+
 #[path = "clv/data.rs"]
 mod data;
 #[path = "clv/fits.rs"]

@@ -33,21 +33,21 @@ fn sections_1_to_3_maxima() {
         (
             Model::BgNbd,
             [0.242_594_53, 4.413_602_39, 0.792_922_05, 2.425_906_92],
-            -9582.429_207,
+            -9_582.429_207,
             [0.012_557, 0.378_224, 0.185_732, 0.705_408],
             1e-4,
         ),
         (
             Model::MbgNbd,
             [0.524_843_22, 6.183_085_56, 0.891_359_37, 1.614_001_92],
-            -9582.135_716,
+            -9_582.135_716,
             [0.083_27, 0.695_62, 0.154_79, 0.537_49],
             1e-4,
         ),
         (
             Model::ParetoNbd,
             [0.553_277_03, 10.577_682_96, 0.606_239_83, 11.668_730_8],
-            -9594.976_179,
+            -9_594.976_179,
             [0.047_627, 0.842_720, 0.187_274, 6.210_878],
             1e-4,
         ),
@@ -69,7 +69,7 @@ fn sections_1_to_3_maxima() {
 #[test]
 fn section_1_likelihood_at_rounded_parameters() {
     let timing = Timing::new(Model::BgNbd, &[0.243, 4.414, 0.793, 2.426], 7.0);
-    within("paper", log_likelihood(&timing, &histories()), -9582.430_478, 1e-5);
+    within("paper", log_likelihood(&timing, &histories()), -9_582.430_478, 1e-5);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn section_3_the_limit_without_dropout() {
     let fit = fit_timing(Model::Nbd, &histories()).unwrap();
     near("r", fit.timing.params()[0], 0.384_766_12, 1e-4);
     near("alpha", fit.timing.params()[1], 12.072_022_22, 1e-4);
-    within("ln L", fit.log_likelihood, -9763.657_615, 1e-5);
+    within("ln L", fit.log_likelihood, -9_763.657_615, 1e-5);
 }
 
 /// A sum over distinct tuples is the sum over customers.
@@ -152,7 +152,7 @@ fn section_4_gamma_gamma() {
     let spends: Vec<Spend> = cdnow().iter().filter_map(|days| spend(days, end)).collect();
     let fit = fit_spend(&spends).unwrap();
     assert_eq!(fit.n_customers, 946);
-    within("ln L", fit.maximum.log_likelihood, -4055.917_695, 2e-6);
+    within("ln L", fit.maximum.log_likelihood, -4_055.917_695, 2e-6);
     for (found, wanted) in fit.params().iter().zip([6.249_571_25, 3.744_224_94, 15.443_525_37]) {
         near("parameter", *found, wanted, 1e-4);
     }
@@ -165,7 +165,7 @@ fn section_4_gamma_gamma() {
         .filter(|spend| spend.is_known())
         .map(|spend| rounded.log_likelihood(spend.x, spend.total / f64::from(spend.x)))
         .sum();
-    within("ln L at two decimals", ln_l, -4055.919_232_049_544, 1e-9);
+    within("ln L at two decimals", ln_l, -4_055.919_232_049_544, 1e-9);
     let first_ten = [
         (2, 22.35, 24.663_713_91),
         (1, 11.77, 18.916_852_06),

@@ -141,7 +141,7 @@ const HIGH_END: [f64; 8] = [1000.0, 869.0, 743.0, 653.0, 593.0, 551.0, 517.0, 49
 #[test]
 fn section_7_maxima() {
     let rows =
-        [(REGULAR, 0.704_077, 1.182_043, -1680.265_188), (HIGH_END, 0.668_088, 3.806_094, -1611.158_147)];
+        [(REGULAR, 0.704_077, 1.182_043, -1_680.265_188), (HIGH_END, 0.668_088, 3.806_094, -1_611.158_147)];
     for (survivors, alpha, beta, ln_l) in rows {
         let (model, maximum) = sbg::fit(&survivors).unwrap();
         within("alpha", model.alpha, alpha, 1e-6);

@@ -104,7 +104,7 @@ impl Alive {
         match (&self.dropout, self.timing.model(), self.timing.params()) {
             (Some(dropout), ..) => self.count_stays(&mut counts, (dropout.a, dropout.b), exposure, ahead),
             (None, Model::ParetoNbd, [.., s, beta]) => {
-                self.count_lives(&mut counts, (*s, beta + t), exposure, ahead)
+                self.count_lives(&mut counts, (*s, beta + t), exposure, ahead);
             }
             (None, ..) => self.count_stays(&mut counts, (0.0, 1.0), exposure, ahead),
         }

@@ -22,7 +22,7 @@ pub const POINTS: usize = 8;
 
 /// The sign of a parameter (0 to 6) at a point.
 fn sign(point: usize, parameter: usize) -> f64 {
-    if (point & (parameter + 1)).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+    if (point & (parameter + 1)).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
 }
 
 /// Logarithms of the parameters at a point; those of the maximum where the search ended at no maximum.

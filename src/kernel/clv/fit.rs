@@ -110,10 +110,10 @@ impl<L: LogLikelihood> Gradient for Negative<'_, L> {
 }
 
 /// One search: where it ended, its cost and its evaluations.
-fn search<L: LogLikelihood>(likelihood: &L, start: Vec<f64>, tolerance: f64) -> (Vec<f64>, f64, u64) {
+fn search<L: LogLikelihood>(likelihood: &L, start: &[f64], tolerance: f64) -> (Vec<f64>, f64, u64) {
     let n = likelihood.n_observations();
     let bfgs = Bfgs::with_line_search(HagerZhang::new()).with_absolute_gradient_tolerance(tolerance);
-    let state = FirstOrderState::new(start.clone());
+    let state = FirstOrderState::new(start.to_vec());
     match Executor::new(Negative { likelihood, n }, bfgs, state).max_iter(MOST_ITERATIONS).run() {
         Ok(result) => (result.best_param().clone(), result.best_cost(), result.cost_evals()),
         Err(impossible) => match impossible {},
@@ -128,13 +128,13 @@ pub fn maximise<L: LogLikelihood>(likelihood: &L, part: Option<&L>, starts: &[Ve
     let mut n_evaluations = 0;
     let mut best: Option<(Vec<f64>, f64)> = None;
     for start in starts {
-        let (params, cost, evaluations) = search(part.unwrap_or(likelihood), start.clone(), ROUGH);
+        let (params, cost, evaluations) = search(part.unwrap_or(likelihood), start, ROUGH);
         n_evaluations += if part.is_some() { 0 } else { evaluations };
         if cost.is_finite() && best.as_ref().is_none_or(|(_, least)| cost < *least) {
             best = Some((params, cost));
         }
     }
-    let (mut log_params, _, evaluations) = search(likelihood, best?.0, FINE);
+    let (mut log_params, _, evaluations) = search(likelihood, &best?.0, FINE);
     n_evaluations += evaluations;
     let size = |slope: &Slope| slope.gradient.iter().fold(0.0_f64, |most, part| most.max(part.abs())) / n;
     let mut slope = likelihood.at(&log_params);
@@ -147,7 +147,8 @@ pub fn maximise<L: LogLikelihood>(likelihood: &L, part: Option<&L>, starts: &[Ve
                 log_params.iter().zip(factor.solve_factored(&gradient)).map(|(at, step)| at + step).collect();
             let there = likelihood.at(&moved);
             n_evaluations += 1;
-            if !(size(&there) < size(&slope)) {
+            let is_nearer = size(&there) < size(&slope);
+            if !is_nearer {
                 break;
             }
             (log_params, slope) = (moved, there);
@@ -182,9 +183,9 @@ fn hessian<L: LogLikelihood>(likelihood: &L, log_params: &[f64]) -> Matrix {
         let (above, below) = (at(STEP), at(-STEP));
         rows.push((0..n).map(|by| (below[by] - above[by]) / (2.0 * STEP)).collect::<Vec<f64>>());
     }
-    for row in 0..n {
-        for column in 0..n {
-            hessian.set(row, column, 0.5 * (rows[row][column] + rows[column][row]));
+    for (row, slopes) in rows.iter().enumerate() {
+        for (column, mirrored) in rows.iter().enumerate() {
+            hessian.set(row, column, 0.5 * (slopes[column] + mirrored[row]));
         }
     }
     hessian

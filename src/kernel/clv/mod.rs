@@ -12,6 +12,8 @@
 //! finite for them and for any history, unless its documentation says otherwise. Sums run in a fixed order: the same
 //! customers in any order, on any number of threads, give the same bits.
 
+#![expect(clippy::many_single_char_names, reason = "formulas keep the letters of their papers")]
+
 pub mod bg_bb;
 pub mod counts;
 pub mod doubt;

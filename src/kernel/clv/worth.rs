@@ -40,10 +40,9 @@ impl Worths {
         let most = count_at(n_places.max(2) - 1);
         let from = centre(1.0) - (REACH * spread(1.0)).max(LN_BEYOND / model.p);
         let to = centre(most) + (REACH * spread(most)).max(LN_BEYOND / shape);
-        let n = ((to - from) / (STEP * spread(most))).ceil().clamp(16.0, MOST);
-        let step = (to - from) / n;
-        let grid: Vec<f64> =
-            (0_u32..).map(f64::from).take_while(|j| *j <= n).map(|j| from + step * j).collect();
+        let n = points(from, to, spread(most));
+        let step = (to - from) / f64::from(n);
+        let grid: Vec<f64> = (0..=n).map(|j| from + step * f64::from(j)).collect();
         let table = |doubt: &GammaGamma| -> Vec<Vec<f64>> {
             let (shape, doubted) = doubt.known_of(spend);
             let shift = (doubted / scale).ln();
@@ -83,15 +82,15 @@ impl Worth<'_> {
     /// the probability of still being one; 0 where no purchase is as likely as that.
     #[must_use]
     pub fn quantile(&self, p_alive: &[f64; POINTS], probability: f64) -> f64 {
-        let mix = |of: &dyn Fn(&(f64, Vec<f64>)) -> f64| {
-            let parts = self.below.iter().zip(p_alive).map(|(below, alive)| 1.0 - alive + alive * of(below));
+        let mix = |given_alive: &mut dyn Iterator<Item = f64>| {
+            let parts = given_alive.zip(p_alive).map(|(below, alive)| 1.0 - alive + alive * below);
             parts.sum::<f64>() / super::likelihood::as_f64(POINTS)
         };
-        let none = mix(&|(none, _)| *none);
+        let none = mix(&mut self.below.iter().map(|(none, _)| *none));
         if probability <= none {
             return 0.0;
         }
-        let at = |j: usize| mix(&|(_, below)| below[j]);
+        let at = |j: usize| mix(&mut self.below.iter().map(|(_, below)| below[j]));
         let n = self.grid.len();
         let (mut low, mut high) = (0, n);
         while low < high {
@@ -113,6 +112,12 @@ impl Worth<'_> {
             }
         }
     }
+}
+
+/// Steps of a grid, as many as the narrowest distribution asks for.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 16 and 400")]
+fn points(from: f64, to: f64, narrowest: f64) -> u32 {
+    (((to - from) / (STEP * narrowest)).ceil().min(MOST) as u32).max(16)
 }
 
 /// Distribution function of the logarithm of a beta prime variate with two shapes at evenly spaced points, which reach over
@@ -137,7 +142,8 @@ fn cumulative(first: f64, second: f64, points: &[(f64, f64)], step: f64) -> Vec<
             sum
         })
         .collect();
-    below.iter_mut().for_each(|part| *part /= sum);
+    // A distribution so far out that nothing of it is left says that sums are certainly smaller.
+    below.iter_mut().for_each(|part| *part = if sum > 0.0 { *part / sum } else { 1.0 });
     below
 }
 
