@@ -549,7 +549,7 @@ table! { ClvTracking = "tables/clv_tracking" v 1 sorted [c::MODEL, c::WEEK] uniq
     }
 }
 table! { ClvTotals = "tables/clv_totals" v 1 sorted [c::SCOPE, c::SCOPE_VALUE] unique true,
-    "Customers together. Their value is that of purchases in the next horizon_days: each at the end of its step, one of twelve, counts (1 + discount_rate)^(-days/365)."
+    "Customers together. Their value is that of purchases in the next `horizon_days`: each at the end of its step, one of twelve, counts `(1 + discount_rate)^(-days/365)`."
     {
         c::SCOPE: Text, "all, segment, or the column of clv.segment_by";
         c::SCOPE_VALUE: Text null, "segment, or value of that column; null: all";

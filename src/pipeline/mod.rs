@@ -25,7 +25,7 @@ use crate::error::Warning;
 use crate::run::context::{Accept, Context};
 use crate::run::event::Listeners;
 use crate::run::event::Stage;
-use crate::stage::{campaigns, features, ingest, models, outputs, register, segments, summarise};
+use crate::stage::{campaigns, features, ingest, outputs, register, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
 #[derive(Clone, Debug)]
@@ -89,13 +89,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
-    let (scored, valued) = session.stage(context, Stage::Models, |session| {
-        let scored = models::rfm::run(&context.config.rfm, &context.units, &features)?;
-        let mut valued = models::clv::run(context, &features, &scored, &register)?;
-        session.manifest.models = std::mem::take(&mut valued.entries);
-        let n_scored = scored.scores.iter().flatten().count() as u64;
-        Ok(((features.customer_id.len() as u64, n_scored), (scored, valued)))
-    })?;
+    let (scored, valued) = session
+        .stage(context, Stage::Models, |session| night::modelled(context, session, &features, &register))?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
         let lifetimes = valued.lifetimes.as_ref();
         let customers = outputs::customers::customers(context, &features, &scored, lifetimes, &register)?;
@@ -125,13 +120,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((n_candidates, n_accepted), considered))
     })?;
     session.stage(context, Stage::Outputs, |session| {
-        let results = night::Results {
-            features: &features,
-            scored: &scored,
-            valued: &valued,
-            considered: &considered,
-            inputs: &inputs,
-        };
+        let (features, scored, valued) = (&features, &scored, &valued);
+        let results = night::Results { features, scored, valued, considered: &considered, inputs: &inputs };
         night::write(context, session, &results, &ingested, &before)
     })
 }

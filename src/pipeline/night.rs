@@ -11,6 +11,7 @@ use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::{self, Ingested};
+use crate::stage::models;
 use crate::stage::models::clv::Valued;
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
@@ -48,6 +49,20 @@ pub(super) fn after_features(
         );
     }
     session.manifest.gates.push(unmatched(context, features, register));
+}
+
+/// Scores and values; fitted models go into the manifest.
+pub(super) fn modelled(
+    context: &Context,
+    session: &mut Session,
+    features: &Features,
+    register: &Register,
+) -> Result<((u64, u64), (Scored, Valued))> {
+    let scored = models::rfm::run(&context.config.rfm, &context.units, features)?;
+    let mut valued = models::clv::run(context, features, &scored, register)?;
+    session.manifest.models = std::mem::take(&mut valued.entries);
+    let n_scored = scored.scores.iter().flatten().count() as u64;
+    Ok(((features.customer_id.len() as u64, n_scored), (scored, valued)))
 }
 
 /// Judges every candidate, and refuses all of them where the lists of the run are held.

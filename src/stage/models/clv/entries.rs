@@ -118,7 +118,7 @@ impl Scope<'_> {
 
 /// An entry with all its keys, of which most are not known.
 fn bare(name: &str, holdout: Value, why: Value) -> Value {
-    json!({
+    let mut entry = json!({
         "name": name,
         "scope": Scope::ALL.to_json(),
         "parameters": {},
@@ -135,10 +135,12 @@ fn bare(name: &str, holdout: Value, why: Value) -> Value {
         (c::N_CUSTOMERS): null,
         "n_distinct": null,
         "until": null,
-        "holdout": holdout,
+        "holdout": null,
         "counts": null,
-        "why": why,
-    })
+        "why": null,
+    });
+    (entry["holdout"], entry["why"]) = (holdout, why);
+    entry
 }
 
 fn timing(
