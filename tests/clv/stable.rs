@@ -106,3 +106,54 @@ fn nothing_is_ever_not_a_number() {
         }
     }
 }
+
+/// A population in which everything occurs at once: customers of one day, of every day for years, of amounts from a cent to
+/// millions, more given back than bought.
+#[test]
+fn a_forecast_of_any_population_is_made_of_numbers() {
+    use clienting::kernel::clv::fit::fit_timing;
+    use clienting::kernel::clv::forecast::{Forecast, Terms};
+    use clienting::kernel::clv::histories::{Histories, History};
+    use clienting::kernel::clv::spend::{Spend, fit_spend};
+
+    let histories: Vec<History> = (0..600_u32)
+        .map(|i| {
+            let age = [0, 1, 30, 400, 3000, 20_000][i as usize % 6];
+            let x = [0, 0, 1, 2, 9, 250, 2999][i as usize % 7].min(age);
+            let recency = if x == 0 { 0 } else { x.max(age - (i * 37) % (age + 1)) };
+            History { x, age, recency }
+        })
+        .collect();
+    let totals = [0.01, 12.0, -5.0, 0.0, 250_000.0, 9e9, 1.0];
+    let spends: Vec<Spend> = histories
+        .iter()
+        .zip(totals.iter().cycle())
+        .map(|(h, total)| Spend { x: h.x, total: *total })
+        .collect();
+    for unit_days in [1, 7, 30] {
+        let distinct = Histories::of(&histories, unit_days);
+        for model in [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd, Model::Nbd] {
+            let fit = fit_timing(model, &distinct).unwrap();
+            let spend = fit_spend(&spends).ok();
+            for (horizon_days, discount_rate) in [(1, 0.0), (365, 0.1), (36_500, 3.0)] {
+                let terms = Terms { horizon_days, discount_rate, interval: 0.8 };
+                let forecast = Forecast::new(&fit, spend.as_ref(), &distinct, &terms);
+                for (customer, spend) in spends.iter().enumerate() {
+                    let outlook = forecast.customer(customer, *spend, 0.4).unwrap();
+                    let row = format!("{model:?} {terms:?} {:?} {spend:?}: {outlook:?}", histories[customer]);
+                    assert!((0.0..=1.0).contains(&outlook.p_alive), "{row}");
+                    assert!(
+                        outlook.expected_purchases >= 0.0 && outlook.expected_purchases.is_finite(),
+                        "{row}"
+                    );
+                    let Some(money) = outlook.money else { continue };
+                    assert_eq!(money.clv_infinite.is_some(), discount_rate > 0.0);
+                    let all =
+                        [money.expected_value, money.clv, money.clv_low, money.clv_infinite.unwrap_or(0.0)];
+                    assert!(all.iter().all(|value| *value >= 0.0 && value.is_finite()), "{row}");
+                    assert!(money.clv_low <= money.clv_high && money.clv_high.is_finite(), "{row}");
+                }
+            }
+        }
+    }
+}
