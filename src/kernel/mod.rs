@@ -8,3 +8,4 @@ pub mod json;
 pub mod versions;
 pub mod accumulate;
 pub mod rfm;
+pub mod packing;
