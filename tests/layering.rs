@@ -24,6 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_schema", &["contract/", "store/", "stage/"]),
     ("arrow_select", &["store/", "stage/"]),
     ("basin", &["kernel/clv/"]),
+    ("bytes", &["store/parquet/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("encoding_rs", &["store/encoding.rs"]),
@@ -34,7 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["config/", "stage/ingest/", "pipeline/"]),
     ("libm", &["kernel/clv/"]),
     ("memchr", &["kernel/", "stage/ingest/"]),
-    ("parquet", &["store/parquet.rs", "store/parquet_input.rs"]),
+    ("parquet", &["store/parquet.rs", "store/parquet/", "store/parquet_input.rs"]),
     ("once_cell", &[]),
     // Frames are made from the customer columns that an expression names: the ledger never becomes one.
     ("polars", &["stage/expression.rs"]),
@@ -51,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
     ("xxhash_rust", &["stage/"]),
-    ("zstd", &["store/export.rs"]),
+    ("zstd", &["store/export.rs", "store/parquet/"]),
 ];
 
 /// Parts of `std` with the only places that may name them; no place at all: nowhere.

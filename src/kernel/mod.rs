@@ -10,3 +10,4 @@ pub mod accumulate;
 pub mod rfm;
 pub mod clv;
 pub mod accuracy;
+pub mod packing;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::{Date32Builder, Decimal128Builder, Float64Builder};
 
+use rayon::prelude::*;
+
 use super::column::{Make, days, floats, ints, texts};
 use crate::contract::tables::{ClvHoldout, ClvTotals, ClvTracking};
 use crate::contract::{Checked, ColumnType, column as c};
@@ -16,6 +18,9 @@ use crate::run::event::LifetimeValue;
 use crate::stage::features::Features;
 use crate::stage::models::clv::{Life, Lifetimes, Together, Valued};
 use crate::stage::segments::Membership;
+
+/// Customers whose outlook is in memory at a time.
+const LIVES_AT_ONCE: usize = 1 << 16;
 
 /// `p_alive` … `next_purchase_day`.
 ///
@@ -38,15 +43,22 @@ pub(super) fn columns(
     let money = || Decimal128Builder::with_capacity(n).with_data_type(ColumnType::Money.arrow(make.units));
     let mut amounts = MONEY.map(|_| money());
     let mut next = Date32Builder::with_capacity(n);
-    for customer in 0..n {
-        let life = lifetimes.map(|lifetimes| lifetimes.life(features, customer)).transpose()?.flatten();
-        let [p_alive, purchases] = &mut shares;
-        p_alive.append_option(life.map(|life| life.p_alive));
-        purchases.append_option(life.map(|life| life.expected_purchases));
-        for (builder, of) in amounts.iter_mut().zip(MONEY) {
-            builder.append_option(life.as_ref().and_then(of).map(i128::from));
+    let life = |customer: usize| -> Result<Option<Life>> {
+        lifetimes.map_or(Ok(None), |lifetimes| lifetimes.life(features, customer))
+    };
+    for first in (0..n).step_by(LIVES_AT_ONCE) {
+        let lives: Vec<Result<Option<Life>>> =
+            (first..n.min(first + LIVES_AT_ONCE)).into_par_iter().map(life).collect();
+        for life in lives {
+            let life = life?;
+            let [p_alive, purchases] = &mut shares;
+            p_alive.append_option(life.map(|life| life.p_alive));
+            purchases.append_option(life.map(|life| life.expected_purchases));
+            for (builder, of) in amounts.iter_mut().zip(MONEY) {
+                builder.append_option(life.as_ref().and_then(of).map(i128::from));
+            }
+            next.append_option(life.and_then(|life| life.next_purchase_day));
         }
-        next.append_option(life.and_then(|life| life.next_purchase_day));
     }
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(shares.len() + amounts.len() + 1);
     columns.extend(shares.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) }));

@@ -252,3 +252,147 @@ impl Gathered<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::types::Int32Type;
+    use arrow_array::{Date32Array, Decimal128Array, DictionaryArray, UInt32Array};
+    use arrow_schema::{DataType, Field, Schema};
+
+    use super::super::super::{PieceSummary, Windows};
+    use super::super::cohorts::CohortSums;
+    use super::super::values::Values;
+    use super::*;
+    use crate::contract::{ColumnType, Units};
+    use crate::kernel::accumulate::{Measures, Summary};
+    use crate::kernel::calendar::day_from_civil;
+    use crate::stage::summarise::SummaryTables;
+
+    fn units() -> Units {
+        Units { currency: "EUR".to_owned(), exponent: 2 }
+    }
+
+    fn day(month: u32, day: u32) -> i32 {
+        day_from_civil(2026, month, day).unwrap()
+    }
+
+    /// Keys 0 and 1 belong to the customer of slot 0, key 2 to that of slot 2.
+    fn gathered() -> Gathered<'static> {
+        let range = Range {
+            first: 0,
+            slots: vec![Slot::EMPTY; 3],
+            window: None,
+            first_days: vec![None; 3],
+            cohorts: CohortSums::default(),
+            lives: Lives::new(3),
+            has_several_keys: true,
+        };
+        Gathered {
+            slot_of_key: vec![0, 0, 2],
+            ids: Vec::new(),
+            ranges: vec![range],
+            width: 3,
+            n_pieces: 0,
+            values: Values::default(),
+            n_active_before: BTreeMap::new(),
+        }
+    }
+
+    /// What a key did in a month: its purchase days, their net revenue each, and refunds.
+    fn month_of(key: u32, month: u32, days: &[(u32, i64)], refunds: i64) -> (u32, Measures) {
+        let measures = Measures {
+            active_days: days.iter().fold(0, |bits, (day, _)| bits | 1 << (day - 1)),
+            n_orders: i64::try_from(days.len()).unwrap(),
+            n_rows: i64::try_from(days.len()).unwrap() + i64::from(refunds != 0),
+            revenue: days.iter().map(|(_, net)| net).sum(),
+            refunds,
+            days: days.first().zip(days.last()).map(|(a, b)| (day(month, a.0), day(month, b.0))),
+            first_day_net: days.first().map_or(0, |(_, net)| *net),
+            n_refund_rows: i64::from(refunds != 0),
+            ..Measures::default()
+        };
+        (key, measures)
+    }
+
+    fn piece(month: u32, keys: Vec<(u32, Measures)>, ledger: &[(u32, i32, &str, i64)]) -> PieceSummary {
+        let summary = Summary { by_key: keys, by_value: Vec::new() };
+        let SummaryTables { by_key, by_value } = SummaryTables::of(&summary, &[], &units()).unwrap();
+        let kinds: DictionaryArray<Int32Type> = ledger.iter().map(|(_, _, kind, _)| *kind).collect();
+        let amounts =
+            Decimal128Array::from_iter_values(ledger.iter().map(|(.., amount)| i128::from(*amount)));
+        let money = ColumnType::Money.arrow(&units());
+        let field = |name: &str, kind: DataType| Field::new(name, kind, true);
+        let schema = Schema::new(vec![
+            field(c::SOURCE_KEY, DataType::UInt32),
+            field(c::DAY, DataType::Date32),
+            field(c::KIND, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))),
+            field(c::AMOUNT, money.clone()),
+        ]);
+        let rows = RecordBatch::try_new(
+            Arc::new(schema),
+            vec![
+                Arc::new(UInt32Array::from_iter_values(ledger.iter().map(|(key, ..)| *key))),
+                Arc::new(Date32Array::from_iter_values(ledger.iter().map(|(_, day, ..)| *day))),
+                Arc::new(kinds),
+                Arc::new(amounts.with_data_type(money)),
+            ],
+        );
+        let amounts = if ledger.is_empty() { Vec::new() } else { vec![rows.unwrap()] };
+        let days = (day(month, 1), day(month + 1, 1) - 1);
+        PieceSummary { days, by_key: vec![by_key], by_value: vec![by_value], amounts }
+    }
+
+    #[test]
+    fn keys_of_one_customer_are_one_life() {
+        let edges = Edges(Some([day(1, 31), day(2, 10)]));
+        let windows = Windows::new(day(3, 31), i32::MAX, 0, edges);
+        let mut gathered = gathered();
+        let january = vec![
+            month_of(0, 1, &[(10, 50), (20, 30)], 0),
+            month_of(1, 1, &[(5, 30), (20, 9)], -4),
+            month_of(2, 1, &[(20, 7)], 0),
+        ];
+        let february = vec![month_of(0, 2, &[(3, 11), (27, 13)], -2), month_of(1, 2, &[(3, 1)], 0)];
+        let ledger = [
+            (0, day(2, 3), "sale", 11),
+            (1, day(2, 3), "sale", 1),
+            (0, day(2, 9), "refund", -2),
+            (0, day(2, 27), "sale", 13),
+        ];
+        let months = [
+            (month_index(day(1, 1)), vec![piece(1, january, &[])]),
+            (month_index(day(2, 1)), vec![piece(2, february, &ledger)]),
+        ];
+        gathered.add(&windows, &months).unwrap();
+        let names = ["a".to_owned(), "b".to_owned()];
+        let slots = [(&names[0], 0), (&names[1], 2)];
+        let lifetime = gathered.lifetime(&slots, Some(day(1, 5)), edges, day(3, 31)).unwrap();
+        // The first day is that of the second key; its own refund lies elsewhere, or perhaps on that day.
+        assert_eq!(lifetime.first_day_net, [30, 7]);
+        assert_eq!(gathered.ranges[0].lives.unsure, [(month_index(day(1, 1)), 0)]);
+        let held = lifetime.held.unwrap();
+        assert_eq!((held.calibration_end, held.days), (day(2, 10), 49));
+        let standing =
+            |n_active_days, last_day, net_revenue| Standing { n_active_days, last_day, net_revenue };
+        assert_eq!(held.before, [standing(3, day(1, 20), 115), standing(1, day(1, 20), 7)]);
+        assert_eq!(held.calibrated, [standing(4, day(2, 3), 125), standing(1, day(1, 20), 7)]);
+        let expected = [(day(1, 5), 1), (day(1, 10), 1), (day(1, 20), 2), (day(2, 3), 1), (day(2, 27), 1)];
+        assert_eq!(lifetime.n_active_by_day, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn where_nothing_came_since_everybody_stands_where_they_stood() {
+        let edges = Edges(Some([day(4, 30), day(6, 10)]));
+        let windows = Windows::new(day(7, 31), i32::MAX, 0, edges);
+        let mut gathered = gathered();
+        let january = vec![month_of(2, 1, &[(20, 7)], 0)];
+        gathered.add(&windows, &[(month_index(day(1, 1)), vec![piece(1, january, &[])])]).unwrap();
+        let name = "b".to_owned();
+        let lifetime = gathered.lifetime(&[(&name, 2)], Some(day(1, 20)), edges, day(7, 31)).unwrap();
+        let held = lifetime.held.unwrap();
+        let standing = Standing { n_active_days: 1, last_day: day(1, 20), net_revenue: 7 };
+        assert_eq!((held.before, held.calibrated), (vec![standing], vec![standing]));
+    }
+}
