@@ -8,3 +8,5 @@ pub mod json;
 pub mod versions;
 pub mod accumulate;
 pub mod rfm;
+pub mod loyalty;
+pub mod markov;
