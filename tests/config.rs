@@ -532,12 +532,17 @@ fn the_default_file_documents_every_key_and_no_other() {
         if let Some(header) = line.strip_prefix('[') {
             let is_array = header.starts_with('[');
             let header = header.trim_start_matches('[').split(']').next().unwrap_or_default();
-            let header = header.replace("source.", "source[].");
+            let header = header.replace("source.", "source[].").replace("loyalty.", "loyalty[].");
             section = if is_array { format!("{header}[]") } else { header };
         } else if let Some((name, _)) = line.split_once(" = ")
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         {
             documented.push(format!("{section}.{name}"));
+        }
+        if line.starts_with("send = ") {
+            documented.extend(
+                ["trigger", "offset_days", "expiry_days"].map(|name| format!("campaign[].send.{name}")),
+            );
         }
         if line.starts_with("csv = ") {
             documented.extend(["profile", "delimiter", "bom"].map(|name| format!("output.csv.{name}")));

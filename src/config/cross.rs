@@ -1,6 +1,7 @@
 //! Checks that need more than one key: names, references, contract columns, scores, days.
 
 mod feeds;
+mod loyalty;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     output_delimiter(root, faults);
     rfm(root, faults);
     references(root, faults);
+    loyalty::check(root, faults);
     for campaign in root.array("campaign[]") {
         days(campaign, faults);
     }

@@ -15,6 +15,8 @@ pub mod kinds;
 pub mod value;
 mod compound;
 mod rfm;
+mod loyalty;
+pub mod loyalty_rules;
 mod rules;
 pub mod check;
 pub mod rfm_rules;
@@ -29,6 +31,7 @@ use std::path::PathBuf;
 
 pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
+pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
 pub use source_kind::{Delivery, SourceKind};
@@ -52,6 +55,8 @@ pub struct Config {
     pub rfm: Rfm,
     /// `[clv]`, as far as features need it.
     pub clv: Clv,
+    /// `[[loyalty]]`, in the order of the file.
+    pub loyalty: Vec<Loyalty>,
     /// `[[segment]]`, in the order of the file.
     pub segments: Vec<Segment>,
     /// `[[campaign]]`, in the order of the file.
@@ -265,6 +270,43 @@ pub enum Channel {
     Ads,
 }
 
+/// What makes a customer due for a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// Nothing: everybody is due.
+    None,
+    /// The check date of the tier.
+    TierCheck,
+    /// The last purchase.
+    LastPurchase,
+    /// The first purchase.
+    FirstPurchase,
+}
+
+impl Trigger {
+    /// Its name in the config.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::TierCheck => "tier_check",
+            Self::LastPurchase => "last_purchase",
+            Self::FirstPurchase => "first_purchase",
+        }
+    }
+}
+
+/// `campaign.send`: when a customer is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// The day that is counted from.
+    pub trigger: Trigger,
+    /// Days from it to the day of sending; negative: before it.
+    pub offset_days: i32,
+    /// Days after that day on which the customer can still be listed.
+    pub expiry_days: i32,
+}
+
 /// `[[campaign]]`.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -296,6 +338,8 @@ pub struct Campaign {
     pub max_contacts: u64,
     /// 0 = for good.
     pub repeat_days: u32,
+    /// When a customer is due.
+    pub send: Timing,
     /// Columns of the list.
     pub columns: Vec<String>,
     /// Where the value expression stands: `file:line:column`.

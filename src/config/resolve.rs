@@ -1,5 +1,6 @@
 //! From checked values to the plain [`Config`]: defaults filled in, paths made absolute, the list of what is in force.
 
+mod loyalty;
 mod rfm;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Channel, Clv, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
     Format, OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind,
-    SourceRules, Summary,
+    SourceRules, Summary, Timing, Trigger,
 };
 use crate::error::Warning;
 
@@ -43,6 +44,7 @@ pub fn resolve(
             channels: truth(root, "summary.channels"),
         },
         rfm,
+        loyalty: loyalty::loyalty(&resolver, root, currency_exponent(root)),
         clv: Clv { unit_days: integer(root, "clv.unit_days") },
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
         campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
@@ -235,6 +237,16 @@ impl Resolver<'_> {
             ends_on: day("campaign[].ends_on"),
             max_contacts: integer(campaign, "campaign[].max_contacts"),
             repeat_days: integer(campaign, "campaign[].repeat_days"),
+            send: Timing {
+                trigger: match text(campaign, "campaign[].send.trigger").as_str() {
+                    "tier_check" => Trigger::TierCheck,
+                    "last_purchase" => Trigger::LastPurchase,
+                    "first_purchase" => Trigger::FirstPurchase,
+                    _ => Trigger::None,
+                },
+                offset_days: integer(campaign, "campaign[].send.offset_days"),
+                expiry_days: integer(campaign, "campaign[].send.expiry_days"),
+            },
             columns: texts(campaign, "campaign[].columns"),
             value_place: self.place(campaign, "campaign[].value"),
         }
@@ -252,6 +264,13 @@ fn channel(name: &str) -> Option<Channel> {
         "ads" => Channel::Ads,
         _ => return None,
     })
+}
+
+fn currency_exponent(root: &Checked) -> u32 {
+    match value_of(root, "project.currency") {
+        Some(Value::Currency(currency)) => currency.exponent,
+        _ => 0,
+    }
 }
 
 fn quality(root: &Checked) -> Quality {
@@ -275,25 +294,36 @@ fn quality(root: &Checked) -> Quality {
 /// Every key with its value in force, in the order of the schema; entries of one array stay together.
 fn effective(root: &Checked, documents: &[Document]) -> Vec<Effective> {
     let mut list = Vec::new();
-    let mut done: Vec<&str> = Vec::new();
+    of_section(root, "", &mut Vec::new(), &mut list, documents);
+    list
+}
+
+/// Keys of a section and of those inside it, `[[…]]` entry by entry.
+fn of_section(
+    section: &Checked,
+    array: &str,
+    done: &mut Vec<String>,
+    list: &mut Vec<Effective>,
+    documents: &[Document],
+) {
     for key in schema::KEYS {
-        let Some((array, _)) = key.path.rsplit_once("[].") else {
-            list.push(effective_key(key, root, key.path.to_owned(), documents));
+        let Some(rest) = key.path.strip_prefix(array) else { continue };
+        let Some((inner, _)) = rest.split_once("[].") else {
+            let address =
+                if array.is_empty() { key.path.to_owned() } else { format!("{}.{rest}", section.address) };
+            list.push(effective_key(key, section, address, documents));
             continue;
         };
-        if done.contains(&array) {
+        let path = format!("{array}{inner}[]");
+        if done.contains(&path) {
             continue;
         }
-        done.push(array);
-        let path = format!("{array}[]");
-        for section in root.array(&path) {
-            for key in schema::keys_of(&path) {
-                let address = format!("{}.{}", section.address, key.name());
-                list.push(effective_key(key, section, address, documents));
-            }
+        done.push(path.clone());
+        for entry in section.array(&path) {
+            let mut of_entry = Vec::new();
+            of_section(entry, &format!("{path}."), &mut of_entry, list, documents);
         }
     }
-    list
 }
 
 fn effective_key(key: &Key, section: &Checked, address: String, documents: &[Document]) -> Effective {

@@ -16,7 +16,9 @@ use parquet::arrow::arrow_writer::{
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
@@ -300,6 +302,18 @@ pub fn read_groups(
     columns: Option<&[&str]>,
     numbered: &[&str],
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    read_chosen(path, table, units, columns, numbered, None)
+}
+
+/// Reads the row groups for which `wanted` holds.
+fn read_chosen(
+    path: &Path,
+    table: &Table,
+    units: &Units,
+    columns: Option<&[&str]>,
+    numbered: &[&str],
+    wanted: Option<&dyn Fn(&RowGroupMetaData) -> bool>,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let failed = |cause: ParquetError| {
         Error::new(Code::Io, format!("cannot read the table {}", table.name))
             .at(path)
@@ -322,6 +336,11 @@ pub fn read_groups(
     }
     let mut builder =
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROW_GROUP_ROWS);
+    if let Some(wanted) = wanted {
+        let groups = builder.metadata().row_groups().iter().enumerate();
+        let chosen = groups.filter(|(_, group)| wanted(group)).map(|(number, _)| number).collect();
+        builder = builder.with_row_groups(chosen);
+    }
     if let Some(names) = columns {
         let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         builder = builder.with_projection(mask);
@@ -332,6 +351,42 @@ pub fn read_groups(
         .collect::<std::result::Result<Vec<RecordBatch>, _>>()
         .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
     Ok((schema, batches))
+}
+
+/// Keys that are wanted of a table sorted by them, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRange {
+    /// Column of 32-bit numbers.
+    pub column: &'static str,
+    /// Least key.
+    pub first: u32,
+    /// Greatest key.
+    pub last: u32,
+}
+
+/// Reads columns of the row groups that can hold a range of keys; other keys of these groups come too.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_range(
+    path: &Path,
+    table: &Table,
+    units: &Units,
+    columns: &[&str],
+    within: &KeyRange,
+) -> Result<Vec<RecordBatch>> {
+    let wanted = |group: &RowGroupMetaData| {
+        let of_key = group.columns().iter().find(|one| one.column_path().string() == within.column);
+        match of_key.and_then(|column| column.statistics()) {
+            Some(Statistics::Int32(of_group)) => {
+                let bound = |value: Option<&i32>, or: u32| value.map_or(or, |value| value.cast_unsigned());
+                bound(of_group.min_opt(), 0) <= within.last
+                    && within.first <= bound(of_group.max_opt(), u32::MAX)
+            }
+            _ => true,
+        }
+    };
+    read_chosen(path, table, units, Some(columns), &[], Some(&wanted)).map(|(_, batches)| batches)
 }
 
 /// The schema with dictionaries in place of the texts of some columns.
