@@ -13,6 +13,9 @@ use rayon::prelude::*;
 use super::{ColumnType, DECIMAL_PRECISION, Table, Units};
 use crate::error::{Code, Error, Result};
 
+/// Rows that one task compares at least.
+const MIN_ROWS: usize = 8192;
+
 /// Schema, nulls, ranges, order.
 pub(super) fn verify(table: &Table, units: &Units, batch: &RecordBatch) -> Result<()> {
     if batch.schema().fields() != table.schema(units).fields() {
@@ -63,15 +66,20 @@ fn order(table: &Table, batch: &RecordBatch) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
-    for row in 1..batch.num_rows() {
-        let ordering =
-            keys.iter().map(|key| compare(key, row - 1, row)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal);
-        if ordering.is_gt() || (ordering.is_eq() && table.unique) {
-            let fault = if ordering.is_eq() { "repeats the row before" } else { "is out of order" };
-            return Err(broken(table, &format!("row {row} {fault}")));
+    let fault = |row: usize| {
+        let orderings = keys.iter().map(|key| compare(key, row - 1, row));
+        let ordering = orderings.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal);
+        match ordering {
+            Ordering::Less => None,
+            Ordering::Equal => table.unique.then_some((row, "repeats the row before")),
+            Ordering::Greater => Some((row, "is out of order")),
         }
+    };
+    let rows = (1..batch.num_rows().max(1)).into_par_iter().with_min_len(MIN_ROWS);
+    match rows.filter_map(fault).find_first(|_| true) {
+        Some((row, fault)) => Err(broken(table, &format!("row {row} {fault}"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Order of two rows of one column, nulls last.

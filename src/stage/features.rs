@@ -1,7 +1,8 @@
 //! Months → one row a customer, as of a day.
 //!
-//! A window is cut from pieces: whole months come from the summaries, a month that `as_of` or a window's edge cuts is
-//! counted anew from its ledger, once for each side of the cut. Whatever lies after `as_of` takes no part.
+//! A window is cut from pieces: whole months come from the summaries, a month that `as_of` or the RFM window's edge cuts is
+//! counted anew from its ledger, once for each side of the cut. Where only windows of net revenue cut it, its amounts are
+//! enough. Whatever lies after `as_of` takes no part.
 
 mod gather;
 
@@ -11,7 +12,7 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::gather::{Gathered, base};
-use super::ingest::ledger::{Ledger, Part};
+use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
@@ -151,52 +152,64 @@ impl Features {
 
 /// The windows that features need, as inclusive ranges of days.
 struct Windows {
-    ranges: [(i32, i32); 5],
+    /// All history and the RFM window, of which everything is summed up.
+    sums: [(i32, i32); 2],
+    /// Year, half and the half before, of which net revenue is.
+    nets: [(i32, i32); 3],
 }
 
-const YEAR: usize = 1;
-const HALF: usize = 2;
-const HALF_BEFORE: usize = 3;
-const RFM: usize = 4;
-
 impl Windows {
-    fn new(as_of: i32, rfm_window_days: u32) -> Self {
-        let last = |days: i32| (as_of - days + 1, as_of);
+    /// `end` is `as_of`, or later where nothing lies after it.
+    fn new(as_of: i32, end: i32, rfm_window_days: u32) -> Self {
+        let last = |days: i32| (as_of - days + 1, end);
         let rfm = match i32::try_from(rfm_window_days) {
-            Ok(0) | Err(_) => (i32::MIN, as_of),
+            Ok(0) | Err(_) => (i32::MIN, end),
             Ok(days) => last(days),
         };
         let half_before = (as_of - 2 * HALF_DAYS + 1, as_of - HALF_DAYS);
-        Self { ranges: [(i32::MIN, as_of), last(YEAR_DAYS), last(HALF_DAYS), half_before, rfm] }
+        Self { sums: [(i32::MIN, end), rfm], nets: [last(YEAR_DAYS), last(HALF_DAYS), half_before] }
     }
 
     /// The first month that a window begins in, tonight or later.
     fn first_month(&self) -> i32 {
-        let begins = self.ranges.iter().map(|(from, _)| *from).filter(|from| *from > i32::MIN);
+        let begins =
+            self.sums.iter().chain(&self.nets).map(|(from, _)| *from).filter(|from| *from > i32::MIN);
         begins.min().map_or(i32::MIN, month_index)
     }
 
-    /// Pieces of a month, inclusive, none of which an edge of a window cuts; what lies after `as_of` is left out.
+    /// Pieces of a month, inclusive, none of which an edge of a window of all sums cuts; what lies after the end is left
+    /// out.
     fn pieces(&self, month: i32) -> Vec<(i32, i32)> {
         let (start, next) = (month_start(month), month_start(month + 1));
         let mut cuts: BTreeSet<i32> = [start, next].into_iter().collect();
-        for (from, to) in self.ranges {
+        for (from, to) in self.sums {
             cuts.extend([from, to.saturating_add(1)].into_iter().filter(|cut| (start..next).contains(cut)));
         }
         let cuts: Vec<i32> = cuts.into_iter().collect();
-        let as_of = self.ranges.first().map_or(i32::MAX, |range| range.1);
+        let [(_, end), _] = self.sums;
         cuts.windows(2)
             .filter_map(|pair| match pair {
                 [from, to] => Some((*from, *to - 1)),
                 _ => None,
             })
-            .filter(|(from, _)| *from <= as_of)
+            .filter(|(from, _)| *from <= end)
             .collect()
     }
 
-    fn covers(&self, window: usize, piece: (i32, i32)) -> bool {
-        self.ranges.get(window).is_some_and(|(from, to)| *from <= piece.0 && piece.1 <= *to)
+    /// Which windows of net revenue lie partly in a piece.
+    fn cut_nets(&self, piece: (i32, i32)) -> [bool; 3] {
+        self.nets.map(|window| meets(window, piece) && !covers(window, piece))
     }
+}
+
+/// Whether a window has the whole of a piece.
+const fn covers(window: (i32, i32), piece: (i32, i32)) -> bool {
+    window.0 <= piece.0 && piece.1 <= window.1
+}
+
+/// Whether a window has some of a piece.
+const fn meets(window: (i32, i32), piece: (i32, i32)) -> bool {
+    window.0 <= piece.1 && piece.0 <= window.1
 }
 
 /// The last day with an accepted transaction, not after `today`; `today` when there is none.
@@ -225,19 +238,25 @@ pub fn run(
     as_of: i32,
     parent_tables: &[TableEntry],
 ) -> Result<(Features, Vec<TableEntry>)> {
-    let windows = Windows::new(as_of, context.config.rfm.window_days);
+    let after_as_of = after(context, ledger, as_of)?;
+    let end = if after_as_of.is_empty() { i32::MAX } else { as_of };
+    let windows = Windows::new(as_of, end, context.config.rfm.window_days);
     let months: Vec<(i32, &[Part])> =
         ledger.months.range(..=month_index(as_of)).map(|(month, parts)| (*month, parts.as_slice())).collect();
-    let mut gathered = Gathered::new(register, context.config.rfm.window_days > 0);
     let before = windows.first_month();
     let n_before = months.partition_point(|(month, _)| *month < before);
+    let first_changed = ledger.changed.first().copied();
+    let kept = base::of_parent(context, parent_tables, before, first_changed).filter(|_| n_before > 0);
+    let has_window = context.config.rfm.window_days > 0;
+    let (mut gathered, read) = rayon::join(
+        || Gathered::new(register, has_window),
+        || kept.map_or(Ok(None), |kept| base::Read::of(context, kept)),
+    );
     let mut entries = Vec::new();
     let mut n_added = 0;
     if n_before > 0 && gathered.has_one_key_each() {
-        let first_changed = ledger.changed.first().copied();
-        let kept = base::of_parent(context, parent_tables, before, first_changed);
-        if let Some(kept) = kept {
-            gathered.begin(context, kept)?;
+        if let (Some(kept), Some(read)) = (kept, read?) {
+            gathered.begin(&read)?;
             n_added = months.partition_point(|(month, _)| *month < kept);
         }
         add_months(context, &windows, months.get(n_added..n_before).unwrap_or_default(), &mut gathered)?;
@@ -248,58 +267,57 @@ pub fn run(
         n_added = n_before;
     }
     add_months(context, &windows, months.get(n_added..).unwrap_or_default(), &mut gathered)?;
-    let after_as_of = after(context, ledger, as_of)?;
     Ok((gathered.finish(as_of, register, after_as_of)?, entries))
 }
 
-/// Adds months in their order: as many at a time as there are threads, read side by side and added while the next are
-/// read.
+/// Adds months in their order: as many at a time as there are threads, read side by side and added to all ranges of
+/// customers while the next are read.
 fn add_months(
     context: &Context,
     windows: &Windows,
     months: &[(i32, &[Part])],
     gathered: &mut Gathered<'_>,
 ) -> Result<()> {
-    let load_all = |side_by_side: &[(i32, &[Part])]| -> Vec<Result<(i32, Vec<PieceSummary>)>> {
+    let load_all = |side_by_side: &[(i32, &[Part])]| -> Result<Vec<(i32, Vec<PieceSummary>)>> {
         let load = |(month, parts): &(i32, &[Part])| {
             load(context, windows, *month, parts).map(|pieces| (*month, pieces))
         };
-        side_by_side.par_iter().map(load).collect()
+        side_by_side.par_iter().map(load).collect::<Vec<_>>().into_iter().collect()
     };
     let n_side_by_side = rayon::current_num_threads().max(1);
-    let mut loaded: Vec<Result<(i32, Vec<PieceSummary>)>> = Vec::new();
+    let mut loaded: Vec<(i32, Vec<PieceSummary>)> = Vec::new();
     for side_by_side in months.chunks(n_side_by_side).chain([[].as_slice()]) {
         context.go_on()?;
-        let (next, added) = rayon::join(
-            || load_all(side_by_side),
-            || {
-                std::mem::take(&mut loaded).into_iter().try_for_each(|month| {
-                    let (month, pieces) = month?;
-                    pieces.iter().try_for_each(|piece| gathered.add(windows, month, piece))
-                })
-            },
-        );
+        let done = std::mem::take(&mut loaded);
+        let (next, added) = rayon::join(|| load_all(side_by_side), || gathered.add(windows, &done));
         added?;
-        loaded = next;
+        loaded = next?;
     }
     Ok(())
 }
 
-/// Summaries of the days from `first` to `last`.
+/// Summaries of some days of a month.
 struct PieceSummary {
+    /// First and last, inclusive.
     days: (i32, i32),
     /// By key and by value, each in ranges of ascending keys.
     by_key: Vec<RecordBatch>,
     by_value: Vec<RecordBatch>,
+    /// Keys, days and amounts of the ledger, where an edge of a window of net revenue lies among the days.
+    amounts: Vec<RecordBatch>,
 }
 
 /// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
 fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Result<Vec<PieceSummary>> {
     let pieces = windows.pieces(month);
     let whole = (month_start(month), month_start(month + 1) - 1);
+    let amounts = |days: (i32, i32)| match windows.cut_nets(days) {
+        [false, false, false] => Ok(Vec::new()),
+        _ => read_groups(context, parts, &[c::SOURCE_KEY, c::DAY, c::AMOUNT], &[]),
+    };
     if pieces == [whole] {
         let (by_key, by_value) = summarise::read_summary(context, month)?;
-        return Ok(vec![PieceSummary { days: whole, by_key, by_value }]);
+        return Ok(vec![PieceSummary { days: whole, by_key, by_value, amounts: amounts(whole)? }]);
     }
     let batches = summarise::read_columns(context, parts)?;
     let rows = MonthRows::of(&batches, summarise::counted(context.config.summary))?;
@@ -310,7 +328,7 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
             let tables = rows.summarise(days.0, days.1, &mut parted, &context.units)?;
             let (by_key, by_value) =
                 tables.into_iter().map(|SummaryTables { by_key, by_value }| (by_key, by_value)).unzip();
-            Ok(PieceSummary { days, by_key, by_value })
+            Ok(PieceSummary { days, by_key, by_value, amounts: amounts(days)? })
         })
         .collect()
 }
@@ -319,6 +337,10 @@ fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Res
 fn after(context: &Context, ledger: &Ledger, as_of: i32) -> Result<BTreeMap<String, u64>> {
     let mut n_after: BTreeMap<String, u64> = BTreeMap::new();
     for parts in ledger.months.range(month_index(as_of)..).map(|(_, parts)| parts) {
+        let batch = super::ingest::ledger::read_month(context, parts, &[c::DAY])?;
+        if read::days(&batch, c::DAY)?.values().iter().all(|day| *day <= as_of) {
+            continue;
+        }
         let batch = super::ingest::ledger::read_month(context, parts, &[c::DAY, c::SOURCE])?;
         let (days, sources) = (read::days(&batch, c::DAY)?, read::texts(&batch, c::SOURCE)?);
         for (row, _) in days.values().iter().enumerate().filter(|(_, day)| **day > as_of) {
@@ -336,15 +358,13 @@ mod tests {
     #[test]
     fn pieces_tile_every_month_up_to_as_of_and_no_edge_cuts_one() {
         let as_of = day_from_civil(2026, 10, 17).unwrap();
-        let windows = Windows::new(as_of, 90);
+        let windows = Windows::new(as_of, as_of, 90);
         let mut covered: i32 = 0;
         for month in month_index(as_of) - 14..=month_index(as_of) {
             for piece in windows.pieces(month) {
                 covered += piece.1 - piece.0 + 1;
-                for (from, to) in windows.ranges {
-                    let inside = from <= piece.0 && piece.1 <= to;
-                    let outside = piece.1 < from || to < piece.0;
-                    assert!(inside || outside, "{piece:?} is cut by {from}..={to}");
+                for window in windows.sums {
+                    assert!(covers(window, piece) || !meets(window, piece), "{piece:?} is cut by {window:?}");
                 }
             }
         }

@@ -176,7 +176,7 @@ pub fn dimension(name: &str) -> u32 {
 /// # Errors
 /// `Io`.
 pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
-    const PLAIN: [&str; 10] = [
+    const PLAIN: [&str; 8] = [
         c::SOURCE_KEY,
         c::ACTIVE_DAYS,
         c::N_ORDERS,
@@ -185,8 +185,6 @@ pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, 
         c::REVENUE,
         c::REFUNDS,
         c::COST,
-        c::FIRST_DAY,
-        c::LAST_DAY,
     ];
     const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
     let read_table = |table: &'static Table, columns: &[&str], numbered: &[&str]| {

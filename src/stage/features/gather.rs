@@ -1,26 +1,28 @@
-//! Sums under construction: pieces of months, added column by column.
+//! Sums under construction: pieces of months, added column by column, ranges of customers side by side.
 
 pub(super) mod base;
+mod cohorts;
+mod range;
 mod values;
 
 use std::collections::BTreeMap;
 
-use arrow_array::{Date32Array, RecordBatch};
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
+use self::cohorts::CohortSums;
+use self::range::{NEVER, Piece, Range, Slot};
 use self::values::Values;
-use super::{
-    CohortCell, Features, HALF, HALF_BEFORE, Mains, PieceSummary, RFM, Sums, Windows, YEAR, too_large,
-};
-use crate::contract::column as c;
-use crate::contract::read;
+use super::{Features, Mains, PieceSummary, Sums, Windows, covers, too_large};
+use crate::contract::{column as c, read};
 use crate::error::Result;
-use crate::kernel::accumulate::add;
 use crate::kernel::calendar::month_index;
 use crate::stage::register::Register;
 
-/// Marks a customer without a purchase so far.
-const NEVER: i32 = i32::MIN;
+/// Slots of a range.
+const RANGE_SLOTS: u32 = 32_768;
+/// Bytes of an id that stand in front of it while ids are sorted.
+const PREFIX_BYTES: usize = 16;
 
 /// Sums under construction. A customer's slot is its smallest key, so that a month, whose rows stand by key, is added from
 /// front to back; customers without a key come after all keys.
@@ -28,176 +30,108 @@ pub(super) struct Gathered<'a> {
     slot_of_key: Vec<u32>,
     /// Every customer that a key or a contact names, by id, with its slot.
     ids: Vec<(&'a String, u32)>,
-    slots: Vec<Slot>,
-    window: Option<Vec<Sums>>,
+    /// All slots in order, so many in each: [`RANGE_SLOTS`] where each key is a customer of its own, so that a range of
+    /// slots is one of keys; else all of them in one.
+    ranges: Vec<Range>,
+    width: u32,
     n_pieces: u32,
     values: Values,
-    cohorts: CohortSums,
-    first_day_of_key: Vec<Option<i32>>,
-}
-
-/// What is added up for one customer.
-#[derive(Clone, Copy)]
-struct Slot {
-    total: Sums,
-    /// Net revenue of year, half and the half before.
-    nets: [i64; 3],
-    /// Piece that `seen_days` speaks of.
-    piece: u32,
-    /// Purchase days of that piece, so that keys of one customer count a day once.
-    seen_days: u32,
-    /// Month of the first purchase, or [`NEVER`].
-    cohort: i32,
-    /// Last month in which the customer was counted as active.
-    counted: i32,
-}
-
-impl Slot {
-    const EMPTY: Self =
-        Self { total: Sums::NONE, nets: [0; 3], piece: 0, seen_days: 0, cohort: NEVER, counted: NEVER };
-}
-
-/// Sums by cohort and age.
-#[derive(Default)]
-struct CohortSums {
-    /// The first month that was added.
-    base: Option<i32>,
-    /// By cohort less `base`, then by age.
-    cells: Vec<Vec<CohortCell>>,
-    /// Net revenue of slots before their first purchase: it belongs to age 0 if that comes in the same month.
-    pending: Vec<(u32, i32, i64)>,
-}
-
-/// Summary columns that features add up.
-struct Columns<'a> {
-    keys: &'a [u32],
-    active_days: &'a [u32],
-    n_orders: &'a [i64],
-    n_rows: &'a [i64],
-    n_cost_missing: &'a [i64],
-    revenue: &'a [i128],
-    refunds: &'a [i128],
-    cost: &'a [i128],
-    first_day: &'a Date32Array,
-    last_day: &'a Date32Array,
-}
-
-impl<'a> Columns<'a> {
-    fn of(batch: &'a RecordBatch) -> Result<Self> {
-        Ok(Self {
-            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
-            active_days: read::u32s(batch, c::ACTIVE_DAYS)?.values(),
-            n_orders: read::ints(batch, c::N_ORDERS)?.values(),
-            n_rows: read::ints(batch, c::N_ROWS)?.values(),
-            n_cost_missing: read::ints(batch, c::N_COST_MISSING)?.values(),
-            revenue: read::decimals(batch, c::REVENUE)?.values(),
-            refunds: read::decimals(batch, c::REFUNDS)?.values(),
-            cost: read::decimals(batch, c::COST)?.values(),
-            first_day: read::days(batch, c::FIRST_DAY)?,
-            last_day: read::days(batch, c::LAST_DAY)?,
-        })
-    }
-
-    /// One row's sums.
-    fn row(&self, row: usize) -> Option<(u32, u32, Sums)> {
-        let count = |value: i64| u32::try_from(value).ok();
-        let sums = Sums {
-            n_orders: count(*self.n_orders.get(row)?)?,
-            n_active_days: 0,
-            n_rows: count(*self.n_rows.get(row)?)?,
-            n_cost_missing: count(*self.n_cost_missing.get(row)?)?,
-            revenue: i64::try_from(*self.revenue.get(row)?).ok()?,
-            refunds: i64::try_from(*self.refunds.get(row)?).ok()?,
-            cost: i64::try_from(*self.cost.get(row)?).ok()?,
-            days: read::at(self.first_day, row).zip(read::at(self.last_day, row)),
-        };
-        Some((*self.keys.get(row)?, *self.active_days.get(row)?, sums))
-    }
 }
 
 impl<'a> Gathered<'a> {
     pub(super) fn new(register: &'a Register, has_window: bool) -> Self {
-        // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first
-        // eight bytes stand in front: most comparisons end there, without touching the text.
-        let prefix = |id: &str| {
-            let mut bytes = [0; 8];
-            bytes.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
-            u64::from_be_bytes(bytes)
+        let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
+        let (slot_of_key, ids, n_slots) = slots(register);
+        let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
+        let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
+        let ranges = (0..n_slots.div_ceil(width)).map(|range| {
+            let first = range * width;
+            let n = (n_slots - first).min(width) as usize;
+            Range {
+                first,
+                slots: vec![Slot::EMPTY; n],
+                window: has_window.then(|| vec![Sums::NONE; n]),
+                first_days: vec![None; if has_one_key_each { n } else { slot_of_key.len() }],
+                cohorts: CohortSums::default(),
+            }
+        });
+        let mut ranges: Vec<Range> = ranges.collect();
+        // Slots past all keys belong to contacts.
+        for range in &mut ranges {
+            range.first_days.truncate(n_keys.saturating_sub(range.first) as usize);
+        }
+        Self { slot_of_key, ids, ranges, width, n_pieces: 0, values: Values::default() }
+    }
+
+    /// Whether each key is a customer of its own.
+    pub(super) fn has_one_key_each(&self) -> bool {
+        (0_u32..).zip(&self.slot_of_key).all(|(key, slot)| key == *slot)
+    }
+
+    /// The slot of that number.
+    fn slot(&self, number: u32) -> Option<&Slot> {
+        self.ranges.get((number / self.width) as usize)?.slots.get((number % self.width) as usize)
+    }
+
+    /// Adds the pieces of months, which come ascending.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn add(&mut self, windows: &Windows, months: &[(i32, Vec<PieceSummary>)]) -> Result<()> {
+        let mut pieces = Vec::new();
+        for (month, piece) in months.iter().flat_map(|(month, all)| all.iter().map(move |one| (month, one))) {
+            self.n_pieces += 1;
+            pieces.push(Piece::of(windows, *month, self.n_pieces, piece)?);
+        }
+        let Self { slot_of_key, ranges, width, values, .. } = self;
+        let (added, counted) = rayon::join(
+            || {
+                let add = |range: &mut Range| {
+                    let end = range.first.saturating_add(*width);
+                    pieces.iter().try_for_each(|piece| range.add(piece, end, slot_of_key))
+                };
+                ranges
+                    .par_iter_mut()
+                    .map(add)
+                    .collect::<Vec<Result<()>>>()
+                    .into_iter()
+                    .collect::<Result<()>>()
+            },
+            || {
+                let mut batches =
+                    months.iter().flat_map(|(_, pieces)| pieces).flat_map(|piece| &piece.by_value);
+                batches.try_for_each(|batch| values.add(batch, slot_of_key))
+            },
+        );
+        added.and(counted)?;
+        for piece in months.iter().flat_map(|(_, pieces)| pieces) {
+            piece.amounts.iter().try_for_each(|batch| self.add_amounts(windows, piece.days, batch))?;
+        }
+        Ok(())
+    }
+
+    /// Adds net revenue to the windows that have only some days of a piece.
+    fn add_amounts(&mut self, windows: &Windows, days: (i32, i32), batch: &RecordBatch) -> Result<()> {
+        let cut = windows.cut_nets(days);
+        let of_day = |day: i32| {
+            let mut named = cut;
+            named
+                .iter_mut()
+                .zip(windows.nets)
+                .for_each(|(named, window)| *named &= covers(window, (day, day)));
+            named
         };
-        let keyed = (0_u32..).zip(&register.customer_of_key).map(|(key, id)| (id, Some(key)));
-        let named = register.contacts.keys().map(|id| (id, None));
-        let mut order: Vec<(u64, &String, Option<u32>)> =
-            keyed.chain(named).map(|(id, key)| (prefix(id), id, key)).collect();
-        order.par_sort_unstable();
-        let n_keys = register.customer_of_key.len();
-        let mut slot_of_key = vec![0; n_keys];
-        let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
-        let mut n_slots = u32::try_from(n_keys).unwrap_or(u32::MAX);
-        for same_id in order.chunk_by(|a, b| a.1 == b.1) {
-            // Nobody's key sorts first, so the last rows of a group are keys, if it has any.
-            let smallest = same_id.iter().filter_map(|(.., key)| *key).min();
-            let slot = smallest.unwrap_or(n_slots);
-            n_slots += u32::from(smallest.is_none());
-            for key in same_id.iter().filter_map(|(.., key)| *key) {
-                slot_of_key.get_mut(key as usize).into_iter().for_each(|of_key| *of_key = slot);
+        let (keys, of_row) = (read::u32s(batch, c::SOURCE_KEY)?, read::days(batch, c::DAY)?.values());
+        let amounts = read::decimals(batch, c::AMOUNT)?.values();
+        for ((key, day), amount) in keys.iter().zip(of_row).zip(amounts) {
+            let named = of_day(*day);
+            if named == [false; 3] || !(days.0..=days.1).contains(day) {
+                continue;
             }
-            ids.extend(same_id.first().map(|(_, id, _)| (*id, slot)));
-        }
-        let n = n_slots as usize;
-        Self {
-            slot_of_key,
-            ids,
-            slots: vec![Slot::EMPTY; n],
-            window: has_window.then(|| vec![Sums::NONE; n]),
-            n_pieces: 0,
-            values: Values::default(),
-            cohorts: CohortSums::default(),
-            first_day_of_key: vec![None; n_keys],
-        }
-    }
-
-    /// Adds one piece of a month; months come ascending.
-    pub(super) fn add(&mut self, windows: &Windows, month: i32, piece: &PieceSummary) -> Result<()> {
-        let covered: Vec<bool> =
-            (0..windows.ranges.len()).map(|window| windows.covers(window, piece.days)).collect();
-        let covers = |window: usize| covered.get(window) == Some(&true);
-        let in_nets = [YEAR, HALF, HALF_BEFORE].map(covers);
-        let in_window = covers(RFM);
-        self.n_pieces += 1;
-        for batch in &piece.by_key {
-            self.add_keys(month, &Columns::of(batch)?, in_nets, in_window)?;
-        }
-        piece.by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
-    }
-
-    fn add_keys(
-        &mut self,
-        month: i32,
-        columns: &Columns<'_>,
-        in_nets: [bool; 3],
-        in_window: bool,
-    ) -> Result<()> {
-        for row in 0..columns.keys.len() {
-            let (key, bits, mut sums) = columns.row(row).ok_or_else(too_large)?;
-            let Some(&number) = self.slot_of_key.get(key as usize) else { continue };
-            let Some(slot) = self.slots.get_mut(number as usize) else { continue };
-            if let (Some(first), Some((day, _))) = (self.first_day_of_key.get_mut(key as usize), sums.days) {
-                *first = Some(first.map_or(day, |known| known.min(day)));
-            }
-            if slot.piece != self.n_pieces {
-                slot.piece = self.n_pieces;
-                slot.seen_days = 0;
-            }
-            sums.n_active_days = (bits & !slot.seen_days).count_ones();
-            slot.seen_days |= bits;
-            slot.total.include(&sums)?;
-            let net = sums.net()?;
-            for (sum, _) in slot.nets.iter_mut().zip(in_nets).filter(|(_, covered)| *covered) {
-                *sum = add(*sum, net).map_err(|_| too_large())?;
-            }
-            self.cohorts.add(number, slot, month, bits != 0, net)?;
-            if let Some(window) = self.window.as_mut().filter(|_| in_window) {
-                window.get_mut(number as usize).map_or(Ok(()), |window| window.include(&sums))?;
+            let Some(number) = key.and_then(|key| self.slot_of_key.get(key as usize)) else { continue };
+            let range = self.ranges.get_mut((number / self.width) as usize);
+            if let Some(slot) = range.and_then(|range| range.slots.get_mut((number % self.width) as usize)) {
+                slot.add_net(i64::try_from(*amount).map_err(|_| too_large())?, named)?;
             }
         }
         Ok(())
@@ -209,123 +143,103 @@ impl<'a> Gathered<'a> {
         register: &Register,
         after_as_of: BTreeMap<String, u64>,
     ) -> Result<Features> {
-        let cohort_sizes = self.cohorts.finish(as_of, &self.slots)?;
-        let Self { ids, slots, window, values, cohorts, first_day_of_key, .. } = self;
-        // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
-        let kept: Vec<(&String, u32)> = ids
-            .par_iter()
-            .filter(|(id, number)| {
-                let has_rows = slots.get(*number as usize).is_some_and(|slot| slot.total.n_rows > 0);
-                has_rows || register.contacts.contains_key(*id)
-            })
-            .copied()
+        let mut cohorts = BTreeMap::new();
+        let mut cohort_sizes: BTreeMap<i32, i64> = BTreeMap::new();
+        for range in &mut self.ranges {
+            range.cohorts.settle(&range.slots)?;
+            range.cohorts.include_in(&mut cohorts)?;
+            for slot in range.slots.iter().filter(|slot| slot.cohort != NEVER) {
+                *cohort_sizes.entry(slot.cohort).or_default() += 1;
+            }
+        }
+        fill(&mut cohorts, &cohort_sizes, month_index(as_of));
+        let has_rows: Vec<bool> = self
+            .ranges
+            .iter()
+            .flat_map(|range| range.slots.iter().map(|slot| slot.total.n_rows > 0))
             .collect();
-        let slot = |number: u32| slots.get(number as usize).copied().unwrap_or(Slot::EMPTY);
-        let nets = |window: usize| -> Vec<i64> {
-            kept.par_iter().map(|(_, number)| slot(*number).nets.get(window).copied().unwrap_or(0)).collect()
+        // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
+        let is_kept = |(id, number): &&(&String, u32)| {
+            has_rows.get(*number as usize) == Some(&true) || register.contacts.contains_key(*id)
         };
-        let (mains, values) = values.mains(slots.len())?;
+        let kept: Vec<(&String, u32)> = self.ids.par_iter().filter(is_kept).copied().collect();
+        let n = kept.len();
+        let (mut total, mut mains) = (vec![Sums::NONE; n], vec![Mains::NONE; n]);
+        let (mut net_year, mut net_half, mut net_half_before) = (vec![0; n], vec![0; n], vec![0; n]);
+        let n_slots = has_rows.len();
+        let (mains_of, values) = std::mem::take(&mut self.values).mains(n_slots)?;
+        // A slot is far from the one before, so each is looked at once.
+        let rows = (&kept, &mut total, &mut net_year, &mut net_half, &mut net_half_before, &mut mains);
+        rows.into_par_iter().for_each(|((_, number), total, year, half, half_before, mains)| {
+            let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
+            *total = slot.total;
+            [*year, *half, *half_before] = slot.nets;
+            *mains = mains_of.get(*number as usize).copied().unwrap_or(Mains::NONE);
+        });
+        let has_window = self.ranges.iter().any(|range| range.window.is_some());
+        let window = |number: u32| {
+            let range = self.ranges.get((number / self.width) as usize)?;
+            range.window.as_ref()?.get((number % self.width) as usize).copied()
+        };
         Ok(Features {
             as_of,
-            total: kept.par_iter().map(|(_, number)| slot(*number).total).collect(),
-            net_year: nets(0),
-            net_half: nets(1),
-            net_half_before: nets(2),
-            window: window.map(|window| {
-                let of = |number: u32| window.get(number as usize).copied().unwrap_or(Sums::NONE);
-                kept.par_iter().map(|(_, number)| of(*number)).collect()
-            }),
-            mains: kept
-                .par_iter()
-                .map(|(_, number)| mains.get(*number as usize).copied().unwrap_or(Mains::NONE))
-                .collect(),
+            total,
+            net_year,
+            net_half,
+            net_half_before,
+            window: has_window
+                .then(|| kept.par_iter().map(|(_, number)| window(*number).unwrap_or(Sums::NONE)).collect()),
+            mains,
             values,
             customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
-            cohorts: cohorts.table(),
+            cohorts,
             cohort_sizes,
-            first_day_of_key,
+            first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })
     }
 }
 
-impl Sums {
-    /// Adds a part whose days are not yet counted.
-    fn include(&mut self, part: &Self) -> Result<()> {
-        let count = |a: u32, b: u32| a.checked_add(b).ok_or_else(too_large);
-        let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
-        self.n_orders = count(self.n_orders, part.n_orders)?;
-        self.n_active_days = count(self.n_active_days, part.n_active_days)?;
-        self.n_rows = count(self.n_rows, part.n_rows)?;
-        self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
-        self.revenue = sum(self.revenue, part.revenue)?;
-        self.refunds = sum(self.refunds, part.refunds)?;
-        self.cost = sum(self.cost, part.cost)?;
-        self.days = join(self.days, part.days);
-        Ok(())
+/// Adds the cells up to a month in which nothing happened.
+fn fill(
+    cohorts: &mut BTreeMap<(i32, i32), super::CohortCell>,
+    cohort_sizes: &BTreeMap<i32, i64>,
+    last_month: i32,
+) {
+    for &cohort in cohort_sizes.keys() {
+        for age in 0..=last_month - cohort {
+            cohorts.entry((cohort, age)).or_default();
+        }
     }
 }
 
-impl CohortSums {
-    /// The cell of a cohort and age; months are added ascending, so that none lies before the first.
-    fn cell(&mut self, cohort: i32, age: i32) -> Option<&mut CohortCell> {
-        let base = *self.base.get_or_insert(cohort);
-        let (cohort, age) = (usize::try_from(cohort - base).ok()?, usize::try_from(age).ok()?);
-        if self.cells.len() <= cohort {
-            self.cells.resize_with(cohort + 1, Vec::new);
+/// Slot by key, customers by id with their slots, and the number of slots.
+fn slots(register: &Register) -> (Vec<u32>, Vec<(&String, u32)>, u32) {
+    // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes
+    // stand in front: most comparisons end there, without touching the text.
+    let prefix = |id: &str| {
+        let mut bytes = [0; PREFIX_BYTES];
+        bytes.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
+        u128::from_be_bytes(bytes)
+    };
+    let keyed = (0_u32..).zip(&register.customer_of_key).map(|(key, id)| (id, Some(key)));
+    let named = register.contacts.keys().map(|id| (id, None));
+    let mut order: Vec<(u128, &String, Option<u32>)> =
+        keyed.chain(named).map(|(id, key)| (prefix(id), id, key)).collect();
+    order.par_sort_unstable();
+    let n_keys = register.customer_of_key.len();
+    let mut slot_of_key = vec![0; n_keys];
+    let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
+    let mut n_slots = u32::try_from(n_keys).unwrap_or(u32::MAX);
+    for same_id in order.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
+        // Nobody's key sorts first, so the last rows of a group are keys, if it has any.
+        let smallest = same_id.iter().filter_map(|(.., key)| *key).min();
+        let slot = smallest.unwrap_or(n_slots);
+        n_slots += u32::from(smallest.is_none());
+        for key in same_id.iter().filter_map(|(.., key)| *key) {
+            slot_of_key.get_mut(key as usize).into_iter().for_each(|of_key| *of_key = slot);
         }
-        let ages = self.cells.get_mut(cohort)?;
-        if ages.len() <= age {
-            ages.resize(age + 1, CohortCell::default());
-        }
-        ages.get_mut(age)
+        ids.extend(same_id.first().map(|(_, id, _)| (*id, slot)));
     }
-
-    fn add(&mut self, number: u32, slot: &mut Slot, month: i32, is_active: bool, net: i64) -> Result<()> {
-        if slot.cohort == NEVER {
-            if !is_active {
-                self.pending.push((number, month, net));
-                return Ok(());
-            }
-            slot.cohort = month;
-        }
-        let cohort = slot.cohort;
-        let Some(cell) = self.cell(cohort, month - cohort) else { return Ok(()) };
-        cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
-        // Pieces of one month count a customer once.
-        if is_active && slot.counted != month {
-            slot.counted = month;
-            cell.n_active += 1;
-        }
-        Ok(())
-    }
-
-    /// Adds what was pending and the cells in which nothing happened; gives the customers of each cohort.
-    fn finish(&mut self, as_of: i32, slots: &[Slot]) -> Result<BTreeMap<i32, i64>> {
-        self.settle(slots)?;
-        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
-        for slot in slots.iter().filter(|slot| slot.cohort != NEVER) {
-            *sizes.entry(slot.cohort).or_default() += 1;
-        }
-        for &cohort in sizes.keys() {
-            self.cell(cohort, month_index(as_of) - cohort);
-        }
-        Ok(sizes)
-    }
-
-    /// Every cell by cohort and age; cohorts of nobody have none.
-    fn table(&self) -> BTreeMap<(i32, i32), CohortCell> {
-        let base = self.base.unwrap_or_default();
-        let cohorts = (base..).zip(&self.cells);
-        cohorts
-            .flat_map(|(cohort, ages)| (0..).zip(ages).map(move |(age, cell)| ((cohort, age), *cell)))
-            .collect()
-    }
-}
-
-fn join(a: Option<(i32, i32)>, b: Option<(i32, i32)>) -> Option<(i32, i32)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (one, other) => one.or(other),
-    }
+    (slot_of_key, ids, n_slots)
 }

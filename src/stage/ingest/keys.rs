@@ -119,6 +119,34 @@ impl Table {
         }
     }
 
+    /// A table of ids that are all different: threads fill regions of it side by side, since a place is seldom in the
+    /// cache when it is asked for.
+    fn of(keys: &[u32], ids: &[Packed]) -> Self {
+        let n_slots = (2 * (keys.len() + 1)).next_power_of_two().max(1024);
+        let mut table = Self { slots: vec![0; n_slots], n_taken: keys.len() };
+        let of_key = |key: &u32| ids.get(*key as usize).map(|id| (hash(*id), *key));
+        let hashes: Vec<(u64, u32)> = keys.par_iter().filter_map(of_key).collect();
+        let n_each = n_slots / (rayon::current_num_threads() + 1).next_power_of_two().min(n_slots);
+        let fill = |(region, slots): (usize, &mut [u64])| {
+            let first = region * n_each;
+            let mut after = Vec::new();
+            for (hash, key) in &hashes {
+                let start = usize::try_from(hash & LOW_HALF).unwrap_or_default() & (n_slots - 1);
+                let Some(from) = start.checked_sub(first).filter(|from| *from < n_each) else { continue };
+                let free = slots.iter_mut().skip(from).find(|slot| **slot == 0);
+                match free {
+                    Some(slot) => *slot = (hash & !LOW_HALF) | (u64::from(*key) + 1),
+                    None => after.push((*hash, *key)),
+                }
+            }
+            after
+        };
+        let past_its_end: Vec<Vec<(u64, u32)>> =
+            table.slots.par_chunks_mut(n_each).enumerate().map(fill).collect();
+        past_its_end.into_iter().flatten().for_each(|(hash, key)| table.enter(hash, key));
+        table
+    }
+
     fn enter(&mut self, hash: u64, key: u32) {
         let (mut place, tag) = self.start(hash);
         while self.slots.get(place).is_some_and(|slot| *slot != 0) {
@@ -165,15 +193,25 @@ impl Keys {
         let (spaces, ids) = (read::texts(batch, c::ID_SPACE)?, read::texts(batch, c::SOURCE_ID)?);
         let mut keys = Self::default();
         keys.ids.reserve(batch.num_rows());
-        if batch.num_rows() > 0 {
+        keys.space_of.reserve(batch.num_rows());
+        let mut short: Vec<Vec<u32>> = Vec::new();
+        for row in 0..batch.num_rows() {
+            let (name, id) = (spaces.value(row), ids.value(row));
             // Nearly all keys are of one numbering.
-            let place = keys.space(spaces.value(0))?;
-            if let Some(space) = keys.spaces.get_mut(usize::from(place)) {
-                space.short.grow((2 * batch.num_rows()).next_power_of_two(), &[]);
+            let is_last = keys.space_of.last().filter(|place| keys.name(**place) == name);
+            let place = is_last.copied().map_or_else(|| keys.space(name), Ok)?;
+            let key = keys.list(place, id)?;
+            short.resize(keys.spaces.len(), Vec::new());
+            match keys.spaces.get_mut(usize::from(place)).zip(short.get_mut(usize::from(place))) {
+                Some((space, _)) if id.len() > INLINE_BYTES => {
+                    space.long.insert(id.to_owned(), key);
+                }
+                Some((_, short)) => short.push(key),
+                None => {}
             }
         }
-        for row in 0..batch.num_rows() {
-            keys.key(spaces.value(row), ids.value(row))?;
+        for (space, short) in keys.spaces.iter_mut().zip(short) {
+            space.short = Table::of(&short, &keys.ids);
         }
         keys.n_known = keys.ids.len();
         Ok(keys)
@@ -198,33 +236,46 @@ impl Keys {
     }
 
     fn key_in(&mut self, place: u16, id: &str) -> Result<u32> {
-        let Self { spaces, ids, space_of, long, .. } = self;
         let space =
-            spaces.get_mut(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
+            self.spaces.get(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
         let packed = inline(id);
         let known = match packed {
-            Some(packed) => space.short.get(packed, ids),
+            Some(packed) => space.short.get(packed, &self.ids),
             None => space.long.get(id).copied(),
         };
         if let Some(key) = known {
             return Ok(key);
         }
+        let key = self.list(place, id)?;
+        let Self { spaces, ids, .. } = self;
+        match (spaces.get_mut(usize::from(place)), packed) {
+            (Some(space), Some(packed)) => space.short.insert(packed, key, ids),
+            (Some(space), None) => {
+                space.long.insert(id.to_owned(), key);
+            }
+            (None, _) => {}
+        }
+        Ok(key)
+    }
+
+    /// Enters an identity into the list and gives its key.
+    fn list(&mut self, place: u16, id: &str) -> Result<u32> {
         let too_many = |_| Error::internal("more than 2^32 customer identities");
         // One below the limit: the table keeps the number after the key.
-        let key = u32::try_from(ids.len() + 1).map_err(too_many)? - 1;
-        if let Some(packed) = packed {
-            space.short.insert(packed, key, ids);
-            ids.push(packed);
-        } else {
-            space.long.insert(id.to_owned(), key);
-            let mut packed = [0; INLINE_BYTES + 1];
-            let place = u32::try_from(long.len()).map_err(too_many)?.to_le_bytes();
-            packed.iter_mut().zip(place).for_each(|(to, byte)| *to = byte);
-            packed[INLINE_BYTES] = IS_LONG;
-            ids.push(packed);
-            long.push(id.to_owned());
-        }
-        space_of.push(place);
+        let key = u32::try_from(self.ids.len() + 1).map_err(too_many)? - 1;
+        let packed = match inline(id) {
+            Some(packed) => packed,
+            None => {
+                let mut packed = [0; INLINE_BYTES + 1];
+                let place = u32::try_from(self.long.len()).map_err(too_many)?.to_le_bytes();
+                packed.iter_mut().zip(place).for_each(|(to, byte)| *to = byte);
+                packed[INLINE_BYTES] = IS_LONG;
+                self.long.push(id.to_owned());
+                packed
+            }
+        };
+        self.ids.push(packed);
+        self.space_of.push(place);
         Ok(key)
     }
 
@@ -260,10 +311,12 @@ impl Keys {
 
     /// Identities in key order: numbering and id.
     pub fn identities(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.space_of.iter().zip(&self.ids).map(|(place, packed)| {
-            let space = self.spaces.get(usize::from(*place)).map_or("", |space| &space.name);
-            (space, self.text(packed))
-        })
+        self.space_of.iter().zip(&self.ids).map(|(place, packed)| (self.name(*place), self.text(packed)))
+    }
+
+    /// The name of a numbering.
+    fn name(&self, place: u16) -> &str {
+        self.spaces.get(usize::from(place)).map_or("", |space| &space.name)
     }
 
     /// The id that a packed one stands for.

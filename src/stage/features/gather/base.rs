@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+use rayon::prelude::*;
 
-use super::super::{Sums, too_large};
+use super::super::{CohortCell, Sums, too_large};
+use super::Gathered;
+use super::cohorts::CohortSums;
+use super::range::{NEVER, Range};
 use super::values::Entry;
-use super::{CohortCell, Gathered, NEVER};
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
 use crate::error::Result;
-use crate::kernel::accumulate::add;
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -64,77 +66,112 @@ pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -
     Ok(entries)
 }
 
-impl Gathered<'_> {
-    /// Whether each key is a customer of its own.
-    pub(in super::super) fn has_one_key_each(&self) -> bool {
-        (0_u32..).zip(&self.slot_of_key).all(|(key, slot)| key == *slot)
+/// The parent's base, read.
+#[derive(Debug)]
+pub(in super::super) struct Read {
+    keys: RecordBatch,
+    by_value: Vec<RecordBatch>,
+    cohorts: RecordBatch,
+}
+
+impl Read {
+    /// Reads the parent's base, which ends before a month; `None` without a parent.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Option<Self>> {
+        let Some(parent) = context.parent() else { return Ok(None) };
+        let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
+        let path = parent.join(file(CustomerBaseBy::TABLE, before));
+        let numbered = [c::DIMENSION, c::VALUE];
+        let (_, by_value) =
+            parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
+        Ok(Some(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts: table(CohortBase::TABLE)? }))
+    }
+}
+
+impl Range {
+    /// Begins with the rows of a base whose keys lie from the first of the range on, below `end`.
+    fn begin(&mut self, base: &BaseColumns<'_>, end: u32) -> Result<()> {
+        let from = base.keys.partition_point(|key| *key < self.first);
+        let to = base.keys.partition_point(|key| *key < end);
+        for row in from..to {
+            let Some(place) = base.keys.get(row).map(|key| (key - self.first) as usize) else { continue };
+            let Some(slot) = self.slots.get_mut(place) else { continue };
+            slot.total = base.sums(row)?;
+            let first = slot.total.days.map(|(first, _)| first);
+            slot.cohort = first.map_or(NEVER, month_index);
+            self.first_days.get_mut(place).into_iter().for_each(|known| *known = first);
+        }
+        Ok(())
+    }
+}
+
+/// Columns of `summary/customer_base`.
+struct BaseColumns<'a> {
+    keys: &'a [u32],
+    counts: [&'a [i64]; 4],
+    amounts: [&'a [i128]; 3],
+    days: [&'a Date32Array; 2],
+}
+
+impl<'a> BaseColumns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        let ints = |name: &str| read::ints(batch, name).map(|column| &**column.values());
+        let decimals = |name: &str| read::decimals(batch, name).map(|column| &**column.values());
+        Ok(Self {
+            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
+            counts: [ints(c::N_ORDERS)?, ints(c::N_ACTIVE_DAYS)?, ints(c::N_ROWS)?, ints(c::N_COST_MISSING)?],
+            amounts: [decimals(c::REVENUE)?, decimals(c::REFUNDS)?, decimals(c::COST)?],
+            days: [read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?],
+        })
     }
 
+    fn sums(&self, row: usize) -> Result<Sums> {
+        let count = |column: &[i64]| column.get(row).and_then(|value| u32::try_from(*value).ok());
+        let amount = |column: &[i128]| column.get(row).and_then(|value| i64::try_from(*value).ok());
+        let [n_orders, n_active_days, n_rows, n_cost_missing] = self.counts.map(count);
+        let [revenue, refunds, cost] = self.amounts.map(amount);
+        let [first, last] = self.days.map(|days| read::at(days, row));
+        Ok(Sums {
+            n_orders: n_orders.ok_or_else(too_large)?,
+            n_active_days: n_active_days.ok_or_else(too_large)?,
+            n_rows: n_rows.ok_or_else(too_large)?,
+            n_cost_missing: n_cost_missing.ok_or_else(too_large)?,
+            revenue: revenue.ok_or_else(too_large)?,
+            refunds: refunds.ok_or_else(too_large)?,
+            cost: cost.ok_or_else(too_large)?,
+            days: first.zip(last),
+        })
+    }
+}
+
+impl Gathered<'_> {
     /// Begins with the parent's base; nothing was added before.
     ///
     /// # Errors
-    /// `Io`, `SumOutOfRange`.
-    pub(in super::super) fn begin(&mut self, context: &Context, before: i32) -> Result<()> {
-        let Some(parent) = context.parent() else { return Ok(()) };
-        let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
-        let keys = table(CustomerBase::TABLE)?;
-        self.begin_keys(&keys)?;
-        let path = parent.join(file(CustomerBaseBy::TABLE, before));
-        let numbered = [c::DIMENSION, c::VALUE];
-        let (_, groups) =
-            parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
-        groups.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))?;
-        let cells = table(CohortBase::TABLE)?;
-        let (cohorts, ages) = (read::days(&cells, c::COHORT_MONTH)?, read::ints(&cells, c::AGE_MONTHS)?);
-        let (active, nets) = (read::ints(&cells, c::N_ACTIVE)?, read::decimals(&cells, c::NET_REVENUE)?);
+    /// `SumOutOfRange`.
+    pub(in super::super) fn begin(&mut self, base: &Read) -> Result<()> {
+        let Read { keys, by_value, cohorts: cells } = base;
+        let (cohorts, ages) = (read::days(cells, c::COHORT_MONTH)?, read::ints(cells, c::AGE_MONTHS)?);
+        let (active, nets) = (read::ints(cells, c::N_ACTIVE)?, read::decimals(cells, c::NET_REVENUE)?);
+        // The first row has the first cohort; every range may go on with it.
+        if let Some(first) = cohorts.values().first() {
+            let from_first = CohortSums::from_month(month_index(*first));
+            self.ranges.iter_mut().for_each(|range| range.cohorts = from_first.clone());
+        }
         for row in 0..cells.num_rows() {
             let age = i32::try_from(ages.value(row)).map_err(|_| too_large())?;
-            if let Some(cell) = self.cohorts.cell(month_index(cohorts.value(row)), age) {
+            let cohort = month_index(cohorts.value(row));
+            if let Some(cell) = self.ranges.first_mut().and_then(|range| range.cohorts.cell(cohort, age)) {
                 cell.n_active = active.value(row);
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
         }
-        Ok(())
-    }
-
-    fn begin_keys(&mut self, batch: &RecordBatch) -> Result<()> {
-        let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
-        let counts = [c::N_ORDERS, c::N_ACTIVE_DAYS, c::N_ROWS, c::N_COST_MISSING];
-        let mut ints: Vec<&[i64]> = Vec::with_capacity(counts.len());
-        for name in counts {
-            ints.push(read::ints(batch, name)?.values());
-        }
-        let mut amounts: Vec<&[i128]> = Vec::new();
-        for name in [c::REVENUE, c::REFUNDS, c::COST] {
-            amounts.push(read::decimals(batch, name)?.values());
-        }
-        let (first, last) = (read::days(batch, c::FIRST_DAY)?, read::days(batch, c::LAST_DAY)?);
-        for (row, &key) in keys.iter().enumerate() {
-            let count = |of: usize| {
-                let value = ints.get(of).and_then(|column| column.get(row)).copied();
-                value.and_then(|value| u32::try_from(value).ok()).ok_or_else(too_large)
-            };
-            let amount = |of: usize| {
-                let value = amounts.get(of).and_then(|column| column.get(row)).copied();
-                value.and_then(|value| i64::try_from(value).ok()).ok_or_else(too_large)
-            };
-            let Some(slot) = self.slots.get_mut(key as usize) else { continue };
-            slot.total = Sums {
-                n_orders: count(0)?,
-                n_active_days: count(1)?,
-                n_rows: count(2)?,
-                n_cost_missing: count(3)?,
-                revenue: amount(0)?,
-                refunds: amount(1)?,
-                cost: amount(2)?,
-                days: read::at(first, row).zip(read::at(last, row)),
-            };
-            slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
-            if let Some(known) = self.first_day_of_key.get_mut(key as usize) {
-                *known = slot.total.days.map(|(first, _)| first);
-            }
-        }
-        Ok(())
+        let (columns, width) = (BaseColumns::of(keys)?, self.width);
+        let begin = |range: &mut Range| range.begin(&columns, range.first.saturating_add(width));
+        self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
+        by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
 
     /// Writes what was added so far, all of it before a month.
@@ -143,13 +180,16 @@ impl Gathered<'_> {
     /// `Io`, `ContractBroken`, `SumOutOfRange`.
     pub(in super::super) fn keep(&mut self, context: &Context, before: i32) -> Result<Vec<TableEntry>> {
         let units = &context.units;
-        self.cohorts.settle(&self.slots)?;
+        let mut cohorts = BTreeMap::new();
+        for range in &mut self.ranges {
+            range.cohorts.settle(&range.slots)?;
+            range.cohorts.include_in(&mut cohorts)?;
+        }
         let by_value = self.value_columns(units)?;
         let by_key = self.key_columns(units);
         let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
         let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
-        let cohorts: Checked<CohortBase> =
-            Checked::from_columns(units, cohort_columns(&self.cohorts.table(), units))?;
+        let cohorts: Checked<CohortBase> = Checked::from_columns(units, cohort_columns(&cohorts, units))?;
         let batches = [by_key.batch(), by_value.batch(), cohorts.batch()];
         let write = |(table, batch): (&'static Table, &RecordBatch)| {
             context.write(table, &file(table, before), std::slice::from_ref(batch))
@@ -158,7 +198,8 @@ impl Gathered<'_> {
     }
 
     fn key_columns(&self, units: &Units) -> Vec<ArrayRef> {
-        let keyed = || (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.total.n_rows > 0);
+        let slots = || self.ranges.iter().flat_map(|range| &range.slots);
+        let keyed = || (0_u32..).zip(slots()).filter(|(_, slot)| slot.total.n_rows > 0);
         let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot)| i64::from(of(&slot.total)))))
         };
@@ -218,22 +259,4 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
 fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
     let array = Decimal128Array::from_iter_values(values.map(i128::from));
     Arc::new(array.with_data_type(ColumnType::Money.arrow(units)))
-}
-
-impl super::CohortSums {
-    /// Enters what was pending: net revenue before the first purchase belongs to its month if that comes in the same one.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub(super) fn settle(&mut self, slots: &[super::Slot]) -> Result<()> {
-        for (number, month, net) in std::mem::take(&mut self.pending) {
-            if slots.get(number as usize).is_none_or(|slot| slot.cohort != month) {
-                continue;
-            }
-            if let Some(cell) = self.cell(month, 0) {
-                cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,0 +1,205 @@
+//! Customers with neighbouring keys: what is added up for each of them. Ranges share nothing, so that all threads add at
+//! once, and one is small enough to stay in the cache while months are added to it.
+
+use arrow_array::RecordBatch;
+
+use super::super::{PieceSummary, Sums, Windows, covers, too_large};
+use super::cohorts::CohortSums;
+use crate::contract::column as c;
+use crate::contract::read;
+use crate::error::Result;
+use crate::kernel::accumulate::add;
+use crate::kernel::calendar::month_start;
+
+/// Marks a customer without a purchase so far.
+pub(super) const NEVER: i32 = i32::MIN;
+
+/// What is added up for one customer.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) total: Sums,
+    /// Net revenue of year, half and the half before.
+    pub(super) nets: [i64; 3],
+    /// Piece that `seen_days` speaks of.
+    piece: u32,
+    /// Purchase days of that piece, so that keys of one customer count a day once.
+    seen_days: u32,
+    /// Month of the first purchase, or [`NEVER`].
+    pub(super) cohort: i32,
+    /// Last month in which the customer was counted as active.
+    pub(super) counted: i32,
+}
+
+impl Slot {
+    pub(super) const EMPTY: Self =
+        Self { total: Sums::NONE, nets: [0; 3], piece: 0, seen_days: 0, cohort: NEVER, counted: NEVER };
+}
+
+/// Customers whose slots follow one another, with the keys that lead to them.
+pub(super) struct Range {
+    /// The first slot and, where each key is a customer of its own, the first key.
+    pub(super) first: u32,
+    pub(super) slots: Vec<Slot>,
+    /// The RFM window; `None` when it is all history.
+    pub(super) window: Option<Vec<Sums>>,
+    /// First purchase day by key.
+    pub(super) first_days: Vec<Option<i32>>,
+    pub(super) cohorts: CohortSums,
+}
+
+/// A piece of a month with its columns at hand.
+pub(super) struct Piece<'a> {
+    month: i32,
+    /// Its first day.
+    start: i32,
+    /// Rises with every piece.
+    number: u32,
+    in_nets: [bool; 3],
+    in_window: bool,
+    batches: Vec<Columns<'a>>,
+}
+
+impl<'a> Piece<'a> {
+    pub(super) fn of(windows: &Windows, month: i32, number: u32, piece: &'a PieceSummary) -> Result<Self> {
+        let [_, rfm] = windows.sums;
+        Ok(Self {
+            month,
+            start: month_start(month),
+            number,
+            in_nets: windows.nets.map(|window| covers(window, piece.days)),
+            in_window: covers(rfm, piece.days),
+            batches: piece.by_key.iter().map(Columns::of).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Summary columns that features add up, by key.
+struct Columns<'a> {
+    keys: &'a [u32],
+    active_days: &'a [u32],
+    n_orders: &'a [i64],
+    n_rows: &'a [i64],
+    n_cost_missing: &'a [i64],
+    revenue: &'a [i128],
+    refunds: &'a [i128],
+    cost: &'a [i128],
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        Ok(Self {
+            keys: read::u32s(batch, c::SOURCE_KEY)?.values(),
+            active_days: read::u32s(batch, c::ACTIVE_DAYS)?.values(),
+            n_orders: read::ints(batch, c::N_ORDERS)?.values(),
+            n_rows: read::ints(batch, c::N_ROWS)?.values(),
+            n_cost_missing: read::ints(batch, c::N_COST_MISSING)?.values(),
+            revenue: read::decimals(batch, c::REVENUE)?.values(),
+            refunds: read::decimals(batch, c::REFUNDS)?.values(),
+            cost: read::decimals(batch, c::COST)?.values(),
+        })
+    }
+
+    /// Key, active days and sums of a row; the active days of a month have its first and last purchase day.
+    fn row(&self, row: usize, start: i32) -> Option<(u32, u32, Sums)> {
+        let count = |value: i64| u32::try_from(value).ok();
+        let bits = *self.active_days.get(row)?;
+        let day = |bit: u32| Some(start + i32::try_from(bit).ok()?);
+        let sums = Sums {
+            n_orders: count(*self.n_orders.get(row)?)?,
+            n_active_days: 0,
+            n_rows: count(*self.n_rows.get(row)?)?,
+            n_cost_missing: count(*self.n_cost_missing.get(row)?)?,
+            revenue: i64::try_from(*self.revenue.get(row)?).ok()?,
+            refunds: i64::try_from(*self.refunds.get(row)?).ok()?,
+            cost: i64::try_from(*self.cost.get(row)?).ok()?,
+            days: match bits {
+                0 => None,
+                _ => Some((day(bits.trailing_zeros())?, day(bits.ilog2())?)),
+            },
+        };
+        Some((*self.keys.get(row)?, bits, sums))
+    }
+}
+
+impl Range {
+    /// Adds a piece of a month: the rows whose keys lie from the first of the range on, below `end`.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn add(&mut self, piece: &Piece<'_>, end: u32, slot_of_key: &[u32]) -> Result<()> {
+        for columns in &piece.batches {
+            let from = columns.keys.partition_point(|key| *key < self.first);
+            let to = columns.keys.partition_point(|key| *key < end);
+            for row in from..to {
+                self.add_row(piece, columns, row, slot_of_key)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn add_row(
+        &mut self,
+        piece: &Piece<'_>,
+        columns: &Columns<'_>,
+        row: usize,
+        slot_of_key: &[u32],
+    ) -> Result<()> {
+        let (key, bits, mut sums) = columns.row(row, piece.start).ok_or_else(too_large)?;
+        let Some(number) = slot_of_key.get(key as usize) else { return Ok(()) };
+        let place = number - self.first;
+        let Some(slot) = self.slots.get_mut(place as usize) else { return Ok(()) };
+        let known = self.first_days.get_mut((key - self.first) as usize);
+        if let (Some(first), Some((day, _))) = (known, sums.days) {
+            *first = Some(first.map_or(day, |known| known.min(day)));
+        }
+        if slot.piece != piece.number {
+            slot.piece = piece.number;
+            slot.seen_days = 0;
+        }
+        sums.n_active_days = (bits & !slot.seen_days).count_ones();
+        slot.seen_days |= bits;
+        slot.total.include(&sums)?;
+        let net = sums.net()?;
+        slot.add_net(net, piece.in_nets)?;
+        self.cohorts.add(place, slot, piece.month, bits != 0, net)?;
+        if let Some(window) = self.window.as_mut().filter(|_| piece.in_window) {
+            window.get_mut(place as usize).map_or(Ok(()), |window| window.include(&sums))?;
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// Adds net revenue to the windows of it that are named.
+    pub(super) fn add_net(&mut self, net: i64, windows: [bool; 3]) -> Result<()> {
+        for (sum, _) in self.nets.iter_mut().zip(windows).filter(|(_, is_named)| *is_named) {
+            *sum = add(*sum, net).map_err(|_| too_large())?;
+        }
+        Ok(())
+    }
+}
+
+impl Sums {
+    /// Adds a part whose days are not yet counted.
+    fn include(&mut self, part: &Self) -> Result<()> {
+        let count = |a: u32, b: u32| a.checked_add(b).ok_or_else(too_large);
+        let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
+        self.n_orders = count(self.n_orders, part.n_orders)?;
+        self.n_active_days = count(self.n_active_days, part.n_active_days)?;
+        self.n_rows = count(self.n_rows, part.n_rows)?;
+        self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
+        self.revenue = sum(self.revenue, part.revenue)?;
+        self.refunds = sum(self.refunds, part.refunds)?;
+        self.cost = sum(self.cost, part.cost)?;
+        self.days = join(self.days, part.days);
+        Ok(())
+    }
+}
+
+fn join(a: Option<(i32, i32)>, b: Option<(i32, i32)>) -> Option<(i32, i32)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
+}
