@@ -577,6 +577,7 @@ table! { TierState = "tables/tier_state" v 1 sorted [c::PROGRAMME, c::CUSTOMER_I
         c::POINTS_EXPIRING: Float null, "how many do so";
         c::REACH_P: Share null, "probability to reach the next tier without help by the check, within a year where there is none";
         c::EXPECTED_MARGIN: Money null, "margin expected of the next year, as far as candidates are chosen by it";
+        c::VALUE_BASIS: Text, "what expected_margin is";
         c::MINI_PROGRAMME: Text null, "mini programme that lifts the customer";
         c::MINI_CANDIDATE: Bool null, "to be lifted; null: no mini programme";
         c::MINI_COST: Money null, "what the bonus costs at most; null: no candidate, or not known";

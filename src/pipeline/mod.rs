@@ -76,9 +76,10 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let register = register::run(context, kept, keys, files, channels, as_of)?;
         Ok(((n_rows, register.contacts.len() as u64), register))
     })?;
-    let summaries = session.stage(context, Stage::Summarise, |session| {
+    let (summaries, days) = session.stage(context, Stage::Summarise, |session| {
         let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;
-        Ok(((summaries.rows_in, summaries.rows_out), summaries))
+        let days = night::days(context, session, &ingested)?;
+        Ok(((summaries.rows_in, summaries.rows_out), (summaries, days)))
     })?;
     session.keep(summaries.entries);
     let features = session.stage(context, Stage::Features, |session| {
@@ -89,13 +90,14 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
-    let scored = session.stage(context, Stage::Models, |_| {
+    let (scored, tiers) = session.stage(context, Stage::Models, |session| {
         let scored = models::rfm::run(&context.config.rfm, &context.units, &features)?;
         let n_scored = scored.scores.iter().flatten().count() as u64;
-        Ok(((features.customer_id.len() as u64, n_scored), scored))
+        let tiers = night::tiers(context, session, &features, &register, &days)?;
+        Ok(((features.customer_id.len() as u64, n_scored), (scored, tiers)))
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
-        let customers = outputs::customers::customers(context, &features, &scored, &register)?;
+        let customers = outputs::customers::customers(context, &features, &scored, &tiers, &register)?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
@@ -112,18 +114,16 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         listed: &listed,
         as_of,
     };
-    let considered = session.stage(context, Stage::Campaigns, |session| {
-        if session.looks_back() {
-            return Ok(((0, 0), Vec::new()));
-        }
-        let considered = night::considered(context, session, &plans, &inputs)?;
-        let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
-        let n_accepted = considered.iter().map(campaigns::Considered::n_accepted).sum();
-        Ok(((n_candidates, n_accepted), considered))
-    })?;
+    let considered = session
+        .stage(context, Stage::Campaigns, |session| night::considered(context, session, &plans, &inputs))?;
     session.stage(context, Stage::Outputs, |session| {
-        let results =
-            night::Results { features: &features, scored: &scored, considered: &considered, inputs: &inputs };
+        let results = night::Results {
+            features: &features,
+            scored: &scored,
+            tiers: &tiers,
+            considered: &considered,
+            inputs: &inputs,
+        };
         night::write(context, session, &results, &ingested, &before)
     })
 }

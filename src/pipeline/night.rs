@@ -1,6 +1,7 @@
 //! The parts of a night between stages: gates on customers, and the writing of every table.
 
 use arrow_array::{Array, RecordBatch};
+use serde_json::json;
 
 use super::session::Session;
 use crate::contract::tables::Listings;
@@ -11,16 +12,66 @@ use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::{self, Ingested};
+use crate::stage::models::loyalty::{self, Outcome};
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
+use crate::stage::summarise::days::{self, Days};
 
 /// What the stages found.
 pub(super) struct Results<'a> {
     pub(super) features: &'a Features,
     pub(super) scored: &'a Scored,
+    pub(super) tiers: &'a [Outcome],
     pub(super) considered: &'a [Considered],
     pub(super) inputs: &'a Inputs<'a>,
+}
+
+/// Counts days, where a programme replays them.
+pub(super) fn days(context: &Context, session: &mut Session, ingested: &Ingested) -> Result<Days> {
+    let Some(wanted) = loyalty::wanted(&context.config.loyalty) else { return Ok(Days::default()) };
+    let ledgers = (&ingested.ledger, &ingested.interactions);
+    let days = days::run(context, ledgers, &wanted, context.replay_all, &session.parent_tables)?;
+    session.keep(days.entries.clone());
+    Ok(days)
+}
+
+/// Brings the loyalty programmes up to the day.
+pub(super) fn tiers(
+    context: &Context,
+    session: &mut Session,
+    features: &Features,
+    register: &Register,
+    days: &Days,
+) -> Result<Vec<Outcome>> {
+    let parent_as_of = session.parent_as_of;
+    let inputs = loyalty::Inputs { context, features, register, days, parent_as_of, expected: None };
+    let outcomes = loyalty::run(&inputs)?;
+    session.manifest.models.extend(outcomes.iter().map(|outcome| {
+        json!({
+            "model": format!("loyalty:{}", outcome.plan.name),
+            "n_members": outcome.members.len(),
+            "n_replayed": outcome.n_replayed,
+            "worth": loyalty::basis_name(outcome.by_margin),
+            "expected": outcome.expected_basis,
+        })
+    }));
+    Ok(outcomes)
+}
+
+/// Tables of the loyalty programmes; none without a programme.
+fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntry>> {
+    let (tiers, ids) = (results.tiers, &results.features.customer_id);
+    if tiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        outputs::write(context, &outputs::loyalty::tier_state(context, tiers, ids)?)?,
+        outputs::write(context, &outputs::loyalty::tier_events(context, tiers, ids)?)?,
+        outputs::write(context, &outputs::loyalty::tier_transitions(context, tiers)?)?,
+        outputs::write(context, &outputs::loyalty::tier_forecast(context, tiers)?)?,
+        outputs::write(context, &outputs::loyalty::tier_value(context, tiers)?)?,
+    ])
 }
 
 /// Accounts and gates that need the customers.
@@ -48,19 +99,24 @@ pub(super) fn after_features(
     session.manifest.gates.push(unmatched(context, features, register));
 }
 
-/// Judges every candidate, and refuses all of them where the lists of the run are held.
+/// Judges every candidate, none on a look back, and refuses all of them where the lists of the run are held.
 pub(super) fn considered(
     context: &Context,
     session: &Session,
     plans: &campaigns::Plans,
     inputs: &Inputs<'_>,
-) -> Result<Vec<Considered>> {
+) -> Result<((u64, u64), Vec<Considered>)> {
+    if session.looks_back() {
+        return Ok(((0, 0), Vec::new()));
+    }
     let mut considered = campaigns::run(context, plans, inputs)?;
     if let Some((gate, what)) = session.holds() {
         campaigns::hold(&mut considered, gate, what);
     }
     warn_without_suppressions(context, session, &considered);
-    Ok(considered)
+    let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
+    let n_accepted = considered.iter().map(Considered::n_accepted).sum();
+    Ok(((n_candidates, n_accepted), considered))
 }
 
 /// Says that lists go out without suppressions, where the config wants them to be fresh.
@@ -159,6 +215,7 @@ pub(super) fn write(
     );
     session.keep(registered?);
     session.keep(written?);
+    session.keep(write_tiers(context, results)?);
     let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;

@@ -1,5 +1,9 @@
 //! Parquet files: written so that the same rows give the same bytes, read back in whole columns.
 
+mod range;
+
+pub use self::range::{KeyRange, read_range};
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +22,6 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
@@ -351,42 +354,6 @@ fn read_chosen(
         .collect::<std::result::Result<Vec<RecordBatch>, _>>()
         .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
     Ok((schema, batches))
-}
-
-/// Keys that are wanted of a table sorted by them, both ends included.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyRange {
-    /// Column of 32-bit numbers.
-    pub column: &'static str,
-    /// Least key.
-    pub first: u32,
-    /// Greatest key.
-    pub last: u32,
-}
-
-/// Reads columns of the row groups that can hold a range of keys; other keys of these groups come too.
-///
-/// # Errors
-/// See [`read`].
-pub fn read_range(
-    path: &Path,
-    table: &Table,
-    units: &Units,
-    columns: &[&str],
-    within: &KeyRange,
-) -> Result<Vec<RecordBatch>> {
-    let wanted = |group: &RowGroupMetaData| {
-        let of_key = group.columns().iter().find(|one| one.column_path().string() == within.column);
-        match of_key.and_then(|column| column.statistics()) {
-            Some(Statistics::Int32(of_group)) => {
-                let bound = |value: Option<&i32>, or: u32| value.map_or(or, |value| value.cast_unsigned());
-                bound(of_group.min_opt(), 0) <= within.last
-                    && within.first <= bound(of_group.max_opt(), u32::MAX)
-            }
-            _ => true,
-        }
-    };
-    read_chosen(path, table, units, Some(columns), &[], Some(&wanted)).map(|(_, batches)| batches)
 }
 
 /// The schema with dictionaries in place of the texts of some columns.

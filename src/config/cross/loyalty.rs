@@ -101,7 +101,8 @@ fn minis(one: &Checked, programmes: &[Checked], faults: &mut Vec<Fault>) {
         return;
     }
     let has_base = programmes.iter().any(|other| !is_mini(other));
-    if !has_tiers && !(is_mini(one) && has_base) {
+    let can_lift_in_another = is_mini(one) && has_base;
+    if !has_tiers && !can_lift_in_another {
         let what = format!("`{}` has no tiers", one.address);
         faults.push(
             Fault::new(one.spot, what)
@@ -206,6 +207,13 @@ fn tiers(one: &Checked, currency: u32, faults: &mut Vec<Fault>) {
     }
     for (place, tier) in tiers.iter().enumerate() {
         let name = tier.text("loyalty[].tier[].name");
+        if matches!(name, "new" | "left") {
+            let spot = spot_of(tier, "loyalty[].tier[].name");
+            faults.push(
+                Fault::new(spot, format!("a tier cannot have the name {}", quoted(name)))
+                    .help("transition matrices name those so who join and who go"),
+            );
+        }
         let same = tiers.iter().take(place).find(|other| other.text("loyalty[].tier[].name") == name);
         if let Some(first) = same.filter(|_| !name.is_empty()) {
             let spot = spot_of(tier, "loyalty[].tier[].name");

@@ -38,7 +38,8 @@ pub fn days<'a>(
 ) -> Result<Vec<Vec<DayRow>>, Overflow> {
     parted.fill(rows);
     let of_task = |(rows, sizes): (&[Row], Vec<usize>)| {
-        let (mut found, mut sorted): (Vec<DayRow>, Vec<(u32, i32, u32, u32)>) = (Vec::new(), Vec::new());
+        let mut found: Vec<DayRow> = Vec::new();
+        let mut sorted: Vec<(u32, i32, u32, u32)> = Vec::new();
         let mut same: Vec<Row> = Vec::new();
         let mut rest = rows;
         for size in sizes {

@@ -1,5 +1,7 @@
 //! The mini programme: who stands so near below a tier, and is worth so much, that a bonus should lift them into it.
 
+use std::ops::Range;
+
 use crate::kernel::markov::Matrix;
 
 /// A member as the mini programme sees it.
@@ -52,18 +54,18 @@ pub fn candidates(members: &[Near], limits: Limits) -> Vec<bool> {
     members.iter().map(is_candidate).collect()
 }
 
-/// Probability to stand in `target` or above at the end of any of `n_periods` periods, by tier below it: the tiers from
-/// `target` on are made ends. States of `moves` are the tiers ascending and a last one for those who are gone.
+/// Probability to be in one of the states `targets` at the end of any of `n_periods` periods: they are made ends. With
+/// tiers as states, ascending, the targets are those from the next tier on.
 #[must_use]
-pub fn reach(moves: &Matrix, from: usize, target: usize, n_periods: u32) -> f64 {
+pub fn reach(moves: &Matrix, from: usize, targets: &Range<usize>, n_periods: u32) -> f64 {
     let n = moves.n();
     let mut ends = moves.clone();
-    for state in target..n.saturating_sub(1) {
+    for state in targets.clone() {
         (0..n).for_each(|to| ends.set(state, to, if to == state { 1.0 } else { 0.0 }));
     }
     let mut members: Vec<f64> = (0..n).map(|state| if state == from { 1.0 } else { 0.0 }).collect();
     for _ in 0..n_periods {
         members = ends.after(&members);
     }
-    members.iter().take(n.saturating_sub(1)).skip(target).sum::<f64>().clamp(0.0, 1.0)
+    members.get(targets.clone()).unwrap_or_default().iter().sum::<f64>().clamp(0.0, 1.0)
 }

@@ -14,6 +14,7 @@ mod history;
 mod log;
 pub mod mini;
 pub mod moves;
+pub mod points;
 mod rules;
 #[cfg(test)]
 mod tests;

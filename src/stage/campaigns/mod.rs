@@ -3,6 +3,7 @@
 //! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, capacity. A customer stands
 //! once per campaign, in the first of the campaign's segments that has it.
 
+mod due;
 pub mod list;
 mod listed;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use self::listed::{Listed, listings};
 pub use super::register::permissions::channel_name;
 
+use self::due::Triggers;
 use super::expression::{Expression, Site, Wanted};
 use super::register::permissions::Standing;
 use super::register::{Contact, Register};
@@ -61,6 +63,8 @@ pub fn check(config: &Config) -> Result<Plans> {
 pub enum Refusal {
     /// Member of a segment that the campaign excludes.
     Excluded,
+    /// The day that sending is counted from is not there, or the time for it has not come or is over.
+    NotDue,
     /// Stands in a list of another day, within `repeat_days`.
     AlreadyListed,
     /// The newest full list of contacts lacks the customer.
@@ -83,6 +87,7 @@ impl Refusal {
     pub fn name(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Excluded => "excluded",
+            Self::NotDue => "not_due",
             Self::AlreadyListed => "already_listed",
             Self::Absent => "absent",
             Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
@@ -241,6 +246,7 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
             first_segment.entry(member.row).or_insert(place);
         }
     }
+    let triggers = Triggers::of(campaign, batch)?;
     let mut excluded: HashMap<usize, &str> = HashMap::new();
     for segment in &campaign.exclude {
         for member in inputs.membership.members(segment) {
@@ -253,7 +259,13 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
             row,
             segment,
             value: values.as_ref().and_then(|values| values.get(row).copied().flatten()),
-            verdict: verdict(campaign, ids.value(row), excluded.get(&row).copied(), inputs),
+            verdict: verdict(
+                campaign,
+                ids.value(row),
+                excluded.get(&row).copied(),
+                triggers.day(row),
+                inputs,
+            ),
         })
         .collect();
     sort_by_value(&mut candidates, ids);
@@ -284,7 +296,13 @@ fn sort_by_value(candidates: &mut [Candidate], ids: &arrow_array::StringArray) {
     });
 }
 
-fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Inputs<'_>) -> Verdict {
+fn verdict(
+    campaign: &Campaign,
+    id: &str,
+    excluded: Option<&str>,
+    trigger: Option<i32>,
+    inputs: &Inputs<'_>,
+) -> Verdict {
     if let Some(segment) = excluded {
         return Verdict::Refused {
             why: Refusal::Excluded,
@@ -292,6 +310,9 @@ fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Input
             rule: "exclude".to_owned(),
             blocking: Some(format!("member of {segment}")),
         };
+    }
+    if let Some(verdict) = due::refused(&campaign.send, trigger, inputs.as_of) {
+        return verdict;
     }
     if let Some(day) = inputs.listed.blocks(&campaign.name, id, inputs.as_of, campaign.repeat_days) {
         return Verdict::Refused {

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use self::cohorts::CohortSums;
 use self::range::{NEVER, Piece, Range, Slot};
 use self::values::Values;
-use super::{Features, Mains, PieceSummary, Sums, Windows, covers, too_large};
+use super::{Features, Mains, NO_ROW, PieceSummary, Sums, Windows, covers, too_large};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::month_index;
@@ -137,6 +137,16 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
+    /// Row of each key, given the customers that are kept, by row with their slots.
+    fn rows_of_keys(&self, kept: &[(&String, u32)], n_slots: usize) -> Vec<u32> {
+        let mut row_of_slot = vec![NO_ROW; n_slots];
+        for (row, (_, slot)) in (0..).zip(kept) {
+            row_of_slot.get_mut(*slot as usize).into_iter().for_each(|of_slot| *of_slot = row);
+        }
+        let row = |slot: &u32| row_of_slot.get(*slot as usize).copied().unwrap_or(NO_ROW);
+        self.slot_of_key.iter().map(row).collect()
+    }
+
     pub(super) fn finish(
         mut self,
         as_of: i32,
@@ -194,6 +204,7 @@ impl<'a> Gathered<'a> {
             customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
             cohorts,
             cohort_sizes,
+            row_of_key: self.rows_of_keys(&kept, n_slots),
             first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })

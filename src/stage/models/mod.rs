@@ -1,3 +1,4 @@
-//! Features → scores. RFM so far.
+//! Features → scores, and days → tiers.
 
 pub mod rfm;
+pub mod loyalty;

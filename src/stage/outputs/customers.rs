@@ -7,11 +7,13 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::{DataType, Field};
 
 use super::column::{Make, days, floats, ints, texts, u8s};
+use super::loyalty::customer_columns;
 use crate::contract::tables::Customers;
 use crate::contract::{Checked, column as c};
 use crate::error::Result;
 use crate::run::context::Context;
 use crate::stage::features::{Features, Mains};
+use crate::stage::models::loyalty::Outcome;
 use crate::stage::models::rfm::{Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
@@ -25,6 +27,7 @@ pub fn customers(
     context: &Context,
     features: &Features,
     scored: &Scored,
+    loyalty: &[Outcome],
     register: &Register,
 ) -> Result<Checked<Customers>> {
     let make = Make { units: &context.units };
@@ -36,6 +39,7 @@ pub fn customers(
         },
     );
     columns.extend(bought?.into_iter().chain(scores).chain(lifetime));
+    columns.extend(customer_columns(loyalty, features.customer_id.len()));
     columns.push(text_lists(&[], features.customer_id.len()));
     Checked::from_columns(&context.units, columns)
 }

@@ -3,6 +3,7 @@
 mod column;
 pub mod customers;
 pub mod lists;
+pub mod loyalty;
 pub mod tables;
 
 use crate::contract::{Checked, Contract};

@@ -104,7 +104,7 @@ fn candidates_of_the_mini_programme() {
 #[test]
 fn reaching_counts_whoever_was_there_once() {
     let moves = Matrix::of(&[vec![0.6, 0.3, 0.1], vec![0.5, 0.4, 0.1], vec![0.0, 0.0, 1.0]]);
-    let p = |n| reach(&moves, 0, 1, n);
+    let p = |n| reach(&moves, 0, &(1..2), n);
     assert!((p(1) - 0.3).abs() < 1e-12);
     assert!((p(2) - (0.3 + 0.6 * 0.3)).abs() < 1e-12);
     assert!((p(400) - 0.75).abs() < 1e-9);
