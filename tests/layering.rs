@@ -23,6 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_buffer", &["stage/"]),
     ("arrow_schema", &["contract/", "store/", "stage/"]),
     ("arrow_select", &["store/", "stage/"]),
+    ("bytes", &["store/parquet/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("encoding_rs", &["store/encoding.rs"]),
@@ -48,7 +49,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
     ("xxhash_rust", &["stage/"]),
-    ("zstd", &["store/export.rs"]),
+    ("zstd", &["store/export.rs", "store/parquet/"]),
 ];
 
 /// Parts of `std` with the only places that may name them; no place at all: nowhere.

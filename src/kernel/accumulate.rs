@@ -9,7 +9,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::calendar::day_of_month;
+use super::calendar::{month_index, month_start};
 
 /// The measures of one key (and of one value of a dimension) in one month. Money is in minor units, quantity in
 /// thousandths.
@@ -204,11 +204,12 @@ pub fn summarise<'a, T: Send, E: Send>(
     finish: impl Fn(Result<Summary, Overflow>) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     parted.fill(rows);
+    let month = parted.rows.first().map_or(0, |row| month_start(month_index(row.day)));
     parted
         .tasks()
         .into_par_iter()
         .map(|(rows, sizes)| {
-            let mut task = Task::default();
+            let mut task = Task { start: month, ..Task::default() };
             let mut rest = rows;
             let added = sizes.into_iter().try_for_each(|size| {
                 let (bucket, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
@@ -224,6 +225,8 @@ pub fn summarise<'a, T: Send, E: Send>(
 #[derive(Default)]
 struct Task {
     summary: Summary,
+    /// First day of the month.
+    start: i32,
     /// Key and day as one number, and where in the bucket.
     places: Vec<(u64, u32)>,
     sorted: Vec<Row>,
@@ -237,7 +240,7 @@ impl Task {
         values: &[Vec<u32>],
         order: &impl Fn(u32) -> (u64, Option<&'a str>),
     ) -> Result<(), Overflow> {
-        let Self { summary, places, sorted, of_value } = self;
+        let Self { summary, start, places, sorted, of_value } = self;
         places.clear();
         // The day's sign is turned, so that days before 1970 would sort first too.
         let of = |row: &Row| u64::from(row.key) << 32 | u64::from(row.day.cast_unsigned() ^ 1 << 31);
@@ -247,14 +250,14 @@ impl Task {
         sorted.extend(places.iter().filter_map(|(_, place)| bucket.get(*place as usize)));
         for same_key in sorted.chunk_by(|a, b| a.key == b.key) {
             let Some(key) = same_key.first().map(|row| row.key) else { continue };
-            summary.by_key.push((key, measure(same_key, order)?));
+            summary.by_key.push((key, measure(same_key, *start, order)?));
             for (dimension, values) in (0_u32..).zip(values).filter(|(_, values)| !values.is_empty()) {
                 let value = |row: &Row| values.get(row.place as usize).copied().unwrap_or(NO_VALUE);
                 of_value.clear();
                 of_value.extend(same_key.iter().filter(|row| value(row) != NO_VALUE));
                 of_value.sort_by_key(value);
                 for same_value in of_value.chunk_by(|a, b| value(a) == value(b)) {
-                    let measures = measure(same_value, order)?;
+                    let measures = measure(same_value, *start, order)?;
                     let value = same_value.first().map_or(NO_VALUE, value);
                     summary.by_value.push(ByValue { key, dimension, value, measures });
                 }
@@ -265,10 +268,14 @@ impl Task {
 }
 
 /// Measures of rows of one key (and value), days ascending.
-fn measure<'a>(rows: &[Row], order: &impl Fn(u32) -> (u64, Option<&'a str>)) -> Result<Measures, Overflow> {
+fn measure<'a>(
+    rows: &[Row],
+    start: i32,
+    order: &impl Fn(u32) -> (u64, Option<&'a str>),
+) -> Result<Measures, Overflow> {
     let mut measures = Measures::default();
     for same_day in rows.chunk_by(|a, b| a.day == b.day) {
-        add_day(&mut measures, same_day, order)?;
+        add_day(&mut measures, same_day, start, order)?;
     }
     Ok(measures)
 }
@@ -277,6 +284,7 @@ fn measure<'a>(rows: &[Row], order: &impl Fn(u32) -> (u64, Option<&'a str>)) -> 
 fn add_day<'a>(
     measures: &mut Measures,
     same_day: &[Row],
+    start: i32,
     order: &impl Fn(u32) -> (u64, Option<&'a str>),
 ) -> Result<(), Overflow> {
     let mut net: i64 = 0;
@@ -297,7 +305,7 @@ fn add_day<'a>(
     let n_orders = if n_sales > 1 { distinct_orders(same_day, order)? } else { n_sales };
     measures.n_orders = add(measures.n_orders, n_orders)?;
     if let (true, Some(day)) = (n_sales > 0, same_day.first().map(|row| row.day)) {
-        measures.active_days |= 1 << (day_of_month(day) - 1);
+        measures.active_days |= 1 << (day - start);
         measures.days = match measures.days {
             None => {
                 measures.first_day_net = net;

@@ -10,3 +10,4 @@ pub mod accumulate;
 pub mod rfm;
 pub mod loyalty;
 pub mod markov;
+pub mod packing;

@@ -1,8 +1,14 @@
 //! Parquet files: written so that the same rows give the same bytes, read back in whole columns.
 
+mod column;
+mod dictionary;
+mod key_range;
+mod open;
 mod range;
+#[cfg(test)]
+mod tests;
 
-pub use self::range::{KeyRange, read_range};
+pub use self::key_range::{KeyRange, read_range};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,19 +21,19 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use rayon::prelude::*;
 
+use self::column::ColumnEncoder;
+use self::open::{ClosedColumn, OpenColumn};
 use super::files::{self, HashingFile, PlainFile, Written};
-use crate::contract::{ColumnType, Table, Units, column};
+use crate::contract::{Column, ColumnType, Table, Units, column as c};
 use crate::error::{Code, Error, Result};
 
 /// Rows of a row group; groups are cut by row number only.
@@ -48,7 +54,7 @@ fn properties(table: &Table) -> Result<WriterProperties> {
         // pack well as differences.
         let path = ColumnPath::from(of_table.name);
         builder = match of_table.kind {
-            ColumnType::UInt32 if of_table.name == column::ACTIVE_DAYS => builder,
+            ColumnType::UInt32 if of_table.name == c::ACTIVE_DAYS => builder,
             ColumnType::UInt32
             | ColumnType::UInt64
             | ColumnType::Int
@@ -69,7 +75,7 @@ fn properties(table: &Table) -> Result<WriterProperties> {
                 };
                 builder
                     .set_column_statistics_enabled(path.clone(), statistics)
-                    .set_column_dictionary_enabled(path.clone(), !column::DISTINCT.contains(&of_table.name))
+                    .set_column_dictionary_enabled(path.clone(), !c::DISTINCT.contains(&of_table.name))
                     .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
             }
             ColumnType::Float | ColumnType::Share | ColumnType::Hash128 | ColumnType::Binary => {
@@ -96,7 +102,7 @@ pub struct TableWriter {
 
 /// A row group that is not yet full.
 struct OpenGroup {
-    writers: Vec<ArrowColumnWriter>,
+    columns: Vec<OpenColumn>,
     n_rows: usize,
 }
 
@@ -149,20 +155,13 @@ impl TableWriter {
     fn encode(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         let mut group = match self.group.take() {
             Some(group) => group,
-            None => OpenGroup { writers: self.columns.create_column_writers(self.n_groups)?, n_rows: 0 },
+            None => OpenGroup { columns: self.open_columns()?, n_rows: 0 },
         };
         let schema = &self.schema;
-        let encoded: Vec<Result<(), ParquetError>> = group
-            .writers
-            .par_iter_mut()
-            .enumerate()
-            .map(|(index, writer)| {
-                for leaf in compute_leaves(schema.field(index), rows.column(index))? {
-                    writer.write(&leaf)?;
-                }
-                Ok(())
-            })
-            .collect();
+        let add =
+            |(index, column): (usize, &mut OpenColumn)| column.add(schema.field(index), rows.column(index));
+        let encoded: Vec<Result<(), ParquetError>> =
+            group.columns.par_iter_mut().enumerate().map(add).collect();
         encoded.into_iter().collect::<Result<(), ParquetError>>()?;
         group.n_rows += rows.num_rows();
         self.n_rows += rows.num_rows() as u64;
@@ -173,12 +172,29 @@ impl TableWriter {
         Ok(())
     }
 
+    fn open_columns(&self) -> Result<Vec<OpenColumn>, ParquetError> {
+        let general = self.columns.create_column_writers(self.n_groups)?;
+        let leaves = self.writer.schema_descr().columns();
+        // No column has several leaves.
+        let columns = self.table.columns.iter().zip(leaves).zip(general);
+        let open = |((column, leaf), general): ((&Column, &ColumnDescPtr), ArrowColumnWriter)| {
+            match ColumnEncoder::new(self.table, column, leaf) {
+                Some(own) => OpenColumn::Own(Box::new(own)),
+                None => OpenColumn::General(Box::new(general)),
+            }
+        };
+        Ok(columns.map(open).collect())
+    }
+
     fn close(&mut self, group: OpenGroup) -> Result<(), ParquetError> {
-        let chunks: Vec<Result<ArrowColumnChunk, ParquetError>> =
-            group.writers.into_par_iter().map(ArrowColumnWriter::close).collect();
+        let columns: Vec<Result<ClosedColumn, ParquetError>> =
+            group.columns.into_par_iter().map(OpenColumn::close).collect();
         let mut row_group = self.writer.next_row_group()?;
-        for chunk in chunks {
-            chunk?.append_to_row_group(&mut row_group)?;
+        for column in columns {
+            match column? {
+                ClosedColumn::Own((chunk, close)) => row_group.append_column(&chunk, close)?,
+                ClosedColumn::General(chunk) => chunk.append_to_row_group(&mut row_group)?,
+            }
         }
         row_group.close()?;
         self.n_groups += 1;
@@ -245,7 +261,7 @@ pub struct PlainParquet {
     writer: ArrowWriter<PlainFile>,
 }
 
-/// Creates a Parquet file that must not exist yet.
+/// Creates a Parquet file.
 ///
 /// # Errors
 /// `CommandLine` for a file that exists; `Io`.

@@ -52,7 +52,7 @@ pub fn days<'a>(
                 same.clear();
                 same.extend(alike.iter().filter_map(|(.., at)| bucket.get(*at as usize)));
                 let Some((key, day, value, _)) = alike.first().copied() else { continue };
-                let sums = measure(&same, &order)?;
+                let sums = measure(&same, day, &order)?;
                 found.push(DayRow {
                     key,
                     day,

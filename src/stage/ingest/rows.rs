@@ -11,6 +11,7 @@ use super::transactions::{REFUND, SALE};
 use crate::contract::tables::Transactions;
 use crate::contract::{Contract, Units, column as c};
 use crate::error::{Error, Result};
+use crate::kernel::packing::{SHORT_BYTES, short};
 
 /// The values of one row, text still borrowed.
 pub(super) struct Typed {
@@ -200,7 +201,13 @@ impl Texts {
             let end = self.end();
             self.ends.extend(std::iter::repeat_n(end, n_nulls));
         }
-        self.values.extend_from_slice(text);
+        if text.len() <= SHORT_BYTES {
+            let end = self.values.len() + text.len();
+            self.values.extend_from_slice(&short(text).to_le_bytes());
+            self.values.truncate(end);
+        } else {
+            self.values.extend_from_slice(text);
+        }
         // A chunk holds less than 2³¹ bytes, and what would not fit is refused when the column is made.
         self.ends.push(self.end());
     }

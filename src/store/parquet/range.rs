@@ -1,46 +1,71 @@
-//! Row groups of a range of keys.
+//! Least and greatest values of a column chunk.
 
-use std::path::Path;
-
-use arrow_array::RecordBatch;
-use parquet::file::metadata::RowGroupMetaData;
+use arrow_array::StringArray;
 use parquet::file::statistics::Statistics;
 
-use crate::contract::{Table, Units};
-use crate::error::Result;
+use crate::contract::ColumnType;
 
-/// Keys that are wanted of a table sorted by them, both ends included.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyRange {
-    /// Column of 32-bit numbers.
-    pub column: &'static str,
-    /// Least key.
-    pub first: u32,
-    /// Greatest key.
-    pub last: u32,
+/// Least and greatest values.
+pub(super) enum Range {
+    /// Nobody asks.
+    Unasked,
+    /// Of numbers.
+    Numbers(Option<(i64, i64)>),
+    /// Of texts.
+    Texts(Option<(Vec<u8>, Vec<u8>)>),
 }
 
-/// Reads columns of the row groups that can hold a range of keys; other keys of these groups come too.
-///
-/// # Errors
-/// See [`read`].
-pub fn read_range(
-    path: &Path,
-    table: &Table,
-    units: &Units,
-    columns: &[&str],
-    within: &KeyRange,
-) -> Result<Vec<RecordBatch>> {
-    let wanted = |group: &RowGroupMetaData| {
-        let of_key = group.columns().iter().find(|one| one.column_path().string() == within.column);
-        match of_key.and_then(|column| column.statistics()) {
-            Some(Statistics::Int32(of_group)) => {
-                let bound = |value: Option<&i32>, or: u32| value.map_or(or, |value| value.cast_unsigned());
-                bound(of_group.min_opt(), 0) <= within.last
-                    && within.first <= bound(of_group.max_opt(), u32::MAX)
+impl Range {
+    /// Takes numbers in.
+    pub(super) fn widen(&mut self, numbers: &[i64]) {
+        let (Self::Numbers(range), Some(first)) = (self, numbers.first()) else { return };
+        let (least, greatest) = range.unwrap_or((*first, *first));
+        let extremes =
+            |(least, greatest): (i64, i64), number: &i64| (least.min(*number), greatest.max(*number));
+        *range = Some(numbers.iter().fold((least, greatest), extremes));
+    }
+
+    /// Takes texts in.
+    pub(super) fn widen_texts(&mut self, array: &StringArray) {
+        let Self::Texts(range) = self else { return };
+        for text in array.iter().flatten().map(str::as_bytes) {
+            match range {
+                None => *range = Some((text.to_vec(), text.to_vec())),
+                Some((least, _)) if text < least.as_slice() => *least = text.to_vec(),
+                Some((_, greatest)) if text > greatest.as_slice() => *greatest = text.to_vec(),
+                Some(_) => {}
             }
-            _ => true,
         }
-    };
-    super::read_chosen(path, table, units, Some(columns), &[], Some(&wanted)).map(|(_, batches)| batches)
+    }
+
+    /// What the file says of them, by the physical type.
+    #[expect(clippy::cast_possible_truncation, reason = "unsigned numbers of 32 bits stand as signed ones")]
+    pub(super) fn statistics(&self, kind: ColumnType, n_nulls: u64) -> Option<Statistics> {
+        let nulls = Some(n_nulls);
+        match self {
+            Self::Unasked => None,
+            Self::Texts(range) => {
+                let (least, greatest) = range.clone().unzip();
+                Some(Statistics::byte_array(
+                    least.map(Into::into),
+                    greatest.map(Into::into),
+                    None,
+                    nulls,
+                    false,
+                ))
+            }
+            Self::Numbers(range) => {
+                // Numbers past 2⁶³ look negative.
+                let is_known = |range: &(i64, i64)| kind != ColumnType::UInt64 || range.0 >= 0;
+                let (least, greatest) = range.filter(is_known).unzip();
+                Some(match kind {
+                    ColumnType::UInt32 | ColumnType::UInt8 | ColumnType::Date => {
+                        let narrow = |number: i64| number as i32;
+                        Statistics::int32(least.map(narrow), greatest.map(narrow), None, nulls, false)
+                    }
+                    _ => Statistics::int64(least, greatest, None, nulls, false),
+                })
+            }
+        }
+    }
 }

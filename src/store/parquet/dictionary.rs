@@ -1,0 +1,140 @@
+//! The distinct texts or scores of a column chunk, numbered as they come.
+
+use std::collections::HashMap;
+
+use super::column::DICTIONARY_BYTES;
+use crate::kernel::packing::{SHORT_BYTES, short};
+
+/// Longest value, in bytes, that is compared as two numbers.
+const INLINE_BYTES: usize = 31;
+
+/// A value as it is compared: its bytes, and in the highest byte their number and 1 more.
+type Packed = [u128; 2];
+
+/// Distinct values with their numbers.
+#[derive(Default)]
+pub(super) struct Dictionary {
+    /// Number + 1 of a short value, by hash with open addresses; 0: free. A power of two in number, at most a quarter of
+    /// them taken.
+    slots: Vec<u32>,
+    /// Short values by number; long ones as zeros, which no value is.
+    packed: Vec<Packed>,
+    long: HashMap<Box<[u8]>, u32>,
+    /// The last value with its number: many columns hardly change.
+    last: Option<(Packed, u32)>,
+    /// The values as the dictionary page has them.
+    pub(super) plain: Vec<u8>,
+}
+
+/// A short value as numbers.
+#[inline]
+fn packed(text: &[u8]) -> Option<Packed> {
+    let (head, tail) = text.split_at_checked(SHORT_BYTES).unwrap_or((text, &[]));
+    if text.len() > INLINE_BYTES {
+        return None;
+    }
+    let length = u128::try_from(text.len() + 1).ok()? << (u128::BITS - u8::BITS);
+    Some([short(head), short(tail) | length])
+}
+
+impl Dictionary {
+    /// Values so far.
+    pub(super) fn len(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// Whether another value would make the dictionary larger than what it saves.
+    pub(super) fn is_full(&self) -> bool {
+        self.plain.len() > DICTIONARY_BYTES
+    }
+
+    /// The number of a text.
+    #[inline]
+    pub(super) fn text(&mut self, text: &[u8]) -> u32 {
+        let Some(value) = packed(text) else { return self.long_text(text) };
+        if let Some((last, number)) = self.last
+            && last == value
+        {
+            return number;
+        }
+        let number = self.number(value).unwrap_or_else(|| {
+            self.push_text(text);
+            self.enter(value)
+        });
+        self.last = Some((value, number));
+        number
+    }
+
+    /// The number of a whole number.
+    #[inline]
+    pub(super) fn score(&mut self, score: u32) -> u32 {
+        let value = [u128::from(score), 1];
+        self.number(value).unwrap_or_else(|| {
+            self.plain.extend_from_slice(&score.to_le_bytes());
+            self.enter(value)
+        })
+    }
+
+    fn long_text(&mut self, text: &[u8]) -> u32 {
+        if let Some(number) = self.long.get(text) {
+            return *number;
+        }
+        let number = u32::try_from(self.packed.len()).unwrap_or(u32::MAX);
+        self.packed.push([0; 2]);
+        self.long.insert(text.into(), number);
+        self.push_text(text);
+        number
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        self.plain.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.plain.extend_from_slice(text);
+    }
+
+    #[inline]
+    fn number(&self, value: Packed) -> Option<u32> {
+        let mut place = self.start(value);
+        loop {
+            let number = self.slots.get(place)?.checked_sub(1)?;
+            if self.packed.get(number as usize) == Some(&value) {
+                return Some(number);
+            }
+            place = (place + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// Where the search for a value begins.
+    #[inline]
+    fn start(&self, value: Packed) -> usize {
+        const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+        let [head, tail] = value;
+        let product = (head ^ tail.rotate_left(43)).wrapping_mul(A);
+        let folded = ((product >> 64) ^ (product >> 32)) & u128::from(u32::MAX);
+        usize::try_from(folded).unwrap_or_default() & self.slots.len().wrapping_sub(1)
+    }
+
+    /// Enters a short value that is not there yet.
+    fn enter(&mut self, value: Packed) -> u32 {
+        let number = u32::try_from(self.packed.len()).unwrap_or(u32::MAX);
+        self.packed.push(value);
+        if self.slots.len() < 4 * self.packed.len() {
+            self.slots = vec![0; (8 * self.packed.len()).next_power_of_two()];
+            for number in 0..number {
+                self.place(number);
+            }
+        }
+        self.place(number);
+        number
+    }
+
+    fn place(&mut self, number: u32) {
+        let Some(value) = self.packed.get(number as usize).copied().filter(|value| *value != [0; 2]) else {
+            return;
+        };
+        let mut place = self.start(value);
+        while self.slots.get(place).is_some_and(|slot| *slot > 0) {
+            place = (place + 1) & (self.slots.len() - 1);
+        }
+        self.slots.get_mut(place).into_iter().for_each(|slot| *slot = number + 1);
+    }
+}
