@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use clienting::config::{
-    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, SendOn, Trigger, load,
+    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, Timing, Trigger, load,
     reference, resolve, schema,
 };
 use clienting::error::{Code, Warning};
@@ -533,12 +533,20 @@ fn the_default_file_documents_every_key_and_no_other() {
         if let Some(header) = line.strip_prefix('[') {
             let is_array = header.starts_with('[');
             let header = header.trim_start_matches('[').split(']').next().unwrap_or_default();
-            let header = header.replace("source.", "source[].").replace("campaign.", "campaign[].");
+            let header = header
+                .replace("source.", "source[].")
+                .replace("campaign.", "campaign[].")
+                .replace("loyalty.", "loyalty[].");
             section = if is_array { format!("{header}[]") } else { header };
         } else if let Some((name, _)) = line.split_once(" = ")
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         {
             documented.push(format!("{section}.{name}"));
+        }
+        if line.starts_with("send = ") {
+            documented.extend(
+                ["trigger", "offset_days", "expiry_days"].map(|name| format!("campaign[].send.{name}")),
+            );
         }
         if line.starts_with("csv = ") {
             documented.extend(["profile", "delimiter", "bom"].map(|name| format!("output.csv.{name}")));
@@ -766,10 +774,10 @@ fn the_day_to_send_on_is_part_of_a_campaign() {
     );
     let send =
         |text: &str, overrides: &Overrides| loaded(&format!("{shop}{text}"), overrides).0.campaigns[0].send;
-    let none = SendOn { trigger: Trigger::None, offset_days: 0, expiry_days: 7 };
+    let none = Timing { trigger: Trigger::None, offset_days: 0, expiry_days: 7 };
     assert_eq!(send("", &overrides()), none);
     let own = "[campaign.send]\ntrigger = \"expected_next_purchase\"\noffset_days = -3\n";
-    let expected = SendOn { trigger: Trigger::ExpectedNextPurchase, offset_days: -3, ..none };
+    let expected = Timing { trigger: Trigger::ExpectedNextPurchase, offset_days: -3, ..none };
     assert_eq!(send(own, &overrides()), expected);
     assert_eq!(send("send = { trigger = \"last_purchase\" }\n", &overrides()).trigger, Trigger::LastPurchase);
     let argument = set(&["campaign.early.send.trigger=first_purchase"]);

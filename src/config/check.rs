@@ -133,9 +133,13 @@ impl Walk<'_> {
                 );
                 continue;
             };
+            let outer = match (name.rsplit_once('.'), into.address.as_str()) {
+                (Some((_, last)), outer) if !outer.is_empty() => format!("{outer}.{last}"),
+                _ => name.to_owned(),
+            };
             let address = match table.get("name").map(|node| &node.raw) {
-                Some(Raw::Text(text)) if !text.is_empty() => format!("{name}.{text}"),
-                _ => format!("{name}[{}]", index + 1),
+                Some(Raw::Text(text)) if !text.is_empty() => format!("{outer}.{text}"),
+                _ => format!("{outer}[{}]", index + 1),
             };
             let mut checked = Checked::new(node.spot, address);
             self.table(table, path, node.spot, &mut checked);

@@ -39,6 +39,31 @@ impl Check<'_> {
         self.push(fault)
     }
 
+    /// A number of at least 0.
+    pub(super) fn amount(&mut self, node: &Node) -> Option<Value> {
+        let number = match &node.raw {
+            Raw::Float(value) => *value,
+            Raw::Integer(Some(value)) => value.to_string().parse().unwrap_or(f64::NAN),
+            Raw::Integer(None) => f64::NAN,
+            _ => return self.mismatch(node),
+        };
+        if number.is_finite() && number >= 0.0 {
+            return Some(Value::Number(number));
+        }
+        let fault = self.fault(node);
+        self.push(fault)
+    }
+
+    /// A text of a form.
+    pub(super) fn form(&mut self, node: &Node, fits: impl Fn(&str) -> bool) -> Option<Value> {
+        let Raw::Text(text) = &node.raw else { return self.mismatch(node) };
+        if fits(text) {
+            return Some(Value::Text(text.clone()));
+        }
+        let fault = self.fault(node);
+        self.push(fault)
+    }
+
     pub(super) fn paths(&mut self, node: &Node) -> Option<Value> {
         match &node.raw {
             Raw::Text(_) => match self.text(node, false)? {

@@ -2,6 +2,7 @@
 
 mod clv;
 mod feeds;
+mod loyalty;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     rfm(root, faults);
     clv::check(root, faults);
     references(root, faults);
+    loyalty::check(root, faults);
     for campaign in root.array("campaign[]") {
         days(campaign, faults);
     }

@@ -10,6 +10,7 @@ pub fn fits(kind: Kind, raw: &Raw) -> bool {
     match kind {
         Kind::Integer { .. } => matches!(raw, Raw::Integer(_)),
         Kind::Share => matches!(raw, Raw::Integer(_) | Raw::Float(_)),
+        Kind::Amount => matches!(raw, Raw::Integer(_) | Raw::Float(_)),
         Kind::Bool => matches!(raw, Raw::Bool(_)),
         Kind::Day | Kind::AsOf => matches!(raw, Raw::Text(_) | Raw::Moment(_)),
         Kind::Paths => matches!(raw, Raw::Text(_) | Raw::List(_)),
@@ -46,6 +47,11 @@ pub fn describe(kind: Kind) -> String {
         Kind::Choices(allowed) => format!("a list of one or more of {}", strings(allowed)),
         Kind::SegmentNames { empty: true } => "a list of segment names".to_owned(),
         Kind::SegmentNames { empty: false } => "a list of one or more segment names".to_owned(),
+        Kind::Amount => "a number of at least 0".to_owned(),
+        Kind::UpgradeWindow => {
+            "\"rolling_days:N\", \"calendar_year:MM-DD\", \"anniversary_year\" or \"lifetime\"".to_owned()
+        }
+        Kind::Validity => "\"next_anniversary\", \"fixed:MM-DD\", or \"\" for none".to_owned(),
         Kind::Day => "a day as YYYY-MM-DD, or \"\" for none".to_owned(),
         Kind::AsOf => "a day as YYYY-MM-DD, \"yesterday\" or \"latest\"".to_owned(),
         Kind::Currency => "a currency code of ISO 4217, such as \"EUR\"".to_owned(),
@@ -72,6 +78,8 @@ pub fn example(key: &Key) -> String {
         Kind::Currency => "\"EUR\"".to_owned(),
         Kind::Paths => "\"exports/*.csv\"".to_owned(),
         Kind::ScoreRange => "[1, 5]".to_owned(),
+        Kind::Amount => "500".to_owned(),
+        Kind::Day => "\"2026-12-31\"".to_owned(),
         Kind::SegmentNames { .. } => "[\"my_segment\"]".to_owned(),
         Kind::Expression { .. } => "\"net_revenue > 100\"".to_owned(),
         _ => "\"my_name\"".to_owned(),

@@ -16,6 +16,8 @@ pub mod value;
 mod compound;
 mod rfm;
 mod clv;
+mod loyalty;
+pub mod loyalty_rules;
 mod send;
 mod rules;
 pub mod check;
@@ -32,9 +34,10 @@ use std::path::PathBuf;
 pub use clv::{Clv, ClvModel, ClvValue};
 pub use format::{DateFormat, Encoding, Format};
 pub use layers::{Origin, Overrides, load};
+pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
-pub use send::{SendOn, Trigger};
+pub use send::{Timing, Trigger};
 pub use source_kind::{Delivery, SourceKind};
 
 /// A configuration without faults. Defaults are filled in; paths are absolute.
@@ -56,6 +59,8 @@ pub struct Config {
     pub rfm: Rfm,
     /// `[clv]`.
     pub clv: Clv,
+    /// `[[loyalty]]`, in the order of the file.
+    pub loyalty: Vec<Loyalty>,
     /// `[[segment]]`, in the order of the file.
     pub segments: Vec<Segment>,
     /// `[[campaign]]`, in the order of the file.
@@ -293,10 +298,10 @@ pub struct Campaign {
     pub max_contacts: u64,
     /// 0 = for good.
     pub repeat_days: u32,
+    /// When a customer is due.
+    pub send: Timing,
     /// Columns of the list.
     pub columns: Vec<String>,
-    /// When its customers are addressed.
-    pub send: SendOn,
     /// Where the value expression stands: `file:line:column`.
     pub value_place: String,
 }

@@ -92,6 +92,14 @@ fn type_of(kind: Kind) -> Value {
             }
             schema
         }
+        Kind::Amount => json!({ "type": "number", "minimum": 0 }),
+        Kind::UpgradeWindow => json!({
+            "type": "string",
+            "pattern": "^(rolling_days:[0-9]+|calendar_year:[0-9]{2}-[0-9]{2}|anniversary_year|lifetime)$",
+        }),
+        Kind::Validity => {
+            json!({ "type": "string", "pattern": "^(next_anniversary|fixed:[0-9]{2}-[0-9]{2})?$" })
+        }
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Memory => json!({ "type": "string", "pattern": "^(auto|[0-9]+ ?[KMGT]i?B)$" }),
         Kind::Bool => json!({ "type": "boolean" }),

@@ -1,6 +1,7 @@
 //! From checked values to the plain [`Config`]: defaults filled in, paths made absolute, the list of what is in force.
 
 mod clv;
+mod loyalty;
 mod rfm;
 mod send;
 
@@ -45,6 +46,7 @@ pub fn resolve(
             channels: truth(root, "summary.channels"),
         },
         rfm,
+        loyalty: loyalty::loyalty(&resolver, root, currency_exponent(root)),
         clv: clv::clv(root),
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
         campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
@@ -257,6 +259,13 @@ fn channel(name: &str) -> Option<Channel> {
     })
 }
 
+fn currency_exponent(root: &Checked) -> u32 {
+    match value_of(root, "project.currency") {
+        Some(Value::Currency(currency)) => currency.exponent,
+        _ => 0,
+    }
+}
+
 fn quality(root: &Checked) -> Quality {
     Quality {
         max_quarantined_share: share(root, "quality.max_quarantined_share"),
@@ -274,30 +283,36 @@ fn quality(root: &Checked) -> Quality {
 /// Every key with its value in force, in the order of the schema; entries of one array stay together.
 fn effective(root: &Checked, documents: &[Document]) -> Vec<Effective> {
     let mut list = Vec::new();
-    let mut done: Vec<&str> = Vec::new();
-    for key in schema::KEYS {
-        let Some((array, _)) = key.path.rsplit_once("[].") else {
-            list.push(effective_key(key, root, key.path.to_owned(), documents));
-            continue;
-        };
-        if done.contains(&array) {
-            continue;
-        }
-        done.push(array);
-        let path = format!("{array}[]");
-        for section in root.array(&path) {
-            for (key, inner) in schema::KEYS.iter().filter_map(|key| Some((key, inside(key, array)?))) {
-                let address = format!("{}.{inner}", section.address);
-                list.push(effective_key(key, section, address, documents));
-            }
-        }
-    }
+    of_section(root, "", &mut Vec::new(), &mut list, documents);
     list
 }
 
-/// The path of a key inside an entry of an array of tables; `None`: it belongs elsewhere.
-fn inside(key: &Key, array: &str) -> Option<&'static str> {
-    key.path.rsplit_once("[].").filter(|(of, _)| *of == array).map(|(_, inner)| inner)
+/// Keys of a section and of those inside it, `[[…]]` entry by entry.
+fn of_section(
+    section: &Checked,
+    array: &str,
+    done: &mut Vec<String>,
+    list: &mut Vec<Effective>,
+    documents: &[Document],
+) {
+    for key in schema::KEYS {
+        let Some(rest) = key.path.strip_prefix(array) else { continue };
+        let Some((inner, _)) = rest.split_once("[].") else {
+            let address =
+                if array.is_empty() { key.path.to_owned() } else { format!("{}.{rest}", section.address) };
+            list.push(effective_key(key, section, address, documents));
+            continue;
+        };
+        let path = format!("{array}{inner}[]");
+        if done.contains(&path) {
+            continue;
+        }
+        done.push(path.clone());
+        for entry in section.array(&path) {
+            let mut of_entry = Vec::new();
+            of_section(entry, &format!("{path}."), &mut of_entry, list, documents);
+        }
+    }
 }
 
 fn effective_key(key: &Key, section: &Checked, address: String, documents: &[Document]) -> Effective {

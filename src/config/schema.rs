@@ -39,6 +39,12 @@ pub enum Kind {
         /// Whether `[]` is a value.
         empty: bool,
     },
+    /// A number that is not negative.
+    Amount,
+    /// Days that count for upgrades.
+    UpgradeWindow,
+    /// How long a tier is held, or `""`.
+    Validity,
     /// A day, or `""` for none.
     Day,
     /// A day, `"yesterday"` or `"latest"`.
@@ -144,9 +150,16 @@ pub const SECTIONS: &[Section] = &[
         "Lifetime value: how often and for how much each customer will buy. Purchases are counted by day, whatever the \
          time unit.",
     ),
+    section(
+        "loyalty[]",
+        "A programme that gives customers tiers; several stand side by side. Entries of one name with other days in \
+         `effective_from` are the rules of one programme from these days on.",
+    ),
+    section("loyalty[].tier[]", "A tier; the lowest first, with threshold 0."),
+    section("loyalty[].manual[]", "A tier given by hand."),
     section("segment[]", "A named group of customers."),
     section("campaign[]", "A target list that a product team asks for."),
-    section("campaign[].send", "On which day each customer of the list is addressed: `send_on`."),
+    section("campaign[].send", "When a customer is due."),
     section("contact_policy", "What limits how often customers are addressed."),
     section("output", "How lists are written."),
     section("output.csv", "How CSV files of lists are written."),
@@ -440,6 +453,133 @@ pub const KEYS: &[Key] = &[
          whose dropout cannot be told, has the fit of all. \"\" = one fit for all.",
     )
     .or(r#""""#),
+    key("loyalty[].name", Kind::Name, "Name of the programme.").required(),
+    key(
+        "loyalty[].kind",
+        Kind::Choice(&["base", "mini"]),
+        "base: members have tiers; mini: a bonus lifts the best of a tier into the next. Both together are a \
+         combined programme.",
+    )
+    .or(r#""base""#),
+    key(
+        "loyalty[].base",
+        Kind::Text { empty: true },
+        "The base programme that a mini programme without tiers lifts in; \"\" = the first.",
+    )
+    .or(r#""""#),
+    key(
+        "loyalty[].basis",
+        Kind::Choice(&["spend_net", "points_earned", "visits", "purchase_days"]),
+        "What is earned, never a balance: net revenue, points for it, days with a purchase or a visit, days with a \
+         purchase.",
+    )
+    .or(r#""spend_net""#),
+    key("loyalty[].upgrade_window", Kind::UpgradeWindow, "Days up to today that count for an upgrade.")
+        .or(r#""rolling_days:365""#),
+    key(
+        "loyalty[].validity_months",
+        whole(0, 1_200),
+        "Months after its start when a tier is checked; 0 = never.",
+    )
+    .or("12"),
+    key(
+        "loyalty[].validity",
+        Kind::Validity,
+        "In the place of `validity_months`: the day when every tier is checked.",
+    )
+    .or(r#""""#),
+    key("loyalty[].min_duration_months", whole(0, 1_200), "Months that a tier is held at least.").or("0"),
+    key(
+        "loyalty[].count_upgrade_day",
+        Kind::Bool,
+        "Whether what led to an upgrade also counts for keeping the tier.",
+    )
+    .or("false"),
+    key(
+        "loyalty[].effective_from",
+        Kind::Day,
+        "First day of these rules; earlier days keep the rules of the entry of the same name before; \"\" = always.",
+    )
+    .or(r#""""#),
+    key("loyalty[].points_per_unit", Kind::Amount, "Points for one unit of the currency.").or("1"),
+    key(
+        "loyalty[].points_expiry_months",
+        whole(0, 1_200),
+        "Months after which points expire, which costs no status; 0 = never.",
+    )
+    .or("0"),
+    key("loyalty[].grace_days", whole(0, 3_660), "Days after the check in which a tier can still be kept.")
+        .or("30"),
+    key(
+        "loyalty[].downgrade",
+        Kind::Choice(&["one_down", "eligible", "lowest"]),
+        "Where those fall who do not keep their tier: to the next lower one, to the highest that they still reach, \
+         or to the base.",
+    )
+    .or(r#""one_down""#),
+    key("loyalty[].upgrade_jump", Kind::Choice(&["multi", "one"]), "Whether a day may lift by several tiers.")
+        .or(r#""multi""#),
+    key(
+        "loyalty[].reversal_days",
+        whole(0, 3_660),
+        "Days after an upgrade up to which a return takes it back.",
+    )
+    .or("30"),
+    key(
+        "loyalty[].excluded_lines",
+        Kind::Texts,
+        "Product lines that earn nothing, such as gift cards or delivery.",
+    )
+    .or("[]"),
+    key(
+        "loyalty[].manual_file",
+        Kind::Text { empty: true },
+        "CSV of tiers given by hand, with the columns customer_id, tier, until and, if wanted, since and role.",
+    )
+    .or(r#""""#),
+    key(
+        "loyalty[].mini_gap",
+        Kind::Share,
+        "kind = mini: at most this share of the next threshold is missing …",
+    )
+    .or("0.20"),
+    key("loyalty[].mini_share", Kind::Share, "… and in this top share by expected margin …").or("0.10"),
+    key(
+        "loyalty[].mini_reach_below",
+        Kind::Share,
+        "… and the probability to reach it without help is below this.",
+    )
+    .or("0.80"),
+    key(
+        "loyalty[].mini_bonus",
+        Kind::Amount,
+        "What the bonus of one candidate costs at most, in units of the currency; 0 = not known.",
+    )
+    .or("0"),
+    key("loyalty[].value_years", whole(1, 100), "Years of the finite value of a tier.").or("5"),
+    key("loyalty[].discount_rate", Kind::Share, "Discount rate a year of the value of a tier.").or("0.10"),
+    key("loyalty[].tier[].name", Kind::Text { empty: false }, "Name of the tier.").required(),
+    key(
+        "loyalty[].tier[].threshold",
+        Kind::Amount,
+        "From how much on it is reached, inclusive: currency, points, visits or days.",
+    )
+    .required(),
+    key(
+        "loyalty[].tier[].renewal_threshold",
+        Kind::Amount,
+        "From how much on it is kept; not set = the threshold.",
+    ),
+    key("loyalty[].manual[].customer_id", Kind::Text { empty: false }, "The customer.").required(),
+    key("loyalty[].manual[].tier", Kind::Text { empty: false }, "The tier.").required(),
+    key("loyalty[].manual[].since", Kind::Day, "First day; \"\" = from the enrolment.").or(r#""""#),
+    key("loyalty[].manual[].until", Kind::Day, "Last day; on the next the rules count again.").required(),
+    key(
+        "loyalty[].manual[].role",
+        Kind::Choice(&["floor", "fixed"]),
+        "Whether the tier is this one or higher, or exactly this one.",
+    )
+    .or(r#""floor""#),
     key("segment[].name", Kind::Name, "Unique name; target lists are files of this name.").required(),
     key(
         "segment[].where",
@@ -488,21 +628,21 @@ pub const KEYS: &[Key] = &[
     key("campaign[].formats", Kind::Choices(&["csv"]), "Formats of the list.").or(r#"["csv"]"#),
     key(
         "campaign[].send.trigger",
-        Kind::Choice(&["none", "first_purchase", "last_purchase", "expected_next_purchase"]),
-        "The day that `send_on` is counted from: `first_day`, `last_day` or `next_purchase_day` of the customer; a customer \
-         without it is refused `no_trigger_day`. none = the day of the run.",
+        Kind::Choice(&["none", "tier_check", "first_purchase", "last_purchase", "expected_next_purchase"]),
+        "The customer's day that sending is counted from: `tier_check`, `first_day`, `last_day` or `next_purchase_day`; a \
+         customer without it is not due.",
     )
     .or(r#""none""#),
     key(
         "campaign[].send.offset_days",
         whole(-3_660, 3_660),
-        "Days from the trigger's day to `send_on`; negative = before it. A day that is over becomes the day of the run.",
+        "Days from that day to the day of sending; negative = before it.",
     )
     .or("0"),
     key(
         "campaign[].send.expiry_days",
         whole(0, 3_660),
-        "When the day to send on was longer ago than this, the customer is refused `trigger_expired`.",
+        "Days after the day of sending on which a customer can still be listed.",
     )
     .or("7"),
     key("contact_policy.salt", Kind::Text { empty: true }, "Salt of the draws of control groups.")
@@ -523,7 +663,6 @@ pub const KEYS: &[Key] = &[
 pub const LATER: &[&str] = &[
     "project.country",
     "engine",
-    "loyalty",
     "relationship",
     "profitability",
     "retention",

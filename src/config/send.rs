@@ -1,25 +1,41 @@
-//! `[campaign.send]`: on which day customers are addressed.
+//! `[campaign.send]`: when customers are due.
 
-/// The day that sending is counted from.
+/// What makes a customer due for a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// The day of the run.
+    /// Nothing: everybody is due.
     None,
-    /// The first purchase.
-    FirstPurchase,
+    /// The check date of the tier.
+    TierCheck,
     /// The last purchase.
     LastPurchase,
-    /// The purchase that is expected next.
+    /// The first purchase.
+    FirstPurchase,
+    /// The day by which the next purchase is expected.
     ExpectedNextPurchase,
 }
 
-/// `[campaign.send]`.
+impl Trigger {
+    /// Its name in the config.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::TierCheck => "tier_check",
+            Self::LastPurchase => "last_purchase",
+            Self::FirstPurchase => "first_purchase",
+            Self::ExpectedNextPurchase => "expected_next_purchase",
+        }
+    }
+}
+
+/// `campaign.send`: when a customer is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendOn {
-    /// The day that it is counted from.
+pub struct Timing {
+    /// The day that is counted from.
     pub trigger: Trigger,
-    /// Days after it; negative: before.
+    /// Days from it to the day of sending; negative: before it.
     pub offset_days: i32,
-    /// Days that sending may come late.
+    /// Days after that day on which the customer can still be listed.
     pub expiry_days: i32,
 }

@@ -8,7 +8,7 @@ use super::diagnose::{Fault, near, quoted};
 use super::kinds::describe;
 use super::schema::{Key, Kind};
 use super::tree::{Node, Raw};
-use super::{AsOf, Currency, currency};
+use super::{AsOf, Currency, currency, loyalty_rules};
 use crate::kernel::calendar::parse_day;
 
 /// A value that has the type of its key.
@@ -55,6 +55,9 @@ pub fn check(key: &Key, address: &str, node: &Node, faults: &mut Vec<Fault>) -> 
         Kind::Choice(allowed) => check.choice(node, allowed).map(Value::Text),
         Kind::Integer { low, high } => check.integer(node, low, high),
         Kind::Share => check.share(node),
+        Kind::Amount => check.amount(node),
+        Kind::UpgradeWindow => check.form(node, |text| loyalty_rules::window(text).is_some()),
+        Kind::Validity => check.form(node, |text| text.is_empty() || loyalty_rules::validity(text).is_some()),
         Kind::Memory => check.memory(node),
         Kind::Bool => match node.raw {
             Raw::Bool(value) => Some(Value::Bool(value)),
@@ -83,7 +86,7 @@ const LATER: &[(&str, &str)] = &[
     ("source[].kind", "consents suppressions interactions products units"),
     ("source[].format", "jsonl parquet"),
     ("source[].delivery", "snapshot"),
-    ("campaign[].send.trigger", "birthday tier_check"),
+    ("campaign[].send.trigger", "birthday"),
     ("campaign[].formats", "xlsx parquet google_customer_match meta_custom_audience klaviyo mailchimp braze"),
 ];
 
@@ -133,7 +136,7 @@ impl Check<'_> {
         let mut fault = Fault::new(node.spot, self.must_be()).label(self.found(node));
         match (&node.raw, self.key.kind) {
             _ if self.key.secret => {}
-            (Raw::Text(text), Kind::Integer { .. } | Kind::Share | Kind::Bool)
+            (Raw::Text(text), Kind::Integer { .. } | Kind::Share | Kind::Amount | Kind::Bool)
                 if text.parse::<f64>().is_ok() || matches!(text.as_str(), "true" | "false") =>
             {
                 fault = fault.help(format!("write it without quotes: {text}"));

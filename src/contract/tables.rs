@@ -173,6 +173,19 @@ table! { CustomerMonthBy = "summary/customer_month_by" v 2
         c::N_REFUND_ROWS: Int, "";
     }
 }
+table! { CustomerDay = "summary/customer_day" v 1 sorted [c::SOURCE_KEY, c::DAY, c::PRODUCT_LINE] unique true,
+    "One key and day; written only where a configured stage replays days."
+    {
+        c::SOURCE_KEY: UInt32, "dense key of the identity";
+        c::DAY: Date, "business day";
+        c::PRODUCT_LINE: Text null, "a line that a programme leaves out; null: all else of the day";
+        c::N_ORDERS: Int, "distinct (source, transaction_id) with a sale row";
+        c::REVENUE: Money, "sum of sales";
+        c::REFUNDS: Money, "sum of refunds, at most 0";
+        c::COST: Money null, "sum of costs; null if any of the sales lacks it";
+        c::N_VISITS: Int, "visits, where a programme counts them; else 0";
+    }
+}
 table! { CustomerBase = "summary/customer_base" v 2 sorted [c::SOURCE_KEY] unique true,
     "Sums of one key over all months before the one that the file names, so that a night reads the months after only."
     {
@@ -471,6 +484,14 @@ table! { Customers = "tables/customers" v 2 sorted [c::CUSTOMER_ID] unique true,
         c::CLV_HIGH: Money null, "upper end";
         c::CLV_INFINITE: Money null, "the same value without a horizon; null also without a discount rate";
         c::NEXT_PURCHASE_DAY: Date null, "day by which the next purchase has come with probability one half; null: not within the horizon";
+        c::TIER: Text null, "tier in the base programme; null: no member, or gone";
+        c::TIER_SINCE: Date null, "first day of its period";
+        c::TIER_CHECK: Date null, "day on which it is checked; null: never";
+        c::TIER_METRIC: Float null, "earned so far for keeping it, in units of the programme's basis; without a check: in the upgrade window";
+        c::TO_STAY: Float null, "still missing for keeping it; null: never checked";
+        c::TO_NEXT: Float null, "still missing for the next tier; null: at the top";
+        c::PROJECTED_TIER: Text null, "tier after check and grace if nothing more is earned; null: never checked";
+        c::MINI_CANDIDATE: Bool null, "to be lifted by a mini programme; null: there is none";
         c::SEGMENTS: TextList, "segments in config order";
     }
 }
@@ -593,6 +614,104 @@ table! { Candidates = "tables/candidates" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_I
         c::BLOCKING: Text null, "what filled it";
     }
 }
+table! { TierState = "tables/tier_state" v 1 sorted [c::PROGRAMME, c::CUSTOMER_ID] unique true,
+    "One member of one loyalty programme, present or gone; amounts in units of the programme's basis."
+    {
+        c::PROGRAMME: Text, "programme";
+        c::CUSTOMER_ID: Text, "customer";
+        c::TIER: Text null, "tier; null: gone";
+        c::TIER_SINCE: Date, "first day of the period; of those who are gone: the day";
+        c::TIER_CHECK: Date null, "check date; null: never";
+        c::GRACE_UNTIL: Date null, "day on which the tier is lost unless it is earned before; null: not in grace";
+        c::TIER_METRIC: Float, "earned in the period, as far as it counts for keeping the tier; without a check: in the upgrade window";
+        c::WINDOW_METRIC: Float, "earned in the upgrade window";
+        c::TO_STAY: Float null, "still missing for keeping the tier; null: never checked";
+        c::TO_NEXT: Float null, "still missing for the next tier; null: at the top";
+        c::NEXT_TIER: Text null, "the next tier";
+        c::PROJECTED_TIER: Text null, "tier after check and grace if nothing more is earned";
+        c::REASON: Text, "the last event";
+        c::ENROLLED_ON: Date, "day of enrolment";
+        c::LEFT_ON: Date null, "day from which the customer is gone";
+        c::MANUAL: Text null, "tiers given by hand: role:tier:first..last";
+        c::POINTS: Float null, "points earned and not expired; null: the basis is not points";
+        c::POINTS_EXPIRE_ON: Date null, "day on which the next of them expire";
+        c::POINTS_EXPIRING: Float null, "how many do so";
+        c::REACH_P: Share null, "probability to reach the next tier without help by the check, within a year where there is none";
+        c::EXPECTED_MARGIN: Money null, "margin expected of the next year, as far as candidates are chosen by it";
+        c::VALUE_BASIS: Text, "what expected_margin is";
+        c::MINI_PROGRAMME: Text null, "mini programme that lifts the customer";
+        c::MINI_CANDIDATE: Bool null, "to be lifted; null: no mini programme";
+        c::MINI_COST: Money null, "what the bonus costs at most; null: no candidate, or not known";
+        c::N_IDENTITIES: Int, "keys that the customer's purchases came under";
+        c::NEXT_CHANGE: Date null, "first day on which the row can change without a new fact; null: none";
+    }
+}
+table! { TierEvents = "tables/tier_events" v 1
+    sorted [c::PROGRAMME, c::CUSTOMER_ID, c::DAY, c::SEQ] unique true,
+    "One event of one member's tier."
+    {
+        c::PROGRAMME: Text, "programme";
+        c::CUSTOMER_ID: Text, "customer";
+        c::DAY: Date, "day";
+        c::SEQ: Int, "number of the event among the member's, from 1";
+        c::EVENT: Text, "enrolled, upgrade, reversal, renewal, grace, downgrade, manual, rules or left";
+        c::FROM_TIER: Text null, "tier before; null: no member";
+        c::TO_TIER: Text null, "tier after; null: gone";
+        c::METRIC: Float, "what decided, in units of the basis: of the upgrade window for upgrades, reversals and tiers given by hand or rules, else of the period";
+        c::TIER_SINCE: Date, "first day of the period after the event";
+        c::TIER_CHECK: Date null, "its check date";
+    }
+}
+table! { TierTransitions = "tables/tier_transitions" v 1
+    sorted [c::PROGRAMME, c::PERIOD, c::FROM_DAY, c::FROM_TIER, c::TO_TIER] unique true,
+    "One cell of a transition matrix between the ends of two days: of months, and of years that end with the last whole month."
+    {
+        c::PROGRAMME: Text, "programme";
+        c::FROM_DAY: Date, "first day of the comparison";
+        c::TO_DAY: Date, "last day";
+        c::FROM_TIER: Text, "tier at the first; new: no member yet";
+        c::TO_TIER: Text, "tier at the last; left: gone";
+        c::N_CUSTOMERS: Int, "customers";
+        c::PROBABILITY: Share null, "of those who were in from_tier; null: nobody was";
+        c::LOW: Share null, "Wilson's interval of 95 %";
+        c::HIGH: Share null, "";
+        c::MARGIN_12M: Money, "what these customers brought in the 12 months up to to_day";
+        c::MARGIN_PROBABILITY: Float null, "its share in the row; null unless the row's is above 0";
+        c::MONTHLY_POWER_12: Share null, "of years: what the 12 monthly matrices of the year, pooled, would give in its place";
+        c::PERIOD: Text, "month or year";
+        c::VALUE_BASIS: Text, "margin or net_revenue, whichever margin_12m is";
+    }
+}
+table! { TierForecast = "tables/tier_forecast" v 1 sorted [c::PROGRAMME, c::DAY, c::TIER] unique true,
+    "One tier on one day to come."
+    {
+        c::PROGRAMME: Text, "programme";
+        c::DAY: Date, "as_of and 1 to 12 months";
+        c::TIER: Text, "tier";
+        c::N_EXPECTED: Float, "members expected";
+        c::LOW: Float, "of 1,000 resampled histories 95 % lie from here";
+        c::HIGH: Float, "to here";
+    }
+}
+table! { TierValue = "tables/tier_value" v 1 sorted [c::PROGRAMME, c::TIER] unique true,
+    "What a member of a tier is worth, by the Markov chain of tiers."
+    {
+        c::PROGRAMME: Text, "programme";
+        c::TIER: Text, "tier";
+        c::N_CUSTOMERS: Int, "members";
+        c::MARGIN_12M: Money null, "expected of a member in a year; null: nobody was seen in the tier";
+        c::VALUE: Money null, "discounted, over loyalty.value_years and the year that begins";
+        c::VALUE_LOW: Money null, "of 1,000 resampled histories 95 % lie from here";
+        c::VALUE_HIGH: Money null, "to here";
+        c::VALUE_INFINITE: Money null, "discounted, without end";
+        c::VALUE_INFINITE_LOW: Money null, "";
+        c::VALUE_INFINITE_HIGH: Money null, "";
+        c::YEARS_EXPECTED: Float null, "expected years as a member, the present one among them; null: without end";
+        c::ENDING_EFFECT: Money null, "what all members together would be worth more (less: below 0) if whoever is in the tier, or comes into it, were given up";
+        c::PERIOD: Text, "year or month: the periods that were counted";
+        c::VALUE_BASIS: Text, "margin or net_revenue";
+    }
+}
 table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
     "One gate."
     {
@@ -613,6 +732,7 @@ pub const ALL: &[&Table] = &[
     SupersededInteractions::TABLE,
     CustomerMonth::TABLE,
     CustomerMonthBy::TABLE,
+    CustomerDay::TABLE,
     CustomerBase::TABLE,
     CustomerBaseBy::TABLE,
     CohortBase::TABLE,
@@ -640,6 +760,11 @@ pub const ALL: &[&Table] = &[
     ClvTracking::TABLE,
     ClvTotals::TABLE,
     Cohorts::TABLE,
+    TierState::TABLE,
+    TierEvents::TABLE,
+    TierTransitions::TABLE,
+    TierForecast::TABLE,
+    TierValue::TABLE,
     Candidates::TABLE,
     Quality::TABLE,
 ];

@@ -3,6 +3,7 @@
 //! A summary of several months, or of several keys of one customer, is the sum of its parts (active days: OR inside
 //! one month). Everything is integers, so the order of rows and threads cannot show.
 
+pub mod days;
 #[cfg(test)]
 mod tests;
 

@@ -10,4 +10,6 @@ pub mod accumulate;
 pub mod rfm;
 pub mod clv;
 pub mod accuracy;
+pub mod loyalty;
+pub mod markov;
 pub mod packing;

@@ -76,9 +76,10 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let register = register::run(context, kept, keys, files, channels, as_of)?;
         Ok(((n_rows, register.contacts.len() as u64), register))
     })?;
-    let summaries = session.stage(context, Stage::Summarise, |session| {
+    let (summaries, days) = session.stage(context, Stage::Summarise, |session| {
         let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;
-        Ok(((summaries.rows_in, summaries.rows_out), summaries))
+        let days = night::days(context, session, &ingested)?;
+        Ok(((summaries.rows_in, summaries.rows_out), (summaries, days)))
     })?;
     session.keep(summaries.entries);
     let features = session.stage(context, Stage::Features, |session| {
@@ -89,11 +90,12 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options)?;
-    let (scored, valued) = session
-        .stage(context, Stage::Models, |session| night::modelled(context, session, &features, &register))?;
+    let (scored, valued, tiers) = session.stage(context, Stage::Models, |session| {
+        night::modelled(context, session, &features, &register, &days)
+    })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
-        let lifetimes = valued.lifetimes.as_ref();
-        let customers = outputs::customers::customers(context, &features, &scored, lifetimes, &register)?;
+        let values = outputs::customers::Modelled { scored: &scored, valued: &valued, tiers: &tiers };
+        let customers = outputs::customers::customers(context, &features, &values, &register)?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         let names = outputs::customers::names_by_row(&membership, customers.n_rows());
@@ -110,18 +112,17 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         listed: &listed,
         as_of,
     };
-    let considered = session.stage(context, Stage::Campaigns, |session| {
-        if session.looks_back() {
-            return Ok(((0, 0), Vec::new()));
-        }
-        let considered = night::considered(context, session, &plans, &inputs)?;
-        let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
-        let n_accepted = considered.iter().map(campaigns::Considered::n_accepted).sum();
-        Ok(((n_candidates, n_accepted), considered))
-    })?;
+    let considered = session
+        .stage(context, Stage::Campaigns, |session| night::considered(context, session, &plans, &inputs))?;
     session.stage(context, Stage::Outputs, |session| {
-        let (features, scored, valued) = (&features, &scored, &valued);
-        let results = night::Results { features, scored, valued, considered: &considered, inputs: &inputs };
+        let results = night::Results {
+            features: &features,
+            scored: &scored,
+            valued: &valued,
+            tiers: &tiers,
+            considered: &considered,
+            inputs: &inputs,
+        };
         night::write(context, session, &results, &ingested, &before)
     })
 }

@@ -1,6 +1,7 @@
 //! The parts of a night between stages: gates on customers, and the writing of every table.
 
 use arrow_array::{Array, RecordBatch};
+use serde_json::json;
 
 use super::session::Session;
 use crate::contract::tables::Listings;
@@ -12,18 +13,75 @@ use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::models;
-use crate::stage::models::clv::Valued;
+use crate::stage::models::clv::{Lifetimes, Valued};
+use crate::stage::models::loyalty::{self, Outcome};
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
+use crate::stage::summarise::days::{self, Days};
 
 /// What the stages found.
 pub(super) struct Results<'a> {
     pub(super) features: &'a Features,
     pub(super) scored: &'a Scored,
     pub(super) valued: &'a Valued,
+    pub(super) tiers: &'a [Outcome],
     pub(super) considered: &'a [Considered],
     pub(super) inputs: &'a Inputs<'a>,
+}
+
+/// Counts days, where a programme replays them.
+pub(super) fn days(context: &Context, session: &mut Session, ingested: &Ingested) -> Result<Days> {
+    let Some(wanted) = loyalty::wanted(&context.config.loyalty) else { return Ok(Days::default()) };
+    let ledgers = (&ingested.ledger, &ingested.interactions);
+    let days = days::run(context, ledgers, &wanted, context.replay_all, &session.parent_tables)?;
+    session.keep(days.entries.clone());
+    Ok(days)
+}
+
+/// Brings the loyalty programmes up to the day; what a member is worth is the lifetime value, where there is one.
+fn tiers(
+    context: &Context,
+    session: &mut Session,
+    features: &Features,
+    register: &Register,
+    days: &Days,
+    lifetimes: Option<&Lifetimes>,
+) -> Result<Vec<Outcome>> {
+    if context.config.loyalty.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = lifetimes.map(|lifetimes| lifetimes.values(features)).transpose()?;
+    let expected = values.as_deref().filter(|values| values.iter().any(Option::is_some));
+    let expected = expected.map(|values| (c::CLV, values));
+    let parent_as_of = session.parent_as_of;
+    let inputs = loyalty::Inputs { context, features, register, days, parent_as_of, expected };
+    let outcomes = loyalty::run(&inputs)?;
+    session.manifest.models.extend(outcomes.iter().map(|outcome| {
+        json!({
+            "name": format!("loyalty:{}", outcome.plan.name),
+            "n_members": outcome.members.len(),
+            "n_replayed": outcome.n_replayed,
+            "worth": loyalty::basis_name(outcome.by_margin),
+            "expected": outcome.expected_basis,
+        })
+    }));
+    Ok(outcomes)
+}
+
+/// Tables of the loyalty programmes; none without a programme.
+fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntry>> {
+    let (tiers, ids) = (results.tiers, &results.features.customer_id);
+    if tiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        outputs::write(context, &outputs::loyalty::tier_state(context, tiers, ids)?)?,
+        outputs::write(context, &outputs::loyalty::tier_events(context, tiers, ids)?)?,
+        outputs::write(context, &outputs::loyalty::tier_transitions(context, tiers)?)?,
+        outputs::write(context, &outputs::loyalty::tier_forecast(context, tiers)?)?,
+        outputs::write(context, &outputs::loyalty::tier_value(context, tiers)?)?,
+    ])
 }
 
 /// Accounts and gates that need the customers.
@@ -51,33 +109,43 @@ pub(super) fn after_features(
     session.manifest.gates.push(unmatched(context, features, register));
 }
 
-/// Scores and values; fitted models go into the manifest.
+/// What the models found.
+type Modelled = (Scored, Valued, Vec<Outcome>);
+
+/// Scores, values and tiers; fitted models go into the manifest.
 pub(super) fn modelled(
     context: &Context,
     session: &mut Session,
     features: &Features,
     register: &Register,
-) -> Result<((u64, u64), (Scored, Valued))> {
+    days: &Days,
+) -> Result<((u64, u64), Modelled)> {
     let scored = models::rfm::run(&context.config.rfm, &context.units, features)?;
     let mut valued = models::clv::run(context, features, &scored, register)?;
     session.manifest.models = std::mem::take(&mut valued.entries);
+    let tiers = tiers(context, session, features, register, days, valued.lifetimes.as_ref())?;
     let n_scored = scored.scores.iter().flatten().count() as u64;
-    Ok(((features.customer_id.len() as u64, n_scored), (scored, valued)))
+    Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))
 }
 
-/// Judges every candidate, and refuses all of them where the lists of the run are held.
+/// Judges every candidate, none on a look back, and refuses all of them where the lists of the run are held.
 pub(super) fn considered(
     context: &Context,
     session: &Session,
     plans: &campaigns::Plans,
     inputs: &Inputs<'_>,
-) -> Result<Vec<Considered>> {
+) -> Result<((u64, u64), Vec<Considered>)> {
+    if session.looks_back() {
+        return Ok(((0, 0), Vec::new()));
+    }
     let mut considered = campaigns::run(context, plans, inputs)?;
     if let Some((gate, what)) = session.holds() {
         campaigns::hold(&mut considered, gate, what);
     }
     warn_without_suppressions(context, session, &considered);
-    Ok(considered)
+    let n_candidates = considered.iter().map(|one| one.candidates.len() as u64).sum();
+    let n_accepted = considered.iter().map(Considered::n_accepted).sum();
+    Ok(((n_candidates, n_accepted), considered))
 }
 
 /// Says that lists go out without suppressions, where the config wants them to be fresh.
@@ -172,12 +240,16 @@ pub(super) fn write(
                 outputs::write(context, &outputs::clv::holdout(context, results.valued)?)?,
                 outputs::write(context, &outputs::clv::tracking(context, results.valued)?)?,
                 outputs::write(context, &outputs::clv::totals(context, &totals, lifetimes)?)?,
-                outputs::write(context, &outputs::tables::candidates(context, results.considered, batch)?)?,
+                outputs::write(
+                    context,
+                    &outputs::tables::candidates(context, results.considered, batch, results.features.as_of)?,
+                )?,
             ])
         },
     );
     session.keep(registered?);
     session.keep(written?);
+    session.keep(write_tiers(context, results)?);
     let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;

@@ -27,16 +27,25 @@ pub(super) fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) 
 
 /// Whether `[summary]` differs from that of an earlier run.
 pub(super) fn counted_otherwise(context: &Context, earlier: &Manifest) -> bool {
+    differs(context, earlier, "summary.")
+}
+
+/// Whether `[[loyalty]]` differs from that of an earlier run, or the program does.
+pub(super) fn replayed_otherwise(context: &Context, earlier: &Manifest) -> bool {
+    earlier.tool_version != env!("CARGO_PKG_VERSION") || differs(context, earlier, "loyalty.")
+}
+
+/// Whether keys that begin so have other values, or are others, than in an earlier run.
+fn differs(context: &Context, earlier: &Manifest, prefix: &str) -> bool {
     let of = |values: &[serde_json::Value]| -> Vec<String> {
-        let is_summary = |value: &&serde_json::Value| {
-            value
-                .get("key")
-                .and_then(serde_json::Value::as_str)
-                .is_some_and(|key| key.starts_with("summary."))
+        let is_meant = |value: &&serde_json::Value| {
+            value.get("key").and_then(serde_json::Value::as_str).is_some_and(|key| key.starts_with(prefix))
         };
-        let text =
-            |value: &serde_json::Value| value.get("value").map(ToString::to_string).unwrap_or_default();
-        values.iter().filter(is_summary).map(text).collect()
+        let text = |value: &serde_json::Value| {
+            let of = |name: &str| value.get(name).map(ToString::to_string).unwrap_or_default();
+            format!("{} = {}", of("key"), of("value"))
+        };
+        values.iter().filter(is_meant).map(text).collect()
     };
     let now: Vec<serde_json::Value> = context
         .config

@@ -13,7 +13,7 @@ use super::Options;
 use super::identity::check_identity;
 use super::opening::{
     EVENTS, Known, Log, asked, clock, counted_otherwise, first_manifest, heal, history, host, instant,
-    peak_memory_bytes, rules_of,
+    peak_memory_bytes, replayed_otherwise, rules_of,
 };
 use crate::config::{AsOf, Config};
 use crate::contract::Contract;
@@ -42,6 +42,8 @@ pub(super) struct Session {
     current: Option<RunId>,
     /// Files of the run that this one starts from.
     pub(super) parent_tables: Vec<TableEntry>,
+    /// The day that it speaks of.
+    pub(super) parent_as_of: Option<i32>,
     /// Its accounts.
     pub(super) parent_accounts: Vec<Accounting>,
     /// Sources whose suppression files held the lists of that run.
@@ -150,10 +152,12 @@ impl Session {
         context.arrival = history.last().map_or(1, |known| known.manifest.arrival + 1);
         context.parent = current.as_ref().map(|id| lake.run_directory(id));
         context.recount_all = parent.is_some_and(|known| counted_otherwise(context, &known.manifest));
+        context.replay_all = parent.is_some_and(|known| replayed_otherwise(context, &known.manifest));
         context.work = lake.begin()?;
         context.listen(Box::new(Log(files::lines(&context.work.join(EVENTS))?)));
         let manifest = first_manifest(context, current.as_ref());
         let parent_tables = parent.map(|known| known.manifest.tables.clone()).unwrap_or_default();
+        let parent_as_of = parent.and_then(|known| parse_day(known.manifest.as_of.as_deref()?.as_bytes()));
         let parent_accounts = parent.map(|known| known.manifest.accounting.clone()).unwrap_or_default();
         let held = parent.iter().flat_map(|known| &known.manifest.gates);
         let held = held.filter(|gate| gate.verdict == HELD && gate.name == ingest::holds::FEWER_ROWS);
@@ -164,6 +168,7 @@ impl Session {
             history,
             current,
             parent_tables,
+            parent_as_of,
             parent_accounts,
             held_before,
             manifest,

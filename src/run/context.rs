@@ -89,6 +89,8 @@ pub struct Context {
     pub parent: Option<PathBuf>,
     /// Whether the config counts summaries by other dimensions than the parent did.
     pub recount_all: bool,
+    /// Whether loyalty programmes are other ones than the parent had, or another version of this program replayed them.
+    pub replay_all: bool,
     /// Number of this run among all of the lake.
     pub arrival: u64,
     /// Number of the signal that asked the run to end; 0 = none.
@@ -123,6 +125,7 @@ impl Context {
             work: PathBuf::new(),
             parent: None,
             recount_all: false,
+            replay_all: false,
             arrival: 0,
             interrupted,
             listeners,

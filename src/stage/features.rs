@@ -26,6 +26,8 @@ use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 
+/// Row of a key whose customer has no row yet.
+pub const NO_ROW: u32 = u32::MAX;
 /// Days of a year's window.
 const YEAR_DAYS: i32 = 365;
 /// Days of each half that the trend compares.
@@ -146,6 +148,8 @@ pub struct Features {
     pub lifetime: Lifetime,
     /// First purchase day by key.
     pub first_day_of_key: Vec<Option<i32>>,
+    /// Row of each key's customer; [`NO_ROW`]: it has none.
+    pub row_of_key: Vec<u32>,
     /// Ledger rows after `as_of` by source.
     pub after_as_of: BTreeMap<String, u64>,
 }

@@ -1,5 +1,6 @@
 //! Months of the ledger that changed → `summary/customer_month` and `summary/customer_month_by`.
 
+pub mod days;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
 use rayon::prelude::*;
 
+use self::rows::read_columns_by;
 pub use self::rows::{MonthRows, read_columns};
 
 use super::ingest::ledger::{Ledger, Part};

@@ -2,10 +2,13 @@
 
 mod column;
 mod dictionary;
+mod key_range;
 mod open;
 mod range;
 #[cfg(test)]
 mod tests;
+
+pub use self::key_range::{KeyRange, read_range};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
@@ -317,6 +321,18 @@ pub fn read_groups(
     columns: Option<&[&str]>,
     numbered: &[&str],
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    read_chosen(path, table, units, columns, numbered, None)
+}
+
+/// Reads the row groups for which `wanted` holds.
+fn read_chosen(
+    path: &Path,
+    table: &Table,
+    units: &Units,
+    columns: Option<&[&str]>,
+    numbered: &[&str],
+    wanted: Option<&dyn Fn(&RowGroupMetaData) -> bool>,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let failed = |cause: ParquetError| {
         Error::new(Code::Io, format!("cannot read the table {}", table.name))
             .at(path)
@@ -339,6 +355,11 @@ pub fn read_groups(
     }
     let mut builder =
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROW_GROUP_ROWS);
+    if let Some(wanted) = wanted {
+        let groups = builder.metadata().row_groups().iter().enumerate();
+        let chosen = groups.filter(|(_, group)| wanted(group)).map(|(number, _)| number).collect();
+        builder = builder.with_row_groups(chosen);
+    }
     if let Some(names) = columns {
         let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         builder = builder.with_projection(mask);

@@ -130,7 +130,7 @@ impl List<'_> {
             c::SEGMENT => text(self.segment),
             c::CHANNEL => text(channel_name(channel)),
             c::OFFER => text(&self.campaign.offer),
-            c::SEND_ON => text(&day_label(candidate.send_on)),
+            c::SEND_ON => text(&day_label(self.as_of)),
             c::VALUE => candidate.value.map_or(Cell::Empty, |value| Cell::Number(format!("{value:.2}"))),
             c::PRIORITY => Cell::Number(self.campaign.priority.to_string()),
             c::OWNER => text(&self.campaign.owner),

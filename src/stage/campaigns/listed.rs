@@ -73,7 +73,7 @@ pub fn listings(
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                rows.entry(key).or_insert_with(|| (channel_name(channel).to_owned(), candidate.send_on));
+                rows.entry(key).or_insert_with(|| (channel_name(channel).to_owned(), inputs.as_of));
             }
         }
     }

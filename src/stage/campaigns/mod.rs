@@ -3,9 +3,9 @@
 //! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, capacity. A customer stands
 //! once per campaign, in the first of the campaign's segments that has it.
 
+mod due;
 pub mod list;
 mod listed;
-mod sending;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use self::listed::{Listed, listings};
 pub use super::register::permissions::channel_name;
 
+use self::due::Triggers;
 use super::expression::{Expression, Site, Wanted};
 use super::register::permissions::Standing;
 use super::register::{Contact, Register};
@@ -62,6 +63,8 @@ pub fn check(config: &Config) -> Result<Plans> {
 pub enum Refusal {
     /// Member of a segment that the campaign excludes.
     Excluded,
+    /// The day that sending is counted from is not there, or the time for it has not come or is over.
+    NotDue,
     /// Stands in a list of another day, within `repeat_days`.
     AlreadyListed,
     /// The newest full list of contacts lacks the customer.
@@ -72,10 +75,6 @@ pub enum Refusal {
     NoContactPoint,
     /// A contact point, but no consent for its channel.
     NoConsent,
-    /// The day that sending is counted from is not known.
-    NoTriggerDay,
-    /// The day to send on is longer over than `expiry_days`.
-    TriggerExpired,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
     /// The lists of the run are held.
@@ -88,13 +87,12 @@ impl Refusal {
     pub fn name(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Excluded => "excluded",
+            Self::NotDue => "not_due",
             Self::AlreadyListed => "already_listed",
             Self::Absent => "absent",
             Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
             Self::NoContactPoint => "no_contact_point",
             Self::NoConsent => "no_consent",
-            Self::NoTriggerDay => "no_trigger_day",
-            Self::TriggerExpired => "trigger_expired",
             Self::Capacity => "capacity",
             Self::Held => "held",
         })
@@ -126,8 +124,6 @@ pub struct Candidate {
     pub row: usize,
     /// Place in the campaign's segments.
     pub segment: usize,
-    /// Day to send on, where it is accepted.
-    pub send_on: i32,
     /// Expected gain; `None` = null.
     pub value: Option<f64>,
     /// What became of it.
@@ -250,6 +246,7 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
             first_segment.entry(member.row).or_insert(place);
         }
     }
+    let triggers = Triggers::of(campaign, batch)?;
     let mut excluded: HashMap<usize, &str> = HashMap::new();
     for segment in &campaign.exclude {
         for member in inputs.membership.members(segment) {
@@ -261,12 +258,16 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
         .map(|(row, segment)| Candidate {
             row,
             segment,
-            send_on: inputs.as_of,
             value: values.as_ref().and_then(|values| values.get(row).copied().flatten()),
-            verdict: verdict(campaign, ids.value(row), excluded.get(&row).copied(), inputs),
+            verdict: verdict(
+                campaign,
+                ids.value(row),
+                excluded.get(&row).copied(),
+                triggers.day(row),
+                inputs,
+            ),
         })
         .collect();
-    sending::set(&mut candidates, campaign.send, batch, inputs.as_of)?;
     sort_by_value(&mut candidates, ids);
     let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
     let accepted =
@@ -295,7 +296,13 @@ fn sort_by_value(candidates: &mut [Candidate], ids: &arrow_array::StringArray) {
     });
 }
 
-fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Inputs<'_>) -> Verdict {
+fn verdict(
+    campaign: &Campaign,
+    id: &str,
+    excluded: Option<&str>,
+    trigger: Option<i32>,
+    inputs: &Inputs<'_>,
+) -> Verdict {
     if let Some(segment) = excluded {
         return Verdict::Refused {
             why: Refusal::Excluded,
@@ -303,6 +310,9 @@ fn verdict(campaign: &Campaign, id: &str, excluded: Option<&str>, inputs: &Input
             rule: "exclude".to_owned(),
             blocking: Some(format!("member of {segment}")),
         };
+    }
+    if let Some(verdict) = due::refused(&campaign.send, trigger, inputs.as_of) {
+        return verdict;
     }
     if let Some(day) = inputs.listed.blocks(&campaign.name, id, inputs.as_of, campaign.repeat_days) {
         return Verdict::Refused {

@@ -16,7 +16,7 @@ use self::range::{NEVER, Piece, Range, Slot};
 use self::standings::Lives;
 use self::values::Values;
 use super::lifetime::Edges;
-use super::{Features, Mains, PieceSummary, Sums, Windows, covers, too_large};
+use super::{Features, Mains, NO_ROW, PieceSummary, Sums, Windows, covers, too_large};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::month_index;
@@ -149,6 +149,16 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
+    /// Row of each key, given the customers that are kept, by row with their slots.
+    fn rows_of_keys(&self, kept: &[(&String, u32)], n_slots: usize) -> Vec<u32> {
+        let mut row_of_slot = vec![NO_ROW; n_slots];
+        for (row, (_, slot)) in (0..).zip(kept) {
+            row_of_slot.get_mut(*slot as usize).into_iter().for_each(|of_slot| *of_slot = row);
+        }
+        let row = |slot: &u32| row_of_slot.get(*slot as usize).copied().unwrap_or(NO_ROW);
+        self.slot_of_key.iter().map(row).collect()
+    }
+
     pub(super) fn finish(
         mut self,
         as_of: i32,
@@ -209,6 +219,7 @@ impl<'a> Gathered<'a> {
             cohorts,
             cohort_sizes,
             lifetime: self.lifetime(&kept, first_day, edges, as_of)?,
+            row_of_key: self.rows_of_keys(&kept, n_slots),
             first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })

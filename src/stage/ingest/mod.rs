@@ -67,6 +67,8 @@ pub struct Ingested {
     pub files: Vec<FileRecord>,
     /// The ledger after the night.
     pub ledger: Ledger,
+    /// Months of the ledger of interactions.
+    pub interactions: Ledger,
     /// Identities by key.
     pub keys: Keys,
     /// Rows of the small kinds, lost versions too.
@@ -193,6 +195,7 @@ pub fn run(
     Ok(Ingested {
         files: night.files,
         ledger: ledgers.transactions,
+        interactions: ledgers.interactions,
         keys: night.keys,
         kept,
         consent_channels,

@@ -1,4 +1,5 @@
-//! Features → scores and values.
+//! Features → scores and values, days → tiers.
 
 pub mod rfm;
 pub mod clv;
+pub mod loyalty;

@@ -8,16 +8,29 @@ use arrow_schema::{DataType, Field};
 
 use super::clv;
 use super::column::{Make, days, floats, ints, texts, u8s};
+use super::loyalty::customer_columns;
 use crate::contract::tables::Customers;
 use crate::contract::{Checked, column as c};
 use crate::error::Result;
 use crate::run::context::Context;
 use crate::stage::features::{Features, Mains};
-use crate::stage::models::clv::Lifetimes;
+use crate::stage::models::clv::Valued;
+use crate::stage::models::loyalty::Outcome;
 use crate::stage::models::rfm::{Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
 use crate::stage::summarise;
+
+/// What the models found.
+#[derive(Debug)]
+pub struct Modelled<'a> {
+    /// Scores.
+    pub scored: &'a Scored,
+    /// Lifetime values.
+    pub valued: &'a Valued,
+    /// Tiers.
+    pub tiers: &'a [Outcome],
+}
 
 /// The customers table without segments, which are found by looking at it.
 ///
@@ -26,17 +39,18 @@ use crate::stage::summarise;
 pub fn customers(
     context: &Context,
     features: &Features,
-    scored: &Scored,
-    lifetimes: Option<&Lifetimes>,
+    modelled: &Modelled<'_>,
     register: &Register,
 ) -> Result<Checked<Customers>> {
+    let Modelled { scored, valued, tiers } = *modelled;
     let make = Make { units: &context.units };
     let unit_days = f64::from(context.config.clv.unit_days);
     let ((mut columns, scores, bought), (lifetime, values)) = rayon::join(
         || (who(features, register), rfm(scored), buying(&make, features, context.config.summary.lines)),
-        || (lifetime(features, unit_days), clv::columns(&make, features, lifetimes)),
+        || (lifetime(features, unit_days), clv::columns(&make, features, valued.lifetimes.as_ref())),
     );
     columns.extend(bought?.into_iter().chain(scores).chain(lifetime).chain(values?));
+    columns.extend(customer_columns(tiers, features.customer_id.len()));
     columns.push(text_lists(&[], features.customer_id.len()));
     Checked::from_columns(&context.units, columns)
 }

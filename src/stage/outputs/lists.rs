@@ -34,7 +34,7 @@ pub fn lists(
             lists.push(write_list(context, one, place, &sheet)?);
         }
         if one.not_due.is_none() {
-            let of_campaign = candidates(context, std::slice::from_ref(one), customers)?;
+            let of_campaign = candidates(context, std::slice::from_ref(one), customers, as_of)?;
             let verdicts = read::texts(of_campaign.batch(), c::VERDICT)?;
             let mask: BooleanArray =
                 verdicts.iter().map(|verdict| Some(verdict == Some("refused"))).collect();

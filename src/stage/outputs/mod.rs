@@ -4,6 +4,7 @@ mod column;
 pub mod clv;
 pub mod customers;
 pub mod lists;
+pub mod loyalty;
 pub mod tables;
 
 use crate::contract::{Checked, Contract};

@@ -187,6 +187,7 @@ pub fn candidates(
     context: &Context,
     considered: &[Considered],
     customers: &RecordBatch,
+    as_of: i32,
 ) -> Result<Checked<Candidates>> {
     let ids = read::texts(customers, c::CUSTOMER_ID)?;
     let mut rows: Vec<(&Considered, &Candidate)> = considered
@@ -212,7 +213,7 @@ pub fn candidates(
             texts(all().map(|(_, candidate)| Some(ids.value(candidate.row)))),
             texts(all().map(|(one, candidate)| one.campaign.segments.get(candidate.segment))),
             texts(all().map(|(_, candidate)| channel(candidate).map(channel_name))),
-            days(all().map(|(_, candidate)| refused(candidate).is_none().then_some(candidate.send_on))),
+            days(all().map(|(_, candidate)| refused(candidate).is_none().then_some(as_of))),
             ints(all().map(|(one, _)| Some(one.campaign.priority))),
             floats(all().map(|(_, candidate)| candidate.value)),
             texts(all().map(|(_, candidate)| {

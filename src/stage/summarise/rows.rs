@@ -1,15 +1,16 @@
 //! Ledger rows of one month, as the kernel that summarises them wants them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::types::{Decimal128Type, Int32Type};
 use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::NullBuffer;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{DIMENSIONS, SummaryTables, counted};
+use super::{DIMENSIONS, LINE, SummaryTables, counted};
 use crate::contract::{Units, column as c, read};
 use crate::error::{Code, Error, Result};
+use crate::kernel::accumulate::days::DayRow;
 use crate::kernel::accumulate::{self, NO_VALUE, Overflow, Parted, Row, Summary};
 use crate::run::context::Context;
 use crate::stage::ingest::REFUND;
@@ -26,7 +27,19 @@ const NUMBERED: [&str; 2] = [c::KIND, c::SOURCE];
 /// # Errors
 /// `Io`.
 pub fn read_columns(context: &Context, parts: &[Part]) -> Result<Vec<RecordBatch>> {
-    let counted = DIMENSIONS.iter().zip(counted(context.config.summary));
+    read_columns_by(context, parts, counted(context.config.summary))
+}
+
+/// The same with the columns of given dimensions.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn read_columns_by(
+    context: &Context,
+    parts: &[Part],
+    counted: [bool; DIMENSIONS.len()],
+) -> Result<Vec<RecordBatch>> {
+    let counted = DIMENSIONS.iter().zip(counted);
     let dimensions: Vec<&str> =
         counted.filter(|(_, is_counted)| *is_counted).map(|((_, column), _)| *column).collect();
     read_groups(
@@ -178,6 +191,34 @@ impl<'a> MonthRows<'a> {
         self.groups.iter().map(|group| group.days.len()).sum()
     }
 
+    /// Texts of the value numbers.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// What every key did on every day, with some product lines counted apart; anonymous rows are left out.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn days(&self, parted: &mut Parted, lines: &BTreeSet<String>) -> Result<Vec<Vec<DayRow>>> {
+        let apart: Vec<bool> = self.texts.iter().map(|text| lines.contains(text)).collect();
+        let of_line = self.values.get(LINE).map(Vec::as_slice).unwrap_or_default();
+        let value = |place: u32| {
+            let value = of_line.get(place as usize).copied().unwrap_or(NO_VALUE);
+            if apart.get(value as usize) == Some(&true) { value } else { NO_VALUE }
+        };
+        let all = Days { rows: self, first: i32::MIN, last: i32::MAX };
+        accumulate::days::days(&all, parted, value, |place| self.order(place))
+            .map_err(|_| Error::new(Code::SumOutOfRange, "a customer's sum of a day does not fit 64 bits"))
+    }
+
+    /// Source and transaction of the row at a place.
+    fn order(&self, place: u32) -> (u64, Option<&'a str>) {
+        let after = self.groups.partition_point(|group| group.first <= place);
+        let group = self.groups.get(after.wrapping_sub(1));
+        group.map_or((0, None), |group| group.order((place - group.first) as usize))
+    }
+
     /// Summaries of the rows of the days from `first` to `last`, both included, in pieces of ascending keys; anonymous rows
     /// are left out. `parted` is room that serves again.
     ///
@@ -190,18 +231,13 @@ impl<'a> MonthRows<'a> {
         parted: &mut Parted,
         units: &Units,
     ) -> Result<Vec<SummaryTables>> {
-        let order = |place: u32| {
-            let after = self.groups.partition_point(|group| group.first <= place);
-            let group = self.groups.get(after.wrapping_sub(1));
-            group.map_or((0, None), |group| group.order((place - group.first) as usize))
-        };
         let finish = |summary: std::result::Result<Summary, Overflow>| {
             let what = "a customer's sum of a month does not fit 64 bits";
             let summary = summary.map_err(|_| Error::new(Code::SumOutOfRange, what))?;
             SummaryTables::of(&summary, &self.texts, units)
         };
         let days = Days { rows: self, first, last };
-        accumulate::summarise(&days, parted, &self.values, order, finish)
+        accumulate::summarise(&days, parted, &self.values, |place| self.order(place), finish)
     }
 }
 

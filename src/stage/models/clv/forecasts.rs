@@ -212,6 +212,15 @@ impl Lifetimes {
         }))
     }
 
+    /// The value of every customer over the horizon, in minor units.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub fn values(&self, features: &Features) -> Result<Vec<Option<i64>>> {
+        let value = |customer| Ok(self.life(features, customer)?.and_then(|life| life.clv));
+        (0..features.customer_id.len()).into_par_iter().map(value).collect()
+    }
+
     /// What is expected of several customers together, in the order given. Fits of groups know nothing of each other, so
     /// that the variances of their sums add up.
     ///
