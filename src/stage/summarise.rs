@@ -23,7 +23,7 @@ use crate::run::manifest::TableEntry;
 use crate::store::{files, parquet};
 
 /// Ledger rows of the months that are counted together.
-const ROWS_AT_ONCE: u64 = 10 << 20;
+const ROWS_AT_ONCE: u64 = 6 << 20;
 
 /// Place of the sales channel in [`DIMENSIONS`].
 pub const CHANNEL: usize = 0;
