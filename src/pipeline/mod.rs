@@ -105,12 +105,11 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     features.forget_customers();
     let before = session.listings(context)?;
-    let listed = campaigns::Listed::from_batch(&before)?;
     let inputs = campaigns::Inputs {
         customers: &customers,
         membership: &membership,
         register: &register,
-        listed: &listed,
+        listed: &campaigns::Listed::from_batch(&before)?,
         as_of,
     };
     let considered = session.stage(context, Stage::Campaigns, |session| {
