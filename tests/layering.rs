@@ -35,6 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["config/", "stage/ingest/", "pipeline/"]),
     ("libm", &["kernel/clv/"]),
     ("memchr", &["kernel/", "stage/ingest/"]),
+    ("mimalloc", &["main.rs"]),
     ("parquet", &["store/parquet.rs", "store/parquet/", "store/parquet_input.rs"]),
     ("once_cell", &[]),
     // Frames are made from the customer columns that an expression names: the ledger never becomes one.

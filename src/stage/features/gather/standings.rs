@@ -54,7 +54,7 @@ impl Lives {
     }
 
     /// Notes a row of the month begun before it is added to the customer: `fresh` are its purchase days that no other key
-    /// had.
+    /// had. `None` when a sum does not fit.
     #[inline]
     pub(super) fn note(
         &mut self,
@@ -63,7 +63,7 @@ impl Lives {
         row: &Sums,
         fresh: u32,
         first_day_net: i64,
-    ) -> Result<()> {
+    ) -> Option<()> {
         if let Some((_, n_active)) = self.n_active.last_mut() {
             let mut rest = fresh;
             while rest != 0 {
@@ -71,15 +71,15 @@ impl Lives {
                 rest &= rest - 1;
             }
         }
-        let Some((day, _)) = row.days else { return Ok(()) };
-        let Some(net) = self.first_nets.get_mut(place as usize) else { return Ok(()) };
+        let Some((day, _)) = row.days else { return Some(()) };
+        let Some(net) = self.first_nets.get_mut(place as usize) else { return Some(()) };
         match known {
             // A day before the known first one comes from another key, in the same month.
             Some((first, _)) if day > first => {}
-            Some((first, _)) if day == first => *net = add(*net, first_day_net).map_err(|_| too_large())?,
+            Some((first, _)) if day == first => *net = net.checked_add(first_day_net)?,
             _ => *net = first_day_net,
         }
-        Ok(())
+        Some(())
     }
 
     /// Notes that refunds of a key lie in the month of the customer's first purchase, perhaps on its day.
