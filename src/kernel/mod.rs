@@ -8,4 +8,7 @@ pub mod json;
 pub mod versions;
 pub mod accumulate;
 pub mod rfm;
+pub mod identity;
+pub mod consent;
+pub mod phone;
 pub mod packing;
