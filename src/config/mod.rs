@@ -8,6 +8,7 @@ pub mod schema;
 pub mod source_kind;
 pub mod currency;
 mod format;
+mod identity;
 pub mod tree;
 pub mod masks;
 pub mod diagnose;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use format::{DateFormat, Encoding, Format};
+pub use identity::{Identity, Link, Survivorship};
 pub use layers::{Origin, Overrides, load};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
@@ -56,6 +58,8 @@ pub struct Config {
     pub segments: Vec<Segment>,
     /// `[[campaign]]`, in the order of the file.
     pub campaigns: Vec<Campaign>,
+    /// `[identity]`.
+    pub identity: Identity,
     /// `[contact_policy]`.
     pub contact_policy: ContactPolicy,
     /// `[output]`.
