@@ -8,6 +8,7 @@ pub mod schema;
 pub mod source_kind;
 pub mod currency;
 mod format;
+mod identity;
 pub mod tree;
 pub mod masks;
 pub mod diagnose;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 
 pub use clv::{Clv, ClvModel, ClvValue};
 pub use format::{DateFormat, Encoding, Format};
+pub use identity::{Identity, Link, Survivorship};
 pub use layers::{Origin, Overrides, load};
 pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
@@ -65,6 +67,8 @@ pub struct Config {
     pub segments: Vec<Segment>,
     /// `[[campaign]]`, in the order of the file.
     pub campaigns: Vec<Campaign>,
+    /// `[identity]`.
+    pub identity: Identity,
     /// `[contact_policy]`.
     pub contact_policy: ContactPolicy,
     /// `[output]`.

@@ -2,6 +2,7 @@
 
 mod clv;
 mod loyalty;
+mod identity;
 mod rfm;
 mod send;
 
@@ -32,13 +33,15 @@ pub fn resolve(
     let file = normalised(&overrides.working_directory.join(file));
     let resolver = Resolver { documents, file: &file, overrides };
     let (rfm, warnings) = rfm::rfm(root);
+    let sources: Vec<Source> = root.array("source[]").iter().map(|source| resolver.source(source)).collect();
     let config = Config {
+        identity: identity::identity(root, &sources),
         project: resolver.project(root),
         privacy: Privacy {
             suppression_key: text(root, "privacy.suppression_key"),
             report_key: text(root, "privacy.report_key"),
         },
-        sources: root.array("source[]").iter().map(|source| resolver.source(source)).collect(),
+        sources,
         quality: quality(root),
         summary: Summary {
             lines: truth(root, "summary.lines"),
@@ -205,6 +208,7 @@ impl Resolver<'_> {
             },
             predicate: text(source, "source[].where"),
             predicate_place: self.place(source, "source[].where"),
+            one_number_per_person: truth(source, "source[].one_number_per_person"),
             max_age_days: integer(source, "source[].max_age_days"),
         }
     }

@@ -33,6 +33,8 @@ pub struct SourceRules {
     pub predicate: String,
     /// Where the predicate stands: `file:line:column`.
     pub predicate_place: String,
+    /// Whether the source gives a person one number only.
+    pub one_number_per_person: bool,
     /// Days above which the newest file is too old; 0 = not checked.
     pub max_age_days: u64,
 }

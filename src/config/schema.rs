@@ -135,6 +135,11 @@ pub const SECTIONS: &[Section] = &[
         "Gates: a gate trips when its value is greater than the limit, and nothing is published.",
     ),
     section(
+        "identity",
+        "Which numbers are one person. Rows that share a strong key become one customer, unless that puts a contradiction \
+         into it; `register/match_review` tells what was refused.",
+    ),
+    section(
         "summary",
         "What buying is also counted by. What is switched off is not known of customers, and nights are quicker.",
     ),
@@ -165,6 +170,7 @@ pub const SECTIONS: &[Section] = &[
     section("output.csv", "How CSV files of lists are written."),
 ];
 
+const LINKS: &[&str] = &["same_as", "card", "email", "phone"];
 const CHANNELS: &[&str] = &["email", "sms", "phone", "phone_auto", "post", "push", "ads"];
 /// Columns of the customers table that are known before the models and have few values.
 const CLV_GROUPS: &[&str] = &[
@@ -276,6 +282,12 @@ pub const KEYS: &[Key] = &[
          products; [\"unit_id\", \"period\"] for units.",
     ),
     key(
+        "source[].one_number_per_person",
+        Kind::Bool,
+        "Whether the source gives a person one number only (contacts): two numbers of it are then never one person.",
+    )
+    .or("false"),
+    key(
         "source[].on_duplicate",
         Kind::Choice(&["replace", "keep_first", "reject"]),
         "What a second row of a key does. replace: the greatest by version and arrival counts; keep_first: the first \
@@ -384,6 +396,45 @@ pub const KEYS: &[Key] = &[
          and lists are held. 0 = off.",
     )
     .or("24"),
+    key(
+        "identity.match",
+        Kind::Choice(&["auto", "on", "off"]),
+        "Whether persons are matched; auto = where there are several numberings. Without it a number is a customer.",
+    )
+    .or(r#""auto""#),
+    key(
+        "identity.keys",
+        Kind::Choices(LINKS),
+        "What links numbers: `same_as` (the export says so), `card`, `email`, `phone` (with the family name). The order is \
+         fixed: strongest first.",
+    )
+    .or(r#"["same_as", "card", "email", "phone"]"#),
+    key(
+        "identity.max_shared",
+        whole(1, 1_000_000),
+        "A card, e-mail address or telephone number of more numbers than this links nobody, and goes to no advertising \
+         platform.",
+    )
+    .or("5"),
+    key(
+        "identity.max_cluster",
+        whole(2, 1_000_000),
+        "A cluster of more numbers than this is not made: they stay apart, and their links are told for review.",
+    )
+    .or("20"),
+    key(
+        "identity.placeholders",
+        Kind::Texts,
+        "Cards, e-mail addresses and telephone numbers that stand for \"none\" and link nobody.",
+    )
+    .or("[]"),
+    key(
+        "identity.survivorship",
+        Kind::Choice(&["recency", "priority"]),
+        "Which row a customer's field is taken from: the newest that has it, or that of the source that stands first. \
+         Parts of an address, and of a name, come from one row.",
+    )
+    .or(r#""recency""#),
     key("summary.lines", Kind::Bool, "Count by product line: `n_lines_owned`, `main_line`.").or("true"),
     key("summary.units", Kind::Bool, "Count by store or branch: `main_unit`.").or("true"),
     key("summary.channels", Kind::Bool, "Count by sales channel: `main_channel`.").or("true"),

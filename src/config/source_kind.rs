@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Config;
+use super::{Config, Source};
 use crate::contract::column;
 use crate::contract::exports::{self, Export};
 
@@ -84,13 +84,15 @@ impl Config {
     /// Numberings of customers. A source that only says something about customers adds none.
     #[must_use]
     pub fn id_spaces(&self) -> BTreeSet<&str> {
-        let founds = |kind: SourceKind| {
-            matches!(kind, SourceKind::Transactions | SourceKind::Contacts | SourceKind::Interactions)
-        };
-        self.sources
-            .iter()
-            .filter(|source| founds(source.kind))
-            .map(|source| source.id_space.as_str())
-            .collect()
+        id_spaces(&self.sources)
     }
+}
+
+/// Numberings of customers of these sources.
+#[must_use]
+pub fn id_spaces(sources: &[Source]) -> BTreeSet<&str> {
+    let founds = |kind: SourceKind| {
+        matches!(kind, SourceKind::Transactions | SourceKind::Contacts | SourceKind::Interactions)
+    };
+    sources.iter().filter(|source| founds(source.kind)).map(|source| source.id_space.as_str()).collect()
 }

@@ -253,6 +253,11 @@ pub const CONTACTS: &[ExportColumn] = &[
     open("legal_basis", ExportType::Text, "Legal basis on which the customer is addressed."),
     open("acquisition_campaign", ExportType::Text, "Campaign that won the customer."),
     secret("referred_by", ExportType::Id, "The customer who recommended us."),
+    secret(
+        "same_as",
+        ExportType::Id,
+        "The same person's number in another numbering, as `numbering:number`; several are parted by `;`.",
+    ),
     open("deleted", ExportType::Bool, "Takes the contact with this key away."),
     open("version", ExportType::Version, "Orders rows of one key; the greatest wins."),
 ];

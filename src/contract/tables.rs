@@ -395,6 +395,18 @@ table! { RegisterCustomers = "register/customers" v 1 sorted [c::CUSTOMER_ID] un
         c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
         c::CONSENTS: Text, "status by channel, a JSON object";
         c::SOURCE: Text, "source of the row";
+        c::ORIGINS: Text null, "source and version of each field, a JSON object; null: all are of one row";
+    }
+}
+table! { IdMap = "register/id_map" v 1,
+    "What became of a customer's id, by id: ids of today first told as kept or new, then what happened on this day or \
+     before and still holds. Where persons are matched only."
+    {
+        c::OLD_ID: Text null, "id of before; null: there was none";
+        c::NEW_ID: Text null, "id of today; null: nothing is left of it";
+        c::KIND: Text, "kept, merged_into, split_from, new or retired";
+        c::SINCE: Date null, "as_of of the run that made the new id";
+        c::CHANGED_ON: Date, "as_of of the run in which this happened; of kept ids that of the run";
     }
 }
 table! { Identities = "register/identities" v 1 sorted [c::CUSTOMER_ID, c::ID_SPACE, c::SOURCE_ID] unique true,
@@ -712,6 +724,18 @@ table! { TierValue = "tables/tier_value" v 1 sorted [c::PROGRAMME, c::TIER] uniq
         c::VALUE_BASIS: Text, "margin or net_revenue";
     }
 }
+table! { MatchReview = "tables/match_review" v 1
+    sorted [c::ID_SPACE, c::SOURCE_ID, c::OTHER_ID_SPACE, c::OTHER_SOURCE_ID, c::LINKED_BY] unique true,
+    "A link between two numbers that was not made, for somebody to look at. Where persons are matched only."
+    {
+        c::ID_SPACE: Text, "numbering of the first";
+        c::SOURCE_ID: Text, "first number";
+        c::OTHER_ID_SPACE: Text, "numbering of the second";
+        c::OTHER_SOURCE_ID: Text, "second number";
+        c::LINKED_BY: Text, "what they share: same_as, card, email or phone";
+        c::REASON: Text, "birth_dates or numbers that contradict, or too_large";
+    }
+}
 table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,
     "One gate."
     {
@@ -746,6 +770,7 @@ pub const ALL: &[&Table] = &[
     Products::TABLE,
     BusinessUnits::TABLE,
     RegisterCustomers::TABLE,
+    IdMap::TABLE,
     Identities::TABLE,
     ContactPoints::TABLE,
     Listings::TABLE,
@@ -766,5 +791,6 @@ pub const ALL: &[&Table] = &[
     TierForecast::TABLE,
     TierValue::TABLE,
     Candidates::TABLE,
+    MatchReview::TABLE,
     Quality::TABLE,
 ];

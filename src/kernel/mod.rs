@@ -12,4 +12,7 @@ pub mod clv;
 pub mod accuracy;
 pub mod loyalty;
 pub mod markov;
+pub mod identity;
+pub mod consent;
+pub mod phone;
 pub mod packing;

@@ -141,6 +141,20 @@ pub fn email_match_key(canonical: &str) -> String {
     canonical.to_owned()
 }
 
+/// The key under which family names are one, for identity only: lower case, without marks over letters, without anything
+/// but letters and digits of whichever script (N-7 keeps the name itself as it is). Empty where nothing is left.
+#[must_use]
+pub fn name_match_key(name: &str) -> String {
+    if name.is_ascii() {
+        return name
+            .bytes()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|b| char::from(b.to_ascii_lowercase()))
+            .collect();
+    }
+    name.nfkd().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+}
+
 fn check_local(local: &str) -> Result<(), EmailFault> {
     if local.is_empty() {
         Err(EmailFault::LocalEmpty)
@@ -253,6 +267,21 @@ mod tests {
         }
         let longest = format!("{}@{}.de", long(64), [long(63), long(63), long(58)].join("."));
         assert_eq!(email_canonical(&longest).map(|canonical| canonical.len()), Ok(254));
+    }
+
+    #[test]
+    fn n7_names_keep_letters_of_every_script_in_their_key() {
+        for (name, key) in [
+            ("O'Brien", "obrien"),
+            ("M\u{FC}ller-L\u{FC}denscheidt", "mullerludenscheidt"),
+            ("Mu\u{308}ller L\u{FC}denscheidt", "mullerludenscheidt"),
+            ("\u{141}ukasz", "\u{142}ukasz"),
+            (" - ", ""),
+        ] {
+            assert_eq!(name_match_key(name), key);
+        }
+        let composed = name_match_key("\u{C815}");
+        assert!(!composed.is_empty() && composed == name_match_key("\u{110C}\u{1165}\u{11BC}"));
     }
 
     #[test]

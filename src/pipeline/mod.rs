@@ -109,7 +109,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         customers: &customers,
         membership: &membership,
         register: &register,
-        listed: &campaigns::Listed::from_batch(&before)?,
+        listed: &campaigns::Listed::from_batch(&before, &register.successors())?,
         as_of,
     };
     let considered = session

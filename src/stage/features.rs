@@ -4,6 +4,7 @@
 //! counted anew from its ledger, once for each side of the cut. Where only windows of net revenue cut it, its amounts are
 //! enough. Whatever lies after `as_of` takes no part.
 
+mod sums;
 mod lifetime;
 mod gather;
 
@@ -15,13 +16,14 @@ use rayon::prelude::*;
 use self::gather::{Gathered, base};
 use self::lifetime::Edges;
 pub use self::lifetime::{Held, Lifetime, Standing};
+pub use self::sums::Sums;
 use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{NO_VALUE, Parted, add};
+use crate::kernel::accumulate::{NO_VALUE, Parted};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -32,63 +34,6 @@ pub const NO_ROW: u32 = u32::MAX;
 const YEAR_DAYS: i32 = 365;
 /// Days of each half that the trend compares.
 const HALF_DAYS: i32 = 182;
-
-/// Sums over one window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Orders.
-    pub n_orders: u32,
-    /// Purchase days.
-    pub n_active_days: u32,
-    /// Ledger rows.
-    pub n_rows: u32,
-    /// Sales without cost.
-    pub n_cost_missing: u32,
-    /// Refund rows.
-    pub n_refund_rows: u32,
-    /// Sum of sales, minor units.
-    pub revenue: i64,
-    /// Sum of refunds, at most 0.
-    pub refunds: i64,
-    /// Sum of known costs.
-    pub cost: i64,
-    /// First and last purchase day.
-    pub days: Option<(i32, i32)>,
-}
-
-impl Sums {
-    /// Nothing bought.
-    pub const NONE: Self = Self {
-        n_orders: 0,
-        n_active_days: 0,
-        n_rows: 0,
-        n_cost_missing: 0,
-        n_refund_rows: 0,
-        revenue: 0,
-        refunds: 0,
-        cost: 0,
-        days: None,
-    };
-
-    /// Revenue and refunds.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub fn net(&self) -> Result<i64> {
-        add(self.revenue, self.refunds).map_err(|_| too_large())
-    }
-
-    /// Net revenue less cost; `None` if a sale lacks its cost.
-    ///
-    /// # Errors
-    /// `SumOutOfRange`.
-    pub fn margin(&self) -> Result<Option<i64>> {
-        if self.n_cost_missing > 0 {
-            return Ok(None);
-        }
-        self.net()?.checked_sub(self.cost).map(Some).ok_or_else(too_large)
-    }
-}
 
 /// A sum of a customer, or of several, left the range of 64 bits.
 pub(super) fn too_large() -> Error {

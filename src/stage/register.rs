@@ -1,17 +1,24 @@
-//! Contact rows and identities → one register of every customer. First form: whole rows by the source's own customer
-//! number; matching of persons across numberings is not done here. `permissions` tells who must not be addressed.
+//! Contact rows and identities → one register of every customer. Where persons are matched, `matching` tells which numbers
+//! are one customer, and `survivorship` makes one of their rows; else a number is a customer, and its newest row counts.
+//! `permissions` tells who must not be addressed.
 
 pub mod permissions;
 pub mod tables;
+mod matching;
+mod survivorship;
 mod whom;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hmac::{Hmac, KeyInit, Mac};
+use rayon::prelude::*;
 use sha2::Sha256;
 
+use self::matching::{Matching, RowIdentity};
 use self::permissions::Permissions;
-use self::whom::Numbering;
+use self::survivorship::{Order, survive};
+use self::whom::{Labels, Numbering, digits, end_of, key};
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES};
 use super::ingest::deliveries::FileRecord;
@@ -19,7 +26,7 @@ use super::ingest::kinds::{KeptRows, rows_of};
 use crate::config::{Channel, SourceKind};
 use crate::contract::{column as c, exports};
 use crate::error::{Code, Error, Result, Warning};
-use crate::kernel::text::email_canonical;
+use crate::kernel::text::{email_canonical, email_match_key};
 use crate::kernel::versions::compare_texts;
 use crate::run::context::Context;
 use crate::store::files;
@@ -40,6 +47,14 @@ pub struct Contact {
     pub phone: Option<String>,
     /// Whether street, postal code and city are there.
     pub has_address: bool,
+    /// Where the fields of the row come from, a JSON object; `None`: all of them are of one row.
+    pub origins: Option<String>,
+    /// Whether e-mail address and telephone number are those of too many others (N-8).
+    is_shared: (bool, bool),
+    /// Cards, mailboxes and numbers of the customer's other rows, by which restrictions find it too.
+    also: Vec<String>,
+    /// Contact points of the customer's other rows: kind, as exported, source.
+    other_points: Vec<(&'static str, String, String)>,
 }
 
 /// Every customer that an export names.
@@ -55,6 +70,19 @@ pub struct Register {
     pub consent_channels: BTreeSet<String>,
     /// Suppressions and consents as delivered.
     pub permissions: Permissions,
+    /// Which numbers are one person, where persons are matched.
+    matching: Option<Matching>,
+}
+
+impl Register {
+    /// Who bears the history of an id of before; the id itself where nothing became of it.
+    #[must_use]
+    pub fn successors(&self) -> HashMap<&str, &str> {
+        let all = self.matching.iter().flat_map(|matching| &matching.id_map);
+        all.filter(|one| one.kind == matching::MERGED)
+            .filter_map(|one| Some((one.old.as_deref()?, one.new.as_deref()?)))
+            .collect()
+    }
 }
 
 impl Contact {
@@ -65,7 +93,10 @@ impl Contact {
             Channel::Email => self.email.is_some(),
             Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.phone.is_some(),
             Channel::Post => self.has_address,
-            Channel::Ads => self.email.is_some() || self.phone.is_some(),
+            Channel::Ads => {
+                let (email, phone) = self.is_shared;
+                (self.email.is_some() && !email) || (self.phone.is_some() && !phone)
+            }
             Channel::Push => false,
         }
     }
@@ -86,7 +117,7 @@ impl Contact {
 /// Builds the register.
 ///
 /// # Errors
-/// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty.
+/// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty; `Io`.
 pub fn run(
     context: &Context,
     kept: &[KeptRows],
@@ -96,45 +127,42 @@ pub fn run(
     as_of: i32,
 ) -> Result<Register> {
     let rows = rows_of(kept, SourceKind::Contacts);
-    let arrivals: HashMap<u32, (u32, &str)> =
-        files.iter().map(|file| (file.file_id, (file.arrival, file.path.as_str()))).collect();
-    let numbering = Numbering { spaces: context.config.id_spaces() };
-    let id_of = |space: &str, id: &str| numbering.id(space, id);
-    let order: HashMap<&str, usize> = context
-        .config
-        .sources
-        .iter()
-        .enumerate()
-        .map(|(rank, source)| (source.name.as_str(), rank))
-        .collect();
-    let mut by_customer: BTreeMap<String, Vec<&ContactRow>> = BTreeMap::new();
+    let labels = || Labels { spaces: context.config.id_spaces() };
+    let mut current: Vec<(&ContactRow, RowIdentity<'_>)> = Vec::new();
     for row in rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted) {
-        let id = match &row.source_id {
-            Some(id) => id_of(&row.id_space, id),
-            None => anonymous_id(context, row)?,
-        };
-        by_customer.entry(id).or_default().push(row);
+        current.push((row, identity(context, row)?));
     }
-    // What a whole list lacks counts last. The newest version counts; among equals the source that stands first in the config, then the last to arrive.
-    let place = |row: &ContactRow| {
-        let of_config = order.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
-        (std::cmp::Reverse(of_config), arrivals.get(&row.file_id).copied(), row.line)
+    let matching = if context.config.identity.matches {
+        let sources = ranks(context);
+        let order = Order { sources: &sources, rule: context.config.identity.survivorship };
+        current.par_sort_by(|a, b| order.best_first(a.0, b.0));
+        Some(matching::run(context, &current, keys, &labels(), as_of)?)
+    } else {
+        None
     };
-    let newest = |a: &&&ContactRow, b: &&&ContactRow| {
-        let present = a.absent_since.is_none().cmp(&b.absent_since.is_none());
-        let version = || compare_texts(a.version.as_deref(), b.version.as_deref());
-        present.then_with(version).then_with(|| place(a).cmp(&place(b)))
-    };
-    let mut winners: BTreeMap<String, ContactRow> = BTreeMap::new();
-    for (id, rows) in by_customer {
-        if let Some(winner) = rows.iter().max_by(newest) {
-            let mut counts = (*winner).clone();
-            rows.iter().filter(|row| !is_older(row, winner)).for_each(|row| restrict(&mut counts, row));
-            winners.insert(id, counts);
-        }
+    let numbering = Numbering { labels: labels(), matching: matching.as_ref() };
+    let mut by_customer: BTreeMap<String, Vec<&ContactRow>> = BTreeMap::new();
+    for (row, (space, id)) in &current {
+        by_customer.entry(numbering.id(space, id)).or_default().push(row);
     }
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let contacts = winners.into_iter().map(|(id, row)| (id, contact(&row, &mut refused))).collect();
+    let mut contacts = BTreeMap::new();
+    let newest = Newest::new(context, files);
+    for (id, rows) in by_customer {
+        let whole = match &matching {
+            Some(_) => survive(&rows).map(|(row, origins)| (row, Some(origins))),
+            None => newest.row(&rows).map(|row| (row, None)),
+        };
+        if let Some((row, origins)) = whole {
+            let mut contact = contact(&row, &mut refused);
+            contact.origins = origins;
+            contact.add_others(&rows);
+            if let Some(matching) = &matching {
+                contact.is_shared = matching.is_shared(&contact);
+            }
+            contacts.insert(id, contact);
+        }
+    }
     if !refused.is_empty() {
         let reasons: Vec<String> = refused.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
         let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
@@ -144,13 +172,67 @@ pub fn run(
     let permissions = permissions(context, kept, &numbering, as_of);
     let has_consents = context.config.sources.iter().any(|source| source.kind == SourceKind::Consents);
     consent_channels.extend(permissions.channels(has_consents));
+    let customer_of_key = match &matching {
+        // A night in which keys are nodes looks them up side by side.
+        Some(_) => {
+            let identities: Vec<(&str, &str)> = keys.identities().collect();
+            identities.par_iter().map(|(space, id)| numbering.id(space, id)).collect()
+        }
+        None => keys.identities().map(|(space, id)| numbering.id(space, id)).collect(),
+    };
     Ok(Register {
         contacts,
-        customer_of_key: keys.identities().map(|(space, id)| id_of(space, id)).collect(),
+        customer_of_key,
         has_contacts: context.config.sources.iter().any(|s| s.kind == SourceKind::Contacts),
         consent_channels,
         permissions,
+        matching,
     })
+}
+
+/// Place of each source in the config.
+fn ranks(context: &Context) -> BTreeMap<&str, usize> {
+    let sources = context.config.sources.iter().enumerate();
+    sources.map(|(rank, source)| (source.name.as_str(), rank)).collect()
+}
+
+/// The number of a row, or the id that is made of its contact point.
+fn identity<'a>(context: &Context, row: &'a ContactRow) -> Result<RowIdentity<'a>> {
+    Ok(match &row.source_id {
+        Some(id) => (row.id_space.as_str(), Cow::Borrowed(id.as_str())),
+        None => (c::CONTACT_POINT, Cow::Owned(anonymous_id(context, row)?)),
+    })
+}
+
+/// Which of the rows of one number counts, where persons are not matched: the newest by version.
+struct Newest<'a> {
+    arrivals: HashMap<u32, (u32, &'a str)>,
+    ranks: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Newest<'a> {
+    fn new(context: &'a Context, files: &'a [FileRecord]) -> Self {
+        let arrivals = files.iter().map(|file| (file.file_id, (file.arrival, file.path.as_str())));
+        Self { arrivals: arrivals.collect(), ranks: ranks(context) }
+    }
+
+    /// What a whole list lacks counts last. The newest version counts; among equals the source that stands first in the
+    /// config, then the last to arrive. What the others forbid is forbidden.
+    fn row(&self, rows: &[&ContactRow]) -> Option<ContactRow> {
+        let place = |row: &ContactRow| {
+            let of_config = self.ranks.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
+            (std::cmp::Reverse(of_config), self.arrivals.get(&row.file_id).copied(), row.line)
+        };
+        let newest = |a: &&&ContactRow, b: &&&ContactRow| {
+            let present = a.absent_since.is_none().cmp(&b.absent_since.is_none());
+            let version = || compare_texts(a.version.as_deref(), b.version.as_deref());
+            present.then_with(version).then_with(|| place(a).cmp(&place(b)))
+        };
+        let winner = rows.iter().max_by(newest)?;
+        let mut counts = (*winner).clone();
+        rows.iter().filter(|row| !is_older(row, winner)).for_each(|row| restrict(&mut counts, row));
+        Some(counts)
+    }
 }
 
 /// Suppressions and consents in force, with a word about those that reach nobody.
@@ -164,8 +246,9 @@ fn permissions(context: &Context, kept: &[KeptRows], numbering: &Numbering<'_>, 
             "look at register/suppression_rows and register/consent_rows, and deliver them with an address",
         ));
     }
-    let of_customers =
-        |row: &&ContactRow| row.source_id.is_some() && !numbering.spaces.contains(row.id_space.as_str());
+    let of_customers = |row: &&ContactRow| {
+        row.source_id.is_some() && !numbering.labels.spaces.contains(row.id_space.as_str())
+    };
     let strangers: BTreeSet<&str> =
         consents.iter().chain(suppressions).filter(of_customers).map(|row| row.source.as_str()).collect();
     if !strangers.is_empty() {
@@ -235,6 +318,37 @@ fn contact(row: &ContactRow, refused: &mut BTreeMap<&'static str, u64>) -> Conta
         phone: row.person.get(c::PHONE).filter(|raw| can_be_phone(raw)).cloned(),
         has_address: has(c::STREET) && has(c::POSTAL_CODE) && has(c::CITY),
         row: row.clone(),
+        origins: None,
+        is_shared: (false, false),
+        also: Vec::new(),
+        other_points: Vec::new(),
+    }
+}
+
+impl Contact {
+    /// Takes over the contact points of the customer's other rows.
+    fn add_others(&mut self, rows: &[&ContactRow]) {
+        if rows.len() < 2 {
+            return;
+        }
+        for row in rows {
+            let other =
+                |name: &str| row.person.get(name).filter(|text| self.row.person.get(name) != Some(text));
+            let card = other(c::CARD_ID).map(|card| key('k', card));
+            let email = other(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
+            let phone = other(c::PHONE).and_then(|raw| digits(raw));
+            let mailbox = email.map(|email| key('m', &email_match_key(&email)));
+            let points = [(c::EMAIL, other(c::EMAIL)), (c::PHONE, other(c::PHONE))];
+            for (kind, raw) in points {
+                self.other_points.extend(raw.map(|raw| (kind, raw.clone(), row.source.clone())));
+            }
+            self.also.extend(card.into_iter().chain(mailbox));
+            self.also.extend(phone.map(|phone| key('p', end_of(&phone))));
+        }
+        self.also.sort_unstable();
+        self.also.dedup();
+        self.other_points.sort_unstable();
+        self.other_points.dedup_by(|a, b| (a.0, &a.1) == (b.0, &b.1));
     }
 }
 

@@ -19,17 +19,19 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Reads `register/listings`.
+    /// Reads `register/listings`. What was listed under an id of before counts for whoever bears its history.
     ///
     /// # Errors
     /// `Internal` when the batch is no such table.
-    pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
+    pub fn from_batch(batch: &RecordBatch, successors: &HashMap<&str, &str>) -> Result<Self> {
         let (campaigns, ids) = (read::texts(batch, c::CAMPAIGN)?, read::texts(batch, c::CUSTOMER_ID)?);
         let days = read::days(batch, c::AS_OF)?;
         let mut listed = Self::default();
         for row in 0..batch.num_rows() {
             let of_campaign = listed.days.entry(campaigns.value(row).to_owned()).or_default();
-            of_campaign.entry(ids.value(row).to_owned()).or_default().push(days.value(row));
+            let id = ids.value(row);
+            let bearer = successors.get(id).copied().unwrap_or(id);
+            of_campaign.entry(bearer.to_owned()).or_default().push(days.value(row));
         }
         Ok(listed)
     }

@@ -303,6 +303,7 @@ fn found<'a>(
 ) -> impl Iterator<Item = usize> + 'a {
     let mut keys = vec![key('c', id)];
     if let Some(contact) = contact {
+        keys.extend(contact.also.iter().cloned());
         keys.extend(contact.value(c::CARD_ID).map(|card| key('k', card)));
         keys.extend(contact.email.as_ref().map(|email| key('m', &email_match_key(email))));
         // Also a number that cannot be used: what is forbidden for it is forbidden for its owner.

@@ -7,11 +7,13 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
 use rayon::prelude::*;
 
+use super::matching::Matching;
 use super::{Contact, Register};
-use crate::contract::tables::{ContactPoints, Identities, RegisterCustomers};
+use crate::contract::tables::{ContactPoints, IdMap, Identities, MatchReview, RegisterCustomers};
 use crate::contract::{Checked, Table, column as c};
 use crate::error::Result;
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
+use crate::kernel::identity::Veto;
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
 use crate::stage::ingest::{Keys, moment_ms};
@@ -25,6 +27,8 @@ pub struct Tables {
     pub identities: Checked<Identities>,
     /// `register/contact_points`.
     pub contact_points: Checked<ContactPoints>,
+    /// `register/id_map` and `tables/match_review`, where persons are matched.
+    pub matched: Option<(Checked<IdMap>, Checked<MatchReview>)>,
 }
 
 /// Makes the register's tables.
@@ -42,7 +46,51 @@ pub fn tables(
         customers: Checked::from_columns(units, customer_columns(&register.contacts))?,
         identities: Checked::from_columns(units, identity_columns(register, keys, first_days))?,
         contact_points: Checked::from_columns(units, point_columns(&register.contacts))?,
+        matched: match &register.matching {
+            Some(matching) => Some((
+                Checked::from_columns(units, id_map_columns(matching))?,
+                Checked::from_columns(units, review_columns(matching))?,
+            )),
+            None => None,
+        },
     })
+}
+
+fn id_map_columns(matching: &Matching) -> Vec<ArrayRef> {
+    let rows = || matching.id_map.iter();
+    vec![
+        texts(rows().map(|one| one.old.as_deref())),
+        texts(rows().map(|one| one.new.as_deref())),
+        texts(rows().map(|one| Some(one.kind))),
+        Arc::new(rows().map(|one| one.since).collect::<Date32Array>()),
+        Arc::new(Date32Array::from_iter_values(rows().map(|one| one.changed_on))),
+    ]
+}
+
+fn review_columns(matching: &Matching) -> Vec<ArrayRef> {
+    let node = |place: u32| matching.nodes.get(place as usize);
+    let mut rows: Vec<_> = matching
+        .refused
+        .iter()
+        .filter_map(|one| Some((node(one.nodes.0)?, node(one.nodes.1)?, one.link, one.why)))
+        .map(|(a, b, link, why)| {
+            let why = match why {
+                Veto::BirthDates => "birth_dates",
+                Veto::Numbers => "numbers",
+                Veto::TooLarge => "too_large",
+            };
+            (a.space.as_str(), a.id.as_str(), b.space.as_str(), b.id.as_str(), link.name(), why)
+        })
+        .collect();
+    rows.sort_unstable();
+    vec![
+        texts(rows.iter().map(|row| Some(row.0))),
+        texts(rows.iter().map(|row| Some(row.1))),
+        texts(rows.iter().map(|row| Some(row.2))),
+        texts(rows.iter().map(|row| Some(row.3))),
+        texts(rows.iter().map(|row| Some(row.4))),
+        texts(rows.iter().map(|row| Some(row.5))),
+    ]
 }
 
 fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
@@ -89,6 +137,7 @@ fn customer_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
         object(&|contact| &contact.row.attributes),
         object(&|contact| &contact.row.consents),
         texts(contacts.values().map(|contact| Some(contact.row.source.clone()))),
+        texts(contacts.values().map(|contact| contact.origins.as_deref())),
     ]
 }
 
@@ -121,6 +170,10 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
             linked_by,
         }
     });
+    let of_contacts: Vec<Identity<'_>> = match &register.matching {
+        Some(matching) => matched(matching).collect(),
+        None => of_contacts.collect(),
+    };
     let of_ledger = (0_u32..).zip(keys.identities().zip(&register.customer_of_key)).map(
         |(key, ((id_space, source_id), id))| Identity {
             customer_id: id,
@@ -132,10 +185,15 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
             linked_by: c::CUSTOMER_ID,
         },
     );
-    let mut rows: Vec<Identity<'_>> = of_contacts.chain(of_ledger).collect();
+    let mut rows: Vec<Identity<'_>> = of_contacts.into_iter().chain(of_ledger).collect();
     rows.par_sort_unstable();
-    rows.dedup_by(|a, b| {
-        (a.customer_id, a.id_space, a.source_id) == (b.customer_id, b.id_space, b.source_id)
+    rows.dedup_by(|gone, kept| {
+        let is_same = (gone.customer_id, gone.id_space, gone.source_id)
+            == (kept.customer_id, kept.id_space, kept.source_id);
+        if is_same {
+            kept.linked_by = gone.linked_by;
+        }
+        is_same
     });
     vec![
         texts(rows.iter().map(|row| Some(row.customer_id))),
@@ -145,6 +203,23 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
         Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
         texts(rows.iter().map(|row| Some(row.linked_by))),
     ]
+}
+
+/// Every number, where persons are matched.
+fn matched(matching: &Matching) -> impl Iterator<Item = Identity<'_>> {
+    matching.nodes.iter().zip(&matching.ids).map(|(node, id)| Identity {
+        customer_id: id,
+        id_space: &node.space,
+        source_id: &node.id,
+        is_contact: true,
+        key: None,
+        first_day: None,
+        linked_by: match node.linked_by {
+            Some(link) => link.name(),
+            None if node.space == c::CONTACT_POINT => "hmac",
+            None => c::CUSTOMER_ID,
+        },
+    })
 }
 
 struct Point {
@@ -160,20 +235,27 @@ struct Point {
 fn point_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
     let mut points = Vec::new();
     for (id, contact) in contacts {
-        let mut add = |kind, raw: String, canonical: Option<String>, reason| {
+        let n_before = points.len();
+        let own = &contact.row.source;
+        let mut add = |kind, raw: String, source: &String, canonical: Option<String>, reason| {
             let match_key = canonical.as_deref().filter(|_| kind == c::EMAIL).map(email_match_key);
-            let (customer_id, source) = (id.clone(), contact.row.source.clone());
+            let (customer_id, source) = (id.clone(), source.clone());
             points.push(Point { customer_id, kind, canonical, raw, match_key, source, reason });
         };
         if let Some(raw) = contact.value(c::EMAIL) {
             match email_canonical(raw) {
-                Ok(canonical) => add(c::EMAIL, raw.to_owned(), Some(canonical), None),
-                Err(fault) => add(c::EMAIL, raw.to_owned(), None, Some(fault.code())),
+                Ok(canonical) => add(c::EMAIL, raw.to_owned(), own, Some(canonical), None),
+                Err(fault) => add(c::EMAIL, raw.to_owned(), own, None, Some(fault.code())),
             }
         }
         if let Some(raw) = contact.value(c::PHONE) {
             let reason = contact.phone.is_none().then_some("no_phone_number");
-            add(c::PHONE, raw.to_owned(), contact.phone.clone(), reason);
+            add(c::PHONE, raw.to_owned(), own, contact.phone.clone(), reason);
+        }
+        for (kind, raw, source) in &contact.other_points {
+            let canonical = if *kind == c::EMAIL { email_canonical(raw).ok() } else { Some(raw.clone()) };
+            let reason = canonical.is_none().then_some("not_used");
+            add(kind, raw.clone(), source, canonical, reason);
         }
         let parts: Vec<&str> = [c::STREET, c::POSTAL_CODE, c::CITY, c::COUNTRY]
             .iter()
@@ -183,8 +265,9 @@ fn point_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
             let raw = parts.join(", ");
             let canonical = contact.has_address.then(|| collapse_spaces(&raw).into_owned());
             let reason = (!contact.has_address).then_some("incomplete_address");
-            add("post", raw, canonical, reason);
+            add("post", raw, own, canonical, reason);
         }
+        points.get_mut(n_before..).unwrap_or_default().sort_by_key(|point: &Point| point.kind);
     }
     vec![
         texts(points.iter().map(|point| Some(point.customer_id.clone()))),
@@ -199,11 +282,15 @@ fn point_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
 
 /// Batches of the register's tables with their contracts, for the outputs.
 #[must_use]
-pub fn batches(tables: &Tables) -> [(&'static Table, &RecordBatch); 3] {
+pub fn batches(tables: &Tables) -> Vec<(&'static Table, &RecordBatch)> {
     use crate::contract::Contract as _;
-    [
+    let mut batches = vec![
         (RegisterCustomers::TABLE, tables.customers.batch()),
         (Identities::TABLE, tables.identities.batch()),
         (ContactPoints::TABLE, tables.contact_points.batch()),
-    ]
+    ];
+    if let Some((id_map, review)) = &tables.matched {
+        batches.extend([(IdMap::TABLE, id_map.batch()), (MatchReview::TABLE, review.batch())]);
+    }
+    batches
 }

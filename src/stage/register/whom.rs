@@ -1,8 +1,10 @@
 //! Whom a suppression or a consent is about.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Contact;
+use super::matching::Matching;
 use crate::config::Channel;
 use crate::contract::column as c;
 use crate::kernel::text::{email_canonical, email_match_key};
@@ -22,18 +24,37 @@ pub(super) struct Whom {
     phones: Vec<String>,
 }
 
-/// How customer numbers become customer ids.
+/// What a number is called where nothing is known of it.
 #[derive(Debug)]
-pub(super) struct Numbering<'a> {
+pub(super) struct Labels<'a> {
     /// Numberings of customers.
     pub(super) spaces: BTreeSet<&'a str>,
 }
 
+impl Labels<'_> {
+    /// With one numbering the source's own number, whatever the numbering is called; an id made of a contact point is one
+    /// already.
+    pub(super) fn of<'a>(&self, space: &str, id: &'a str) -> Cow<'a, str> {
+        let is_whole = self.spaces.len() <= 1 || space == c::CONTACT_POINT;
+        if is_whole { Cow::Borrowed(id) } else { Cow::Owned(format!("{space}:{id}")) }
+    }
+}
+
+/// How customer numbers become customer ids.
+#[derive(Debug)]
+pub(super) struct Numbering<'a> {
+    /// What numbers are called.
+    pub(super) labels: Labels<'a>,
+    /// Which of them are one person, where persons are matched.
+    pub(super) matching: Option<&'a Matching>,
+}
+
 impl Numbering<'_> {
-    /// The customer's id. With one numbering it is the source's own number, whatever the numbering is called.
+    /// The customer's id.
     #[must_use]
     pub(super) fn id(&self, space: &str, id: &str) -> String {
-        if self.spaces.len() > 1 { format!("{space}:{id}") } else { id.to_owned() }
+        let matched = self.matching.and_then(|matching| matching.customer(space, id));
+        matched.map_or_else(|| self.labels.of(space, id).into_owned(), str::to_owned)
     }
 }
 
@@ -42,7 +63,7 @@ impl Whom {
     pub(super) fn of(row: &ContactRow, numbering: &Numbering<'_>) -> Self {
         let mut whom = Self {
             customer: row.source_id.as_ref().map(|id| numbering.id(&row.id_space, id)),
-            is_known_space: numbering.spaces.contains(row.id_space.as_str()),
+            is_known_space: numbering.labels.spaces.contains(row.id_space.as_str()),
             card: row.person.get(c::CARD_ID).cloned(),
             ..Self::default()
         };
