@@ -33,6 +33,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("jiff", &["config/", "stage/ingest/", "pipeline/"]),
     ("memchr", &["kernel/", "stage/ingest/"]),
+    ("mimalloc", &["main.rs"]),
     ("parquet", &["store/parquet.rs", "store/parquet/", "store/parquet_input.rs"]),
     ("once_cell", &[]),
     // Frames are made from the customer columns that an expression names: the ledger never becomes one.

@@ -82,7 +82,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((summaries.rows_in, summaries.rows_out), (summaries, days)))
     })?;
     session.keep(summaries.entries);
-    let features = session.stage(context, Stage::Features, |session| {
+    let mut features = session.stage(context, Stage::Features, |session| {
         let (ledger, parent_tables) = (&ingested.ledger, &session.parent_tables);
         let (features, entries) = features::run(context, ledger, &register, as_of, parent_tables)?;
         session.keep(entries);
@@ -105,13 +105,13 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;
+    features.forget_customers();
     let before = session.listings(context)?;
-    let listed = campaigns::Listed::from_batch(&before)?;
     let inputs = campaigns::Inputs {
         customers: &customers,
         membership: &membership,
         register: &register,
-        listed: &listed,
+        listed: &campaigns::Listed::from_batch(&before)?,
         as_of,
     };
     let considered = session

@@ -372,8 +372,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes the manifest as it stands into the run's folder.
+    /// Writes the manifest as it stands into the run's folder; publication sees to it that it lies on the disk.
     pub(super) fn write_manifest(&self, context: &Context) -> Result<()> {
-        files::replace(&context.work.join(manifest::FILE), self.manifest.to_json().as_bytes())
+        files::replace_for_now(&context.work.join(manifest::FILE), self.manifest.to_json().as_bytes())
     }
 }

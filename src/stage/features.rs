@@ -147,6 +147,14 @@ pub struct Features {
 }
 
 impl Features {
+    /// Frees what is known of each customer: the customers table has it.
+    pub fn forget_customers(&mut self) {
+        self.customer_id = Vec::new();
+        (self.total, self.window) = (Vec::new(), None);
+        (self.net_year, self.net_half, self.net_half_before) = (Vec::new(), Vec::new(), Vec::new());
+        (self.mains, self.values) = (Vec::new(), Vec::new());
+    }
+
     /// Sums that RFM scores are made of.
     #[must_use]
     pub fn rfm(&self) -> &[Sums] {

@@ -25,7 +25,7 @@ use crate::run::manifest::TableEntry;
 use crate::store::{files, parquet};
 
 /// Ledger rows of the months that are counted together.
-const ROWS_AT_ONCE: u64 = 10 << 20;
+const ROWS_AT_ONCE: u64 = 6 << 20;
 
 /// Place of the sales channel in [`DIMENSIONS`].
 pub const CHANNEL: usize = 0;
@@ -82,11 +82,15 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
     for month in kept {
         for table in [CustomerMonth::TABLE, CustomerMonthBy::TABLE] {
             let path = file(table, month);
-            let (Some(parent), Some(entry)) = (context.parent(), known.get(path.as_str())) else {
-                return Err(Error::internal(format!("the summary {path} is missing")));
-            };
-            files::carry(parent, &context.work, &path)?;
-            summaries.entries.push((*entry).clone());
+            match (context.parent(), known.get(path.as_str())) {
+                (Some(parent), Some(entry)) => {
+                    files::carry(parent, &context.work, &path)?;
+                    summaries.entries.push((*entry).clone());
+                }
+                // A month in which nothing was counted by value has no such file.
+                _ if table.name == CustomerMonthBy::TABLE.name => {}
+                _ => return Err(Error::internal(format!("the summary {path} is missing"))),
+            }
         }
     }
     // Months are independent, and so are ranges of keys inside a month; the results come back in order. Large months are
@@ -135,10 +139,11 @@ fn recount(
         plain.push(Checked::<CustomerMonth>::verify(&context.units, by_key)?.batch().clone());
         by.push(Checked::<CustomerMonthBy>::verify(&context.units, by_value)?.batch().clone());
     }
-    let entries = vec![
-        context.write(CustomerMonth::TABLE, &file(CustomerMonth::TABLE, month), &plain)?,
-        context.write(CustomerMonthBy::TABLE, &file(CustomerMonthBy::TABLE, month), &by)?,
-    ];
+    let mut entries =
+        vec![context.write(CustomerMonth::TABLE, &file(CustomerMonth::TABLE, month), &plain)?];
+    if by.iter().any(|batch| batch.num_rows() > 0) {
+        entries.push(context.write(CustomerMonthBy::TABLE, &file(CustomerMonthBy::TABLE, month), &by)?);
+    }
     Ok((n_rows, entries))
 }
 
@@ -189,6 +194,9 @@ pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, 
     const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
     let read_table = |table: &'static Table, columns: &[&str], numbered: &[&str]| {
         let path = context.work.join(file(table, month));
+        if table.name == CustomerMonthBy::TABLE.name && !files::exists(&path) {
+            return Ok(Vec::new());
+        }
         parquet::read_groups(&path, table, &context.units, Some(columns), numbered).map(|(_, groups)| groups)
     };
     Ok((

@@ -180,11 +180,24 @@ pub fn write(run: &Path, inside_run: &str, bytes: &[u8]) -> Result<Written> {
     file.finish()
 }
 
-/// Replaces a file by write and rename, so that a reader sees the old or the new one, whole.
+/// Replaces a file by write and rename, so that a reader sees the old or the new one, whole; it lies on the disk when
+/// this returns.
 ///
 /// # Errors
 /// `Io`.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_by(path, bytes, File::sync_all)
+}
+
+/// The same of a file that is to be written out with all others by [`sync_all`].
+///
+/// # Errors
+/// `Io`.
+pub fn replace_for_now(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_by(path, bytes, |_| Ok(()))
+}
+
+fn replace_by(path: &Path, bytes: &[u8], settle: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let failed = |source| Error::io("cannot write the file", path, source);
     let beside = path.with_extension("tmp");
     let mut file = OpenOptions::new()
@@ -195,7 +208,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         .open(&beside)
         .map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
+    settle(&file).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)
 }
 

@@ -1,7 +1,7 @@
 //! The end of a night: publication, the last manifest, retention, the summary.
 
 use super::super::identity::{extended, identity};
-use super::super::opening::{clock, history, instant};
+use super::super::opening::{clock, instant};
 use super::{HELD, Session};
 use crate::error::{Code, Error, LISTS_HELD, Result};
 use crate::kernel::calendar::parse_day;
@@ -83,6 +83,7 @@ impl Session {
             files::replace(&work.join(manifest::FILE), self.manifest.to_json().as_bytes())?;
             let directory = self.lake.name_work(&id)?;
             self.summary.directory = Some(directory.display().to_string());
+            self.id = Some(id);
             directory
         };
         files::replace(&directory.join(manifest::FILE), self.manifest.to_json().as_bytes())
@@ -90,14 +91,16 @@ impl Session {
 
     fn retain(&self, context: &Context) -> Result<()> {
         let current = self.lake.current()?;
-        let kept: Vec<Kept> = history(&self.lake)?
-            .into_iter()
-            .map(|known| Kept {
-                current: current.as_ref() == Some(&known.id),
-                arrival: known.manifest.arrival,
-                as_of: known.manifest.as_of.as_deref().and_then(|day| parse_day(day.as_bytes())),
-                published: known.manifest.status == Status::Published,
-                id: known.id,
+        let own = self.id.as_ref().filter(|_| !self.skipped).map(|id| (id, &self.manifest));
+        let known = self.history.iter().map(|known| (&known.id, &known.manifest));
+        let kept: Vec<Kept> = known
+            .chain(own)
+            .map(|(id, manifest)| Kept {
+                current: current.as_ref() == Some(id),
+                arrival: manifest.arrival,
+                as_of: manifest.as_of.as_deref().and_then(|day| parse_day(day.as_bytes())),
+                published: manifest.status == Status::Published,
+                id: id.clone(),
             })
             .collect();
         for id in retention::plan(&kept, context.config.project.keep_runs) {

@@ -131,7 +131,7 @@ impl<'a> Gathered<'a> {
             let Some(number) = key.and_then(|key| self.slot_of_key.get(key as usize)) else { continue };
             let range = self.ranges.get_mut((number / self.width) as usize);
             if let Some(slot) = range.and_then(|range| range.slots.get_mut((number % self.width) as usize)) {
-                slot.add_net(i64::try_from(*amount).map_err(|_| too_large())?, named)?;
+                i64::try_from(*amount).ok().and_then(|net| slot.add_net(net, named)).ok_or_else(too_large)?;
             }
         }
         Ok(())

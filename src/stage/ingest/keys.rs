@@ -234,6 +234,13 @@ impl Keys {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// Frees what ids are looked up by: no more come tonight.
+    pub fn close(&mut self) {
+        for space in &mut self.spaces {
+            (space.short, space.long) = (Table::default(), HashMap::default());
+        }
+    }
+
     /// Whether this night made keys.
     #[must_use]
     pub fn has_new(&self) -> bool {

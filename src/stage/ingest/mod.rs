@@ -169,6 +169,7 @@ pub fn run(
         Reading::Files { .. } => plans.iter().try_for_each(|plan| night.read(plan))?,
         Reading::Quarantine => night.replay()?,
     }
+    night.keys.close();
     let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
     let mut ledgers = night.settle_ledgers(parent_tables)?;

@@ -1,6 +1,6 @@
 //! Column chunks of the types that tables mostly have, encoded straight from their arrays: numbers as differences,
 //! texts that repeat and scores by dictionary, other texts by lengths and bytes. The general writer of the parquet crate
-//! takes twice the time for it; it writes the other types.
+//! takes longer for them; it writes the other types.
 //!
 //! Pages are cut by row number only. Packed numbers are left uncompressed: what is packed hardly gets smaller.
 

@@ -38,7 +38,7 @@ impl CohortSums {
         ages.get_mut(age)
     }
 
-    /// Adds a month of a slot, which has the number `place` in its range.
+    /// Adds a month of a slot, which has the number `place` in its range; `None` when a sum does not fit.
     pub(super) fn add(
         &mut self,
         place: u32,
@@ -46,23 +46,23 @@ impl CohortSums {
         month: i32,
         is_active: bool,
         net: i64,
-    ) -> Result<()> {
+    ) -> Option<()> {
         if slot.cohort == NEVER {
             if !is_active {
                 self.pending.push((place, month, net));
-                return Ok(());
+                return Some(());
             }
             slot.cohort = month;
         }
         let cohort = slot.cohort;
-        let Some(cell) = self.cell(cohort, month - cohort) else { return Ok(()) };
-        cell.net_revenue = add(cell.net_revenue, net).map_err(|_| too_large())?;
+        let Some(cell) = self.cell(cohort, month - cohort) else { return Some(()) };
+        cell.net_revenue = cell.net_revenue.checked_add(net)?;
         // Pieces of one month count a customer once.
         if is_active && slot.counted != month {
             slot.counted = month;
             cell.n_active += 1;
         }
-        Ok(())
+        Some(())
     }
 
     /// Enters what was pending: net revenue before the first purchase belongs to its month if that comes in the same one.

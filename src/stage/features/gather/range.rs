@@ -8,7 +8,6 @@ use super::cohorts::CohortSums;
 use crate::contract::column as c;
 use crate::contract::read;
 use crate::error::Result;
-use crate::kernel::accumulate::add;
 use crate::kernel::calendar::month_start;
 
 /// Marks a customer without a purchase so far.
@@ -131,12 +130,13 @@ impl Range {
             let from = columns.keys.partition_point(|key| *key < self.first);
             let to = columns.keys.partition_point(|key| *key < end);
             for row in from..to {
-                self.add_row(piece, columns, row, slot_of_key)?;
+                self.add_row(piece, columns, row, slot_of_key).ok_or_else(too_large)?;
             }
         }
         Ok(())
     }
 
+    /// Adds one row; `None` when a sum does not fit.
     #[inline]
     fn add_row(
         &mut self,
@@ -144,11 +144,11 @@ impl Range {
         columns: &Columns<'_>,
         row: usize,
         slot_of_key: &[u32],
-    ) -> Result<()> {
-        let (key, bits, mut sums) = columns.row(row, piece.start).ok_or_else(too_large)?;
-        let Some(number) = slot_of_key.get(key as usize) else { return Ok(()) };
+    ) -> Option<()> {
+        let (key, bits, mut sums) = columns.row(row, piece.start)?;
+        let Some(number) = slot_of_key.get(key as usize) else { return Some(()) };
         let place = number - self.first;
-        let Some(slot) = self.slots.get_mut(place as usize) else { return Ok(()) };
+        let Some(slot) = self.slots.get_mut(place as usize) else { return Some(()) };
         let known = self.first_days.get_mut((key - self.first) as usize);
         if let (Some(first), Some((day, _))) = (known, sums.days) {
             *first = Some(first.map_or(day, |known| known.min(day)));
@@ -160,40 +160,38 @@ impl Range {
         sums.n_active_days = (bits & !slot.seen_days).count_ones();
         slot.seen_days |= bits;
         slot.total.include(&sums)?;
-        let net = sums.net()?;
+        let net = sums.revenue.checked_add(sums.refunds)?;
         slot.add_net(net, piece.in_nets)?;
         self.cohorts.add(place, slot, piece.month, bits != 0, net)?;
         if let Some(window) = self.window.as_mut().filter(|_| piece.in_window) {
-            window.get_mut(place as usize).map_or(Ok(()), |window| window.include(&sums))?;
+            window.get_mut(place as usize).map_or(Some(()), |window| window.include(&sums))?;
         }
-        Ok(())
+        Some(())
     }
 }
 
 impl Slot {
-    /// Adds net revenue to the windows of it that are named.
-    pub(super) fn add_net(&mut self, net: i64, windows: [bool; 3]) -> Result<()> {
+    /// Adds net revenue to the windows of it that are named; `None` when a sum does not fit.
+    pub(super) fn add_net(&mut self, net: i64, windows: [bool; 3]) -> Option<()> {
         for (sum, _) in self.nets.iter_mut().zip(windows).filter(|(_, is_named)| *is_named) {
-            *sum = add(*sum, net).map_err(|_| too_large())?;
+            *sum = sum.checked_add(net)?;
         }
-        Ok(())
+        Some(())
     }
 }
 
 impl Sums {
-    /// Adds a part whose days are not yet counted.
-    fn include(&mut self, part: &Self) -> Result<()> {
-        let count = |a: u32, b: u32| a.checked_add(b).ok_or_else(too_large);
-        let sum = |a: i64, b: i64| add(a, b).map_err(|_| too_large());
-        self.n_orders = count(self.n_orders, part.n_orders)?;
-        self.n_active_days = count(self.n_active_days, part.n_active_days)?;
-        self.n_rows = count(self.n_rows, part.n_rows)?;
-        self.n_cost_missing = count(self.n_cost_missing, part.n_cost_missing)?;
-        self.revenue = sum(self.revenue, part.revenue)?;
-        self.refunds = sum(self.refunds, part.refunds)?;
-        self.cost = sum(self.cost, part.cost)?;
+    /// Adds a part whose days are not yet counted; `None` when a sum does not fit.
+    fn include(&mut self, part: &Self) -> Option<()> {
+        self.n_orders = self.n_orders.checked_add(part.n_orders)?;
+        self.n_active_days = self.n_active_days.checked_add(part.n_active_days)?;
+        self.n_rows = self.n_rows.checked_add(part.n_rows)?;
+        self.n_cost_missing = self.n_cost_missing.checked_add(part.n_cost_missing)?;
+        self.revenue = self.revenue.checked_add(part.revenue)?;
+        self.refunds = self.refunds.checked_add(part.refunds)?;
+        self.cost = self.cost.checked_add(part.cost)?;
         self.days = join(self.days, part.days);
-        Ok(())
+        Some(())
     }
 }
 
