@@ -539,7 +539,8 @@ fn a_list_is_sent_around_the_day_of_the_next_purchase() {
                 Some(late) if late <= expiry => 0,
                 Some(_) => 3,
             };
-            let wanted = if case == 0 { (Some(as_of.as_str()), None) } else { (None, Some("not_due")) };
+            let wanted =
+                if case == 0 { (Some(as_of.as_str()), Some("in_segment")) } else { (None, Some("not_due")) };
             assert_eq!((row[1], row[2]), wanted, "{campaign} {late:?}");
             met[case] += 1;
         }

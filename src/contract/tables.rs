@@ -686,7 +686,7 @@ table! { TierTransitions = "tables/tier_transitions" v 1
         c::N_CUSTOMERS: Int, "customers";
         c::PROBABILITY: Share null, "of those who were in from_tier; null: nobody was";
         c::LOW: Share null, "Wilson's interval of 95 %";
-        c::HIGH: Share null, "";
+        c::HIGH: Share null, "its upper end";
         c::MARGIN_12M: Money, "what these customers brought in the 12 months up to to_day";
         c::MARGIN_PROBABILITY: Float null, "its share in the row; null unless the row's is above 0";
         c::MONTHLY_POWER_12: Share null, "of years: what the 12 monthly matrices of the year, pooled, would give in its place";
@@ -716,8 +716,8 @@ table! { TierValue = "tables/tier_value" v 1 sorted [c::PROGRAMME, c::TIER] uniq
         c::VALUE_LOW: Money null, "of 1,000 resampled histories 95 % lie from here";
         c::VALUE_HIGH: Money null, "to here";
         c::VALUE_INFINITE: Money null, "discounted, without end";
-        c::VALUE_INFINITE_LOW: Money null, "";
-        c::VALUE_INFINITE_HIGH: Money null, "";
+        c::VALUE_INFINITE_LOW: Money null, "of 1,000 resampled histories 95 % lie from here";
+        c::VALUE_INFINITE_HIGH: Money null, "to here";
         c::YEARS_EXPECTED: Float null, "expected years as a member, the present one among them; null: without end";
         c::ENDING_EFFECT: Money null, "what all members together would be worth more (less: below 0) if whoever is in the tier, or comes into it, were given up";
         c::PERIOD: Text, "year or month: the periods that were counted";

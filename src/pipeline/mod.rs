@@ -103,7 +103,10 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;
-    features.forget_customers();
+    // Totals of lifetime value and tables of tiers look at customers once more.
+    if valued.lifetimes.is_none() && tiers.is_empty() {
+        features.forget_customers();
+    }
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {
         customers: &customers,

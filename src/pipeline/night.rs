@@ -71,10 +71,11 @@ fn tiers(
 
 /// Tables of the loyalty programmes; none without a programme.
 fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntry>> {
-    let (tiers, ids) = (results.tiers, &results.features.customer_id);
+    let tiers = results.tiers;
     if tiers.is_empty() {
         return Ok(Vec::new());
     }
+    let ids = read::texts(results.inputs.customers.batch(), c::CUSTOMER_ID)?;
     Ok(vec![
         outputs::write(context, &outputs::loyalty::tier_state(context, tiers, ids)?)?,
         outputs::write(context, &outputs::loyalty::tier_events(context, tiers, ids)?)?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray};
+use arrow_array::{Array as _, ArrayRef, BooleanArray, StringArray};
 
 use super::column::{Make, days, floats, ints, texts};
 use crate::config::{Loyalty, ProgrammeKind};
@@ -30,11 +30,17 @@ fn sorted(outcomes: &[Outcome]) -> Vec<&Outcome> {
     sorted
 }
 
+/// The id in a row of the customers table.
+fn id_of(ids: &StringArray, row: u32) -> Option<&str> {
+    let row = row as usize;
+    (row < ids.len()).then(|| ids.value(row))
+}
+
 /// `tables/tier_state`; `ids` are those of the customers' rows.
 ///
 /// # Errors
 /// `ContractBroken`.
-pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &[String]) -> Result<Checked<TierState>> {
+pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &StringArray) -> Result<Checked<TierState>> {
     struct Row<'a> {
         of: &'a Outcome,
         member: &'a Member,
@@ -52,7 +58,7 @@ pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &[String]) -> Re
         all.extend(rows.map(|((member, chance), n_keys)| Row { of, member, chance, n_keys: *n_keys }));
     }
     let rows = || all.iter();
-    let id = |row: &Row<'_>| ids.get(row.member.row as usize);
+    let id = |row: &Row<'_>| id_of(ids, row.member.row);
     let tier =
         |row: &Row<'_>, tier: Option<u8>| tier.and_then(|tier| row.of.plan.tier(tier)).map(str::to_owned);
     let amount = |row: &Row<'_>, scaled: Option<i64>| scaled.map(|scaled| row.of.plan.amount(scaled));
@@ -81,7 +87,7 @@ pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &[String]) -> Re
             texts(rows().map(|row| Some(row.member.standing.reason.name()))),
             days(rows().map(|row| Some(row.member.enrolled))),
             days(rows().map(|row| row.member.left)),
-            texts(rows().map(|row| row.of.plan.manual_text(id(row).map_or("", String::as_str)))),
+            texts(rows().map(|row| row.of.plan.manual_text(id(row).unwrap_or_default()))),
             floats(rows().map(|row| amount(row, points(row).map(|points| points.valid)))),
             days(rows().map(|row| points(row)?.next.map(|(day, _)| day))),
             floats(rows().map(|row| amount(row, points(row)?.next.map(|(_, n)| n)))),
@@ -101,7 +107,11 @@ pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &[String]) -> Re
 ///
 /// # Errors
 /// `ContractBroken`.
-pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &[String]) -> Result<Checked<TierEvents>> {
+pub fn tier_events(
+    context: &Context,
+    outcomes: &[Outcome],
+    ids: &StringArray,
+) -> Result<Checked<TierEvents>> {
     let mut rows: Vec<(&Plan, u32, i64, &Event)> = Vec::new();
     for outcome in sorted(outcomes) {
         for member in &outcome.members {
@@ -113,7 +123,7 @@ pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &[String]) -> R
         &context.units,
         vec![
             texts(all().map(|(plan, ..)| Some(&plan.name))),
-            texts(all().map(|(_, row, ..)| ids.get(*row as usize))),
+            texts(all().map(|(_, row, ..)| id_of(ids, *row))),
             days(all().map(|(.., event)| Some(event.day))),
             ints(all().map(|(_, _, n, _)| Some(*n))),
             texts(all().map(|(.., event)| Some(event.kind.name()))),
