@@ -60,8 +60,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     session.write_manifest(context)?;
 
     let mut ingested = session.stage(context, Stage::Ingest, |session| {
-        let (tables, accounts) = (&session.parent_tables, &session.parent_accounts);
-        let held_before = &session.held_before;
+        let (tables, accounts, held_before) =
+            (&session.parent_tables, &session.parent_accounts, &session.held_before);
         let ingested = ingest::run(context, &filters, tables, accounts, held_before, options.reading)?;
         Ok((session::rows_of_ingest(&ingested), ingested))
     })?;
@@ -83,8 +83,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     session.keep(summaries.entries);
     let mut features = session.stage(context, Stage::Features, |session| {
-        let (ledger, parent_tables) = (&ingested.ledger, &session.parent_tables);
-        let (features, entries) = features::run(context, ledger, &register, as_of, parent_tables)?;
+        let (ledger, parent) = (&ingested.ledger, &session.parent_tables);
+        let (features, entries) = features::run(context, ledger, &register, as_of, parent)?;
         session.keep(entries);
         Ok(((summaries.rows_out, features.customer_id.len() as u64), features))
     })?;
@@ -103,10 +103,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;
-    // Totals of lifetime value and tables of tiers look at customers once more.
-    if valued.lifetimes.is_none() && tiers.is_empty() {
-        features.forget_customers();
-    }
+    night::forget_customers(&mut features, &valued, &tiers);
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {
         customers: &customers,

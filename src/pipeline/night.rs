@@ -129,6 +129,14 @@ pub(super) fn modelled(
     Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))
 }
 
+/// Frees what is known of customers once the customers table stands, but where totals of lifetime value or tables of tiers
+/// look at it once more.
+pub(super) fn forget_customers(features: &mut Features, valued: &Valued, tiers: &[Outcome]) {
+    if valued.lifetimes.is_none() && tiers.is_empty() {
+        features.forget_customers();
+    }
+}
+
 /// Judges every candidate, none on a look back, and refuses all of them where the lists of the run are held.
 pub(super) fn considered(
     context: &Context,

@@ -75,7 +75,7 @@ fn counts_and_expectations_agree() {
 /// No parameters and no history give anything but numbers in their range.
 #[test]
 fn nothing_is_ever_not_a_number() {
-    let values = [1e-8, 1e-3, 0.3, 1.0, 2.5, 80.0, 1e5];
+    let values = [1e-10, 1e-3, 0.3, 1.0, 2.5, 80.0, 1e5, 1e10];
     let histories = [
         (0, 0.0, 0.0),
         (0, 0.0, 300.0),
@@ -87,9 +87,17 @@ fn nothing_is_ever_not_a_number() {
     for model in [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd, Model::Nbd] {
         for shape in values {
             for rate in values {
-                for (third, fourth) in
-                    [(1e-6, 1e3), (1e-3, 1e-3), (0.5, 4.0), (1.0, 1.0), (30.0, 0.1), (1e4, 1e4)]
-                {
+                for (third, fourth) in [
+                    (1e-6, 1e3),
+                    (1e-3, 1e-3),
+                    (0.5, 4.0),
+                    (1.0, 1.0),
+                    (30.0, 0.1),
+                    (1e4, 1e4),
+                    (1e10, 1e10),
+                    (1e-10, 1e10),
+                    (1e10, 1e-3),
+                ] {
                     let timing = Timing::new(model, &[shape, rate, third, fourth], 7.0);
                     for (x, t_x, t) in histories {
                         let p_alive = timing.p_alive(x, t_x, t);

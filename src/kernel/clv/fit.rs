@@ -22,6 +22,8 @@ const FINE: f64 = 1e-9;
 const CONVERGED: f64 = 1e-6;
 /// Step in the logarithm of a parameter for second differences of the gradient.
 const STEP: f64 = 1e-4;
+/// Largest logarithm of a parameter, by size, at which the models' expectations keep their digits.
+const MOST_LOG: f64 = 25.0;
 /// What two more parameters must bring, in log-likelihood, to be believed in: Akaike's criterion.
 const GAIN_OF_DROPOUT: f64 = 2.0;
 
@@ -155,7 +157,10 @@ pub fn maximise<L: LogLikelihood>(likelihood: &L, part: Option<&L>, starts: &[Ve
         }
     }
     let gradient_norm = size(&slope);
-    let is_finite = slope.value.is_finite() && gradient_norm.is_finite();
+    // Parameters that run off without end are no maximum, however small the slope has become there.
+    let is_finite = slope.value.is_finite()
+        && gradient_norm.is_finite()
+        && log_params.iter().all(|log| log.abs() <= MOST_LOG);
     is_finite.then(|| Maximum {
         log_likelihood: slope.value,
         gradient_norm,
