@@ -8,10 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clienting::config::{
-    AsOf, Channel, Config, DateFormat, Overrides, Redelivery, load, reference, resolve, schema,
-};
+use clienting::config::{AsOf, Config, DateFormat, Overrides, Redelivery, load, reference, resolve, schema};
 use clienting::error::{Code, Warning};
+use clienting::kernel::consent::Channel;
 use serde_json::Value;
 
 const FILE: &str = "conf/shop.toml";
