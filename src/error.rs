@@ -62,6 +62,7 @@ codes! {
     FilesGone = "E2006" exits 2: "How a source is parsed has changed, and files that it delivered are gone.";
     UnknownRun = "E2007" exits 2: "No run of that name in the lake, or one that was never fit to be published.";
     Expression = "E2008" exits 2: "An expression of the config does not parse or type-check.";
+    UnknownCustomer = "E2009" exits 2: "No customer of that id or number where one was asked for.";
     InputMissing = "E3001" exits 3: "No file where a source requires one.";
     InputUnreadable = "E3002" exits 3: "An export cannot be read: permission, truncation, a bomb.";
     HeaderBroken = "E3003" exits 3: "The header of an export breaks the contract.";

@@ -132,6 +132,10 @@ name = "people"
 kind = "contacts"
 path = "exports/people.csv"
 
+[consent]
+trust_undated = true
+unchecked_channels = ["email", "sms", "phone", "post"]
+
 [[segment]]
 name = "regulars"
 where = "n_orders >= 2"

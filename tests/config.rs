@@ -9,10 +9,11 @@
 use std::path::{Path, PathBuf};
 
 use clienting::config::{
-    AsOf, Channel, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, Timing, Trigger, load,
+    AsOf, Clv, ClvModel, ClvValue, Config, DateFormat, Overrides, Redelivery, Timing, Trigger, load,
     reference, resolve, schema,
 };
 use clienting::error::{Code, Warning};
+use clienting::kernel::consent::Channel;
 use serde_json::Value;
 
 const FILE: &str = "conf/shop.toml";

@@ -17,6 +17,9 @@ const SHOP: &str = r#"
     as_of = 2026-01-31
     [quality]
     max_quarantined_share = 1.0
+    [consent]
+    trust_undated = true
+    unchecked_channels = ["email", "sms", "phone", "post", "push", "ads"]
     [[segment]]
     name = "all"
     where = "customer_id IS NOT NULL"

@@ -19,6 +19,9 @@ const LETTERS: &str = r#"
     currency = "EUR"
     as_of = 2026-01-31
     keep_runs = 20
+    [consent]
+    trust_undated = true
+    unchecked_channels = ["email", "sms", "phone", "post", "push", "ads"]
     [[segment]]
     name = "all"
     where = "customer_id IS NOT NULL"

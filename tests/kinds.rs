@@ -19,6 +19,9 @@ const LETTERS: &str = r#"
     currency = "EUR"
     as_of = 2026-01-31
     keep_runs = 20
+    [consent]
+    trust_undated = true
+    unchecked_channels = ["email", "sms", "phone", "post", "push", "ads"]
     [[segment]]
     name = "all"
     where = "customer_id IS NOT NULL"
@@ -368,11 +371,11 @@ fn consents_follow_the_later_record_and_err_on_the_side_of_silence() {
         ("E", &[("granted", "", "")], "no_consent"),
         ("F", &[("denied", "", ""), ("granted", "2026-01-04", "")], "no_consent"),
         ("G", &[], "no_consent"),
-        ("H", &[("granted", "2026-01-02", "valid_until=2026-01-31")], "no_consent"),
+        ("H", &[("granted", "2026-01-02", "valid_until=2026-01-31")], "consent_expired"),
         ("I", &[("granted", "2026-01-02", "valid_until=2026-02-01")], "in_segment"),
         ("J", &[("granted", "2026-02-01", "")], "no_consent"),
         ("K", &[("granted", "2026-01-02", "purpose=profiling")], "no_consent"),
-        ("L", &[("granted", "2026-01-02", "product_scope=garden")], "no_consent"),
+        ("L", &[("granted", "2026-01-02", "product_scope=garden")], "basis_product_scope"),
         ("M", &[("granted", "2026-01-02", "product_scope=home|garden")], "in_segment"),
     ];
     let mut export = "customer_id,channel,status,collected_at,valid_until,purpose,product_scope\n".to_owned();

@@ -23,6 +23,9 @@ const SHOP: &str = r#"
     name = "crm"
     kind = "contacts"
     path = "people.csv"
+    [consent]
+    trust_undated = true
+    unchecked_channels = ["email", "sms", "phone", "post", "push", "ads"]
     [[segment]]
     name = "active"
     where = "recency_days <= 30"

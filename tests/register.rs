@@ -306,6 +306,8 @@ fn within_one_numbering_matching_is_asked_for() {
 #[test]
 fn what_was_listed_before_a_merge_is_not_listed_after_it() {
     let more = r#"
+        [consent]
+        unchecked_channels = ["email"]
         [[segment]]
         name = "all"
         where = "customer_id IS NOT NULL"

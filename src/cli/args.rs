@@ -68,6 +68,18 @@ pub(super) enum Verb {
     ///
     /// With --lake no config is needed, so that a bad night can be taken back while the config is broken.
     Runs(RunsArguments),
+    /// Tell everything that is known of one customer
+    ///
+    /// Reads the published run: numbers and what linked them, contact points, consents and suppressions, history, results,
+    /// and the reason of every decision; with --json all rows, else the last 20 of each table. Shows personal data. Costs
+    /// about the time to read the keys of the ledger.
+    Explain(ExplainArguments),
+    /// Erase customers from every retained run
+    ///
+    /// Takes them out of register, history, lists and quarantine; rows of the books stay under a pseudonym. A keyed hash of
+    /// every number and contact point stays, so that whoever comes back by an import is not addressed. Needs
+    /// `privacy.suppression_key`. Exports themselves are not touched. Costs about the time to read all kept runs once.
+    Forget(ForgetArguments),
     /// Print the JSON Schema of the config
     ///
     /// For editors: completion, hover texts and checks in clienting.toml. Reads and writes nothing.
@@ -116,6 +128,22 @@ pub(super) struct ReplayArguments {
     /// Let a gate pass once; the reason goes into the manifest. Repeatable
     #[arg(long = "accept", value_name = "GATE[:SOURCE]=REASON", value_parser = accept)]
     pub(super) accepts: Vec<Accept>,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// A customer id, or a number as `numbering:number`
+    #[arg(value_name = "CUSTOMER")]
+    pub(super) customer: String,
+}
+
+/// Options of `forget`.
+#[derive(Debug, Args)]
+pub(super) struct ForgetArguments {
+    /// Customer ids, or numbers as `numbering:number`
+    #[arg(value_name = "CUSTOMER", required = true)]
+    pub(super) customers: Vec<String>,
 }
 
 /// Options of `check`.

@@ -10,6 +10,8 @@ mod check;
 mod plan;
 mod replay;
 mod runs;
+mod forget;
+mod explain;
 mod schema;
 mod completions;
 mod init;
@@ -58,6 +60,8 @@ fn obey(Arguments { verb, common }: &Arguments, printer: &Arc<Printer>) -> Resul
         Verb::Check(options) => check::check(common, options, printer),
         Verb::Plan(options) => plan::plan(common, options, printer),
         Verb::Runs(options) => runs::runs(common, &options.verb, printer),
+        Verb::Forget(options) => forget::forget(common, options, printer),
+        Verb::Explain(options) => explain::explain(common, options, printer),
         Verb::Schema => schema::schema(printer),
         Verb::Completions { shell } => completions::completions(*shell, printer),
         Verb::Generate(options) => generate::generate(common, options, printer),

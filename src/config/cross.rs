@@ -7,10 +7,12 @@ mod loyalty;
 use std::collections::BTreeMap;
 
 use super::check::{Checked, Found};
+use super::consent;
 use super::diagnose::{Fault, listed, near, quoted};
 use super::tree::{Entry, Node, Raw, Spot};
 use super::value::Value;
 use crate::contract::exports::{self, ExportColumn, ExportType};
+use crate::kernel::consent::Channel;
 
 /// Runs every check across keys.
 pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
@@ -23,6 +25,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
         feeds::check(source, faults);
     }
     output_delimiter(root, faults);
+    channels(root, faults);
     rfm(root, faults);
     clv::check(root, faults);
     references(root, faults);
@@ -72,6 +75,36 @@ fn delimiter_and_quote(section: &Checked, delimiter: &str, quote: &str, faults: 
             .help("what encloses a field cannot also part the fields; quote = \"\" switches quotes off"),
         );
     }
+}
+
+/// Channels by name, with the country where there is one.
+fn channels(root: &Checked, faults: &mut Vec<Fault>) {
+    let mut check = |path: &str, is_known: &dyn Fn(&str) -> bool, help: &str| {
+        let Some(Found { node: Node { raw: Raw::List(nodes), .. }, .. }) = root.found.get(path) else {
+            return;
+        };
+        for node in nodes {
+            if let Raw::Text(text) = &node.raw
+                && !is_known(text)
+            {
+                faults.push(
+                    Fault::new(node.spot, format!("`{path}` does not take {}", quoted(text))).help(help),
+                );
+            }
+        }
+    };
+    let is_channel = |text: &str| Channel::of(text).is_some();
+    check(
+        "consent.unchecked_channels",
+        &is_channel,
+        "channels are email, sms, phone, phone_auto, post, push and ads",
+    );
+    let is_interest = |text: &str| consent::interest(text).is_some();
+    check(
+        "consent.legitimate_interest",
+        &is_interest,
+        "write post or phone, or one in a country: \"post:DE\"",
+    );
 }
 
 fn output_delimiter(root: &Checked, faults: &mut Vec<Fault>) {

@@ -9,6 +9,7 @@ pub mod source_kind;
 pub mod currency;
 mod format;
 mod identity;
+pub mod consent;
 pub mod tree;
 pub mod masks;
 pub mod diagnose;
@@ -32,7 +33,10 @@ pub mod reference;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::kernel::consent::{Channel, Class};
+
 pub use clv::{Clv, ClvModel, ClvValue};
+pub use consent::Consent;
 pub use format::{DateFormat, Encoding, Format};
 pub use identity::{Identity, Link, Survivorship};
 pub use layers::{Origin, Overrides, load};
@@ -69,6 +73,8 @@ pub struct Config {
     pub campaigns: Vec<Campaign>,
     /// `[identity]`.
     pub identity: Identity,
+    /// `[consent]`.
+    pub consent: Consent,
     /// `[contact_policy]`.
     pub contact_policy: ContactPolicy,
     /// `[output]`.
@@ -120,6 +126,8 @@ pub struct Project {
     pub currency: Currency,
     /// IANA name of the business time zone.
     pub timezone: String,
+    /// ISO 3166 alpha-2 code of the country of people whose own is not told; may be empty.
+    pub country: String,
     /// The day of the run.
     pub as_of: AsOf,
     /// Threads; 0 = all cores.
@@ -252,25 +260,6 @@ pub struct Segment {
     pub place: String,
 }
 
-/// How a customer can be addressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// E-mail.
-    Email,
-    /// Text message.
-    Sms,
-    /// A person calls.
-    Phone,
-    /// A machine calls.
-    PhoneAuto,
-    /// Letter.
-    Post,
-    /// Push notification.
-    Push,
-    /// Audience of an advertising platform.
-    Ads,
-}
-
 /// `[[campaign]]`.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -286,6 +275,8 @@ pub struct Campaign {
     pub goal: String,
     /// Channels in order of preference.
     pub channels: Vec<Channel>,
+    /// What its messages are.
+    pub class: Class,
     /// The offer's name.
     pub offer: String,
     /// What it sells.

@@ -16,11 +16,12 @@ use super::schema::{self, Key};
 use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
-    AsOf, Campaign, Channel, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding,
-    Format, OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind,
-    SourceRules, Summary,
+    AsOf, Campaign, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding, Format,
+    OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind, SourceRules,
+    Summary,
 };
 use crate::error::Warning;
+use crate::kernel::consent::{Channel, Class};
 
 /// Builds the config of checked values without fault.
 #[must_use]
@@ -36,6 +37,7 @@ pub fn resolve(
     let sources: Vec<Source> = root.array("source[]").iter().map(|source| resolver.source(source)).collect();
     let config = Config {
         identity: identity::identity(root, &sources),
+        consent: identity::consent(root),
         project: resolver.project(root),
         privacy: Privacy {
             suppression_key: text(root, "privacy.suppression_key"),
@@ -118,6 +120,7 @@ impl Resolver<'_> {
                 _ => Currency { code: String::new(), exponent: 0 },
             },
             timezone: text(root, "project.timezone"),
+            country: text(root, "project.country").to_uppercase(),
             as_of: match value_of(root, "project.as_of") {
                 Some(Value::AsOf(as_of)) => as_of,
                 _ => AsOf::Latest,
@@ -234,13 +237,22 @@ impl Resolver<'_> {
             segments: texts(campaign, "campaign[].segment"),
             exclude: texts(campaign, "campaign[].exclude"),
             goal: text(campaign, "campaign[].goal"),
-            channels: texts(campaign, "campaign[].channel").iter().filter_map(|name| channel(name)).collect(),
+            channels: texts(campaign, "campaign[].channel")
+                .iter()
+                .filter_map(|name| Channel::of(name))
+                .collect(),
             offer: text(campaign, "campaign[].offer"),
             product_line: text(campaign, "campaign[].product_line"),
             priority: integer(campaign, "campaign[].priority"),
             value: text(campaign, "campaign[].value"),
             starts_on: day("campaign[].starts_on"),
             ends_on: day("campaign[].ends_on"),
+            class: match text(campaign, "campaign[].class").as_str() {
+                "service" => Class::Service,
+                "transactional" => Class::Transactional,
+                "legal" => Class::Legal,
+                _ => Class::Marketing,
+            },
             max_contacts: integer(campaign, "campaign[].max_contacts"),
             repeat_days: integer(campaign, "campaign[].repeat_days"),
             columns: texts(campaign, "campaign[].columns"),
@@ -248,19 +260,6 @@ impl Resolver<'_> {
             value_place: self.place(campaign, "campaign[].value"),
         }
     }
-}
-
-fn channel(name: &str) -> Option<Channel> {
-    Some(match name {
-        "email" => Channel::Email,
-        "sms" => Channel::Sms,
-        "phone" => Channel::Phone,
-        "phone_auto" => Channel::PhoneAuto,
-        "post" => Channel::Post,
-        "push" => Channel::Push,
-        "ads" => Channel::Ads,
-        _ => return None,
-    })
 }
 
 fn currency_exponent(root: &Checked) -> u32 {

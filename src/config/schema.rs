@@ -140,6 +140,10 @@ pub const SECTIONS: &[Section] = &[
          into it; `register/match_review` tells what was refused.",
     ),
     section(
+        "consent",
+        "Who may be addressed. What is not known means no; these keys say what is enough of a yes.",
+    ),
+    section(
         "summary",
         "What buying is also counted by. What is switched off is not known of customers, and nights are quicker.",
     ),
@@ -196,6 +200,12 @@ pub const KEYS: &[Key] = &[
     key("project.currency", Kind::Currency, "Currency of every amount (ISO 4217); fixes its decimals.").required(),
     key("project.timezone", Kind::TimeZone { empty: false }, "Time zone (IANA) in which business days are cut.")
         .or(r#""UTC""#),
+    key(
+        "project.country",
+        Kind::Text { empty: true },
+        "Country (ISO 3166, two letters) of people whose own is not told; \"\" = not known.",
+    )
+    .or(r#""""#),
     key(
         "project.as_of",
         Kind::AsOf,
@@ -435,6 +445,39 @@ pub const KEYS: &[Key] = &[
          Parts of an address, and of a name, come from one row.",
     )
     .or(r#""recency""#),
+    key(
+        "consent.trust_undated",
+        Kind::Bool,
+        "Whether a yes of a contact row without `consent_at` counts, as older than everything. Else it allows nothing.",
+    )
+    .or("false"),
+    key(
+        "consent.unchecked_channels",
+        Kind::Texts,
+        "Channels that are used although no source tells consent for them; their lists are marked `consent not checked`.",
+    )
+    .or("[]"),
+    key(
+        "consent.legitimate_interest",
+        Kind::Texts,
+        "Channels (post, phone) that are used without a yes where nobody said no, everywhere or in a country: \
+         [\"post\", \"phone:US\"].",
+    )
+    .or("[]"),
+    key(
+        "consent.lifetime_months",
+        whole(0, 1_200),
+        "Months after the last purchase or contact for which a yes without an end lasts; 0 = until it is withdrawn.",
+    )
+    .or("24"),
+    key("consent.warn_days", whole(0, 36_525), "Days before its end from which a yes that is used is warned of.").or("60"),
+    key(
+        "consent.care_days",
+        whole(0, 36_525),
+        "Days for which a bad answer (NPS up to 6, CSAT up to 2) keeps marketing away; an open complaint does while it is \
+         open. 0 = neither does.",
+    )
+    .or("30"),
     key("summary.lines", Kind::Bool, "Count by product line: `n_lines_owned`, `main_line`.").or("true"),
     key("summary.units", Kind::Bool, "Count by store or branch: `main_unit`.").or("true"),
     key("summary.channels", Kind::Bool, "Count by sales channel: `main_channel`.").or("true"),
@@ -654,6 +697,12 @@ pub const KEYS: &[Key] = &[
         .or("[]"),
     key("campaign[].goal", Kind::Choice(GOALS), "What the campaign is for.").or(r#""retention""#),
     key("campaign[].channel", Kind::Choices(CHANNELS), "Channels, in order of preference.").required(),
+    key(
+        "campaign[].class",
+        Kind::Choice(&["marketing", "service", "transactional", "legal"]),
+        "What its messages are; only marketing is kept away by topics, complaints and a missing basis.",
+    )
+    .or(r#""marketing""#),
     key("campaign[].offer", Kind::Text { empty: true }, "Name of the offer.").or(r#""""#),
     key("campaign[].product_line", Kind::Text { empty: true }, "What it sells; consent is checked against it.")
         .or(r#""""#),
@@ -712,13 +761,11 @@ pub const KEYS: &[Key] = &[
 
 /// Keys and sections that the contract has for later versions; told apart from misspelled ones.
 pub const LATER: &[&str] = &[
-    "project.country",
     "engine",
     "relationship",
     "profitability",
     "retention",
     "cross_sell",
-    "campaign[].class",
     "campaign[].cost_per_contact",
     "campaign[].offer_cost",
     "campaign[].send.window",

@@ -432,6 +432,15 @@ table! { ContactPoints = "register/contact_points" v 1 sorted [c::CUSTOMER_ID, c
         c::REASON: Text null, "why it is refused";
     }
 }
+table! { Tombstones = "register/tombstones" v 1 sorted [c::KIND, c::HASH] unique true,
+    "One contact point or number of somebody who was erased, as a keyed hash that tells nobody what it was."
+    {
+        c::KIND: Text, "email, match_key, phone, phone_end, card_id or number";
+        c::HASH: Text, "HMAC-SHA256 under privacy.suppression_key";
+        c::KEY_ID: Text, "fingerprint of the key";
+        c::ERASED_ON: Date, "day of the erasure";
+    }
+}
 table! { Listings = "register/listings" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID, c::AS_OF] unique true,
     "One customer in one written list."
     {
@@ -624,6 +633,7 @@ table! { Candidates = "tables/candidates" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_I
         c::REASON: Text, "why";
         c::RULE: Text null, "the rule of the config that decided";
         c::BLOCKING: Text null, "what filled it";
+        c::REASONS: Text null, "everything that speaks against each channel, the weightiest first";
     }
 }
 table! { TierState = "tables/tier_state" v 1 sorted [c::PROGRAMME, c::CUSTOMER_ID] unique true,
@@ -773,6 +783,7 @@ pub const ALL: &[&Table] = &[
     IdMap::TABLE,
     Identities::TABLE,
     ContactPoints::TABLE,
+    Tombstones::TABLE,
     Listings::TABLE,
     Quarantine::TABLE,
     Customers::TABLE,

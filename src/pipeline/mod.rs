@@ -4,6 +4,7 @@ pub mod generate;
 mod identity;
 mod night;
 mod opening;
+mod person;
 mod checking;
 mod planning;
 mod reports;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 pub use self::checking::{CheckReport, CheckedData, CheckedFault, CheckedSource, check, stopped};
+pub use self::person::{Explained, Forgotten, Section, explain, forget};
 pub use self::planning::{PlanReport, PlannedFile, plan};
 pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run};
 
@@ -69,11 +71,11 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     session.take_ingested(context, &mut ingested, as_of)?;
     session.stop_at_gates(context, options)?;
 
-    let register = session.stage(context, Stage::Register, |_| {
+    let register = session.stage(context, Stage::Register, |session| {
         let n_rows = ingest::kinds::rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
         let channels = std::mem::take(&mut ingested.consent_channels);
         let (kept, keys, files) = (&ingested.kept, &ingested.keys, &ingested.files);
-        let register = register::run(context, kept, keys, files, channels, as_of)?;
+        let register = register::run(context, kept, keys, files, channels, &session.manifest.tables, as_of)?;
         Ok(((n_rows, register.contacts.len() as u64), register))
     })?;
     let (summaries, days) = session.stage(context, Stage::Summarise, |session| {
@@ -112,8 +114,10 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         listed: &campaigns::Listed::from_batch(&before, &register.successors())?,
         as_of,
     };
-    let considered = session
-        .stage(context, Stage::Campaigns, |session| night::considered(context, session, &plans, &inputs))?;
+    let considered = session.stage(context, Stage::Campaigns, |session| {
+        let feed = night::Feed { filters: &filters, ingested: &ingested, reading: options.reading };
+        night::considered(context, session, &plans, &inputs, &feed)
+    })?;
     session.stage(context, Stage::Outputs, |session| {
         let results = night::Results {
             features: &features,

@@ -4,7 +4,7 @@ use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
 use super::session::Session;
-use crate::contract::tables::Listings;
+use crate::contract::tables::{Listings, Tombstones};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
@@ -19,6 +19,7 @@ use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
 use crate::stage::summarise::days::{self, Days};
+use crate::store::files;
 
 /// What the stages found.
 pub(super) struct Results<'a> {
@@ -137,17 +138,51 @@ pub(super) fn forget_customers(features: &mut Features, valued: &Valued, tiers: 
     }
 }
 
+/// Where newer exports are looked for.
+pub(super) struct Feed<'a> {
+    pub(super) filters: &'a ingest::Filters,
+    pub(super) ingested: &'a Ingested,
+    pub(super) reading: ingest::Reading,
+}
+
+/// Asks again, right before lists are written, whether anybody said no since the exports were read (customers.md S-6).
+fn recheck(
+    context: &Context,
+    feed: &Feed<'_>,
+    inputs: &Inputs<'_>,
+    considered: &mut [Considered],
+) -> Result<()> {
+    let reads_files = feed.reading != ingest::Reading::Quarantine;
+    if !reads_files || considered.iter().all(|one| one.n_accepted() == 0) {
+        return Ok(());
+    }
+    let newest = ingest::newest::since(context, feed.filters, &feed.ingested.files)?;
+    if newest.n_files == 0 {
+        return Ok(());
+    }
+    let later = inputs.register.later(context, &newest, inputs.as_of);
+    let n = campaigns::recheck(considered, inputs, &later)?;
+    let what = format!(
+        "{} files of suppressions, consents or interactions came while the run was at work",
+        newest.n_files
+    );
+    context.note(format!("{what}: {n} candidates less are listed"));
+    Ok(())
+}
+
 /// Judges every candidate, none on a look back, and refuses all of them where the lists of the run are held.
 pub(super) fn considered(
     context: &Context,
     session: &Session,
     plans: &campaigns::Plans,
     inputs: &Inputs<'_>,
+    feed: &Feed<'_>,
 ) -> Result<((u64, u64), Vec<Considered>)> {
     if session.looks_back() {
         return Ok(((0, 0), Vec::new()));
     }
     let mut considered = campaigns::run(context, plans, inputs)?;
+    recheck(context, feed, inputs, &mut considered)?;
     if let Some((gate, what)) = session.holds() {
         campaigns::hold(&mut considered, gate, what);
     }
@@ -231,8 +266,9 @@ pub(super) fn write(
     };
     let lifetimes = results.valued.lifetimes.as_ref();
     let totals = outputs::clv::total_rows(results.features, lifetimes, membership)?;
+    let parent_tables = &session.parent_tables;
     let (registered, written) = rayon::join(
-        || write_register(context, results, ingested),
+        || write_register(context, results, ingested, parent_tables),
         || -> Result<Vec<TableEntry>> {
             Ok(vec![
                 context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?,
@@ -275,11 +311,28 @@ pub(super) fn write(
     Ok(((batch.num_rows() as u64, n_listed), ()))
 }
 
-fn write_register(context: &Context, results: &Results<'_>, ingested: &Ingested) -> Result<Vec<TableEntry>> {
+fn write_register(
+    context: &Context,
+    results: &Results<'_>,
+    ingested: &Ingested,
+    parent_tables: &[TableEntry],
+) -> Result<Vec<TableEntry>> {
     let first_days = &results.features.first_day_of_key;
     let tables = register::tables::tables(context, results.inputs.register, &ingested.keys, first_days)?;
     let write = |(table, batch): (&'static Table, &RecordBatch)| {
         context.write(table, &table.file(), std::slice::from_ref(batch))
     };
-    register::tables::batches(&tables).into_iter().map(write).collect()
+    let mut entries =
+        register::tables::batches(&tables).into_iter().map(write).collect::<Result<Vec<TableEntry>>>()?;
+    entries.extend(tombstones(context, parent_tables)?);
+    Ok(entries)
+}
+
+/// Whoever was erased stays so.
+fn tombstones(context: &Context, parent_tables: &[TableEntry]) -> Result<Option<TableEntry>> {
+    let known = parent_tables.iter().find(|entry| entry.name == Tombstones::TABLE.name);
+    if let (Some(entry), Some(parent)) = (known, context.parent()) {
+        files::carry(parent, &context.work, &entry.path)?;
+    }
+    Ok(known.cloned())
 }

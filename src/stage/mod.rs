@@ -9,3 +9,4 @@ pub mod models;
 pub mod segments;
 pub mod campaigns;
 pub mod outputs;
+pub mod person;

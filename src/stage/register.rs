@@ -5,7 +5,10 @@
 pub mod permissions;
 pub mod tables;
 mod matching;
+mod rows;
 mod survivorship;
+pub mod tombstones;
+mod voice;
 mod whom;
 
 use std::borrow::Cow;
@@ -16,19 +19,24 @@ use rayon::prelude::*;
 use sha2::Sha256;
 
 use self::matching::{Matching, RowIdentity};
-use self::permissions::Permissions;
+use self::permissions::{Permissions, Policy, Said};
+use self::rows::{History, Winners};
 use self::survivorship::{Order, survive};
+use self::tombstones::Tombstones;
 use self::whom::{Labels, Numbering, digits, end_of, key};
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES};
 use super::ingest::deliveries::FileRecord;
 use super::ingest::kinds::{KeptRows, rows_of};
-use crate::config::{Channel, SourceKind};
-use crate::contract::{column as c, exports};
+use super::ingest::newest::Newest;
+use crate::config::SourceKind;
+use crate::contract::tables::Tombstones as TombstonesTable;
+use crate::contract::{Contract, column as c};
 use crate::error::{Code, Error, Result, Warning};
+use crate::kernel::consent::Channel;
 use crate::kernel::text::{email_canonical, email_match_key};
-use crate::kernel::versions::compare_texts;
 use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
 use crate::store::files;
 
 /// Bytes of an HMAC that a `c_` id shows.
@@ -55,6 +63,12 @@ pub struct Contact {
     also: Vec<String>,
     /// Contact points of the customer's other rows: kind, as exported, source.
     other_points: Vec<(&'static str, String, String)>,
+    /// Numbers of its rows, each with its numbering.
+    numbers: Vec<(String, String)>,
+    /// What its rows say of channels.
+    said: Vec<Said>,
+    /// When mailbox, number and address became what they are, milliseconds, where rows tell that they were others.
+    changed: [Option<i64>; 3],
 }
 
 /// Every customer that an export names.
@@ -75,6 +89,16 @@ pub struct Register {
 }
 
 impl Register {
+    /// What was said later than the exports of the night, to be asked besides.
+    #[must_use]
+    pub fn later(&self, context: &Context, newest: &Newest, as_of: i32) -> Permissions {
+        let labels = Labels { spaces: context.config.id_spaces() };
+        let numbering = Numbering { labels, matching: self.matching.as_ref() };
+        let config = &context.config;
+        let policy = Policy::new(&config.consent, &config.project.country, &[], as_of);
+        Permissions::new(&newest.consents, &newest.suppressions, &numbering, &self.contacts, policy)
+    }
+
     /// Who bears the history of an id of before; the id itself where nothing became of it.
     #[must_use]
     pub fn successors(&self) -> HashMap<&str, &str> {
@@ -101,10 +125,15 @@ impl Contact {
         }
     }
 
-    /// Status of the channel's consent as exported.
-    #[must_use]
-    pub fn consent(&self, channel: &str) -> Option<&str> {
-        self.row.consents.get(channel).map(String::as_str)
+    /// When the contact point of a channel became what it is.
+    const fn changed_ms(&self, channel: Channel) -> Option<i64> {
+        let [email, phone, post] = self.changed;
+        match channel {
+            Channel::Email => email,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => phone,
+            Channel::Post => post,
+            Channel::Push | Channel::Ads => None,
+        }
     }
 
     /// A column of the row, canonical text.
@@ -114,7 +143,7 @@ impl Contact {
     }
 }
 
-/// Builds the register.
+/// Builds the register; `tables` are those of the run so far.
 ///
 /// # Errors
 /// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty; `Io`.
@@ -124,6 +153,7 @@ pub fn run(
     keys: &Keys,
     files: &[FileRecord],
     mut consent_channels: BTreeSet<String>,
+    tables: &[TableEntry],
     as_of: i32,
 ) -> Result<Register> {
     let rows = rows_of(kept, SourceKind::Contacts);
@@ -147,16 +177,21 @@ pub fn run(
     }
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut contacts = BTreeMap::new();
-    let newest = Newest::new(context, files);
-    for (id, rows) in by_customer {
+    let newest = Winners::new(context, files);
+    let history = History::of(rows);
+    for (id, mut rows) in by_customer {
         let whole = match &matching {
             Some(_) => survive(&rows).map(|(row, origins)| (row, Some(origins))),
-            None => newest.row(&rows).map(|row| (row, None)),
+            None => newest.row(&mut rows).map(|row| (row, None)),
         };
         if let Some((row, origins)) = whole {
             let mut contact = contact(&row, &mut refused);
             contact.origins = origins;
             contact.add_others(&rows);
+            let number = |row: &&ContactRow| Some((row.id_space.clone(), row.source_id.clone()?));
+            contact.numbers = rows.iter().filter_map(number).collect();
+            contact.said = rows.iter().flat_map(|row| Said::of(row)).collect();
+            contact.changed = history.changed(&contact, &rows);
             if let Some(matching) = &matching {
                 contact.is_shared = matching.is_shared(&contact);
             }
@@ -169,17 +204,16 @@ pub fn run(
         let n = refused.values().sum();
         context.warn(Warning::new("email_refused", what).times(n).hint("register/contact_points names them"));
     }
-    let permissions = permissions(context, kept, &numbering, as_of);
+    let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
+    let key = &context.config.privacy.suppression_key;
+    permissions.bury(Tombstones::read(&context.read_parent(TombstonesTable::TABLE)?, key)?);
     let has_consents = context.config.sources.iter().any(|source| source.kind == SourceKind::Consents);
     consent_channels.extend(permissions.channels(has_consents));
-    let customer_of_key = match &matching {
-        // A night in which keys are nodes looks them up side by side.
-        Some(_) => {
-            let identities: Vec<(&str, &str)> = keys.identities().collect();
-            identities.par_iter().map(|(space, id)| numbering.id(space, id)).collect()
-        }
-        None => keys.identities().map(|(space, id)| numbering.id(space, id)).collect(),
-    };
+    let customer_of_key = customers(keys, &numbering);
+    if !context.config.campaigns.is_empty() {
+        let who = voice::Who { customer_of_key: &customer_of_key, contacts: &contacts };
+        permissions.hear(voice::read(context, tables, &who, context.config.consent.care_days, as_of)?);
+    }
     Ok(Register {
         contacts,
         customer_of_key,
@@ -188,6 +222,16 @@ pub fn run(
         permissions,
         matching,
     })
+}
+
+/// Customer of each key.
+fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Vec<String> {
+    if numbering.matching.is_none() {
+        return keys.identities().map(|(space, id)| numbering.id(space, id)).collect();
+    }
+    // Keys are looked up among the nodes, which pays side by side.
+    let identities: Vec<(&str, &str)> = keys.identities().collect();
+    identities.par_iter().map(|(space, id)| numbering.id(space, id)).collect()
 }
 
 /// Place of each source in the config.
@@ -204,42 +248,19 @@ fn identity<'a>(context: &Context, row: &'a ContactRow) -> Result<RowIdentity<'a
     })
 }
 
-/// Which of the rows of one number counts, where persons are not matched: the newest by version.
-struct Newest<'a> {
-    arrivals: HashMap<u32, (u32, &'a str)>,
-    ranks: BTreeMap<&'a str, usize>,
-}
-
-impl<'a> Newest<'a> {
-    fn new(context: &'a Context, files: &'a [FileRecord]) -> Self {
-        let arrivals = files.iter().map(|file| (file.file_id, (file.arrival, file.path.as_str())));
-        Self { arrivals: arrivals.collect(), ranks: ranks(context) }
-    }
-
-    /// What a whole list lacks counts last. The newest version counts; among equals the source that stands first in the
-    /// config, then the last to arrive. What the others forbid is forbidden.
-    fn row(&self, rows: &[&ContactRow]) -> Option<ContactRow> {
-        let place = |row: &ContactRow| {
-            let of_config = self.ranks.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
-            (std::cmp::Reverse(of_config), self.arrivals.get(&row.file_id).copied(), row.line)
-        };
-        let newest = |a: &&&ContactRow, b: &&&ContactRow| {
-            let present = a.absent_since.is_none().cmp(&b.absent_since.is_none());
-            let version = || compare_texts(a.version.as_deref(), b.version.as_deref());
-            present.then_with(version).then_with(|| place(a).cmp(&place(b)))
-        };
-        let winner = rows.iter().max_by(newest)?;
-        let mut counts = (*winner).clone();
-        rows.iter().filter(|row| !is_older(row, winner)).for_each(|row| restrict(&mut counts, row));
-        Some(counts)
-    }
-}
-
 /// Suppressions and consents in force, with a word about those that reach nobody.
-fn permissions(context: &Context, kept: &[KeptRows], numbering: &Numbering<'_>, as_of: i32) -> Permissions {
+fn permissions(
+    context: &Context,
+    kept: &[KeptRows],
+    numbering: &Numbering<'_>,
+    contacts: &BTreeMap<String, Contact>,
+    as_of: i32,
+) -> Permissions {
     let (consents, suppressions) =
         (rows_of(kept, SourceKind::Consents), rows_of(kept, SourceKind::Suppressions));
-    let permissions = Permissions::new(consents, suppressions, numbering, as_of);
+    let products = rows_of(kept, SourceKind::Products);
+    let policy = Policy::new(&context.config.consent, &context.config.project.country, products, as_of);
+    let permissions = Permissions::new(consents, suppressions, numbering, contacts, policy);
     if permissions.n_nameless > 0 {
         let what = "suppressions or consents have no customer number and no address that can be read: they reach nobody";
         context.warn(Warning::new("nobody_named", what).times(permissions.n_nameless).hint(
@@ -260,23 +281,6 @@ fn permissions(context: &Context, kept: &[KeptRows], numbering: &Numbering<'_>, 
         );
     }
     permissions
-}
-
-/// Whether a row is an earlier state of the one that counts: of the same source, and both say so by their versions.
-fn is_older(row: &ContactRow, winner: &ContactRow) -> bool {
-    row.source == winner.source
-        && row.version.is_some()
-        && compare_texts(row.version.as_deref(), winner.version.as_deref()).is_lt()
-}
-
-/// Takes over what another row of the customer forbids. Where several rows speak and none is the older state of
-/// another, consent is given only if no row denies it.
-fn restrict(counts: &mut ContactRow, row: &ContactRow) {
-    for (channel, status) in &row.consents {
-        if matches!(status.as_str(), exports::DENIED | exports::WITHDRAWN) {
-            counts.consents.insert(channel.clone(), status.clone());
-        }
-    }
 }
 
 /// `c_` and 16 hexadecimal digits of an HMAC-SHA256 of the first identity of a contact without a customer id.
@@ -322,6 +326,9 @@ fn contact(row: &ContactRow, refused: &mut BTreeMap<&'static str, u64>) -> Conta
         is_shared: (false, false),
         also: Vec::new(),
         other_points: Vec::new(),
+        numbers: Vec::new(),
+        said: Vec::new(),
+        changed: [None; 3],
     }
 }
 

@@ -7,3 +7,4 @@ pub mod retention;
 mod encoding;
 pub mod export;
 pub mod parquet_input;
+pub mod rewrite;

@@ -307,7 +307,7 @@ fn contacts_are_read_too() {
 fn a_consent_that_no_record_has_is_not_given() {
     let config = config("").replace("transactions", "contacts").replace("\"sales\"", "\"crm\"")
         + "columns = { consent_email = \"consent.email\" }\n"
-        + "[[segment]]\n name = \"all\"\n where = \"customer_id IS NOT NULL\"\n\
+        + "[consent]\n trust_undated = true\n [[segment]]\n name = \"all\"\n where = \"customer_id IS NOT NULL\"\n\
            [[campaign]]\n name = \"hello\"\n segment = [\"all\"]\n channel = [\"email\"]\n";
     let project = Project::new(&config);
     project.put("export.jsonl", "{\"customer_id\":\"P\",\"email\":\"p@example.com\"}\n");

@@ -1,11 +1,13 @@
-//! `[identity]`.
+//! `[identity]` and `[consent]`.
 
 use std::collections::BTreeSet;
 
 use super::super::check::Checked;
+use super::super::consent::{self, Consent};
 use super::super::identity::{Identity, Link, Survivorship};
 use super::super::{Source, source_kind};
-use super::{integer, text, texts};
+use super::{integer, text, texts, truth};
+use crate::kernel::consent::Channel;
 
 pub(super) fn identity(root: &Checked, sources: &[Source]) -> Identity {
     let spaces: BTreeSet<&str> = source_kind::id_spaces(sources);
@@ -23,5 +25,18 @@ pub(super) fn identity(root: &Checked, sources: &[Source]) -> Identity {
             "priority" => Survivorship::Priority,
             _ => Survivorship::Recency,
         },
+    }
+}
+
+pub(super) fn consent(root: &Checked) -> Consent {
+    let channels = texts(root, "consent.unchecked_channels");
+    let interests = texts(root, "consent.legitimate_interest");
+    Consent {
+        trust_undated: truth(root, "consent.trust_undated"),
+        unchecked_channels: channels.iter().filter_map(|name| Channel::of(name)).collect(),
+        legitimate_interest: interests.iter().filter_map(|text| consent::interest(text)).collect(),
+        lifetime_months: integer(root, "consent.lifetime_months"),
+        warn_days: integer(root, "consent.warn_days"),
+        care_days: integer(root, "consent.care_days"),
     }
 }

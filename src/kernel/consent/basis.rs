@@ -1,6 +1,10 @@
 //! The legal basis on which somebody is addressed (rule 11; S-1 to S-3, S-7).
 
 use super::{Channel, Class, Question};
+use crate::kernel::calendar::add_months;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
 
 /// What was said of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +45,7 @@ pub struct Statement<'a> {
     pub is_for_marketing: bool,
     /// Lines that a grant is limited to, parted by `,`, `;` or `|`; `None`: all.
     pub scope: Option<&'a str>,
-    /// When it was said, milliseconds; `None`: not dated, so it can only restrict.
+    /// When it was said, milliseconds; `None`: not dated, so it can only restrict. [`i64::MIN`] is older than everything.
     pub collected_ms: Option<i64>,
     /// When it ends, milliseconds.
     pub valid_until_ms: Option<i64>,
@@ -83,7 +87,7 @@ fn lines(scope: &str) -> impl Iterator<Item = &str> {
 /// The basis of a message; else what it lacks, and the statement that decided.
 ///
 /// Between statements the latest counts, at one time the one that forbids (S-3). What forbids without a date is older
-/// than nothing; a grant without one is nothing, unless undated grants are trusted: then it is older than everything.
+/// than nothing; a grant without one is nothing.
 pub(super) fn basis(
     question: &Question<'_>,
     statements: &[Statement<'_>],
@@ -161,12 +165,15 @@ impl Latest for Option<(Option<i64>, Granted)> {
 /// Whether a grant holds for the question; else what it lacks.
 fn holds(one: &Statement<'_>, question: &Question<'_>) -> Result<Granted, &'static str> {
     match one.collected_ms {
-        None if !question.trusts_undated => return Err("undated"),
+        None => return Err("undated"),
         Some(collected) if collected >= question.at_ms => return Err("not_yet"),
         _ => {}
     }
     let last = one.collected_ms.max(question.last_contact_ms);
-    let lapses = last.zip(question.lifetime_ms).map(|(last, lifetime)| last.saturating_add(lifetime));
+    let lapses = last.zip(question.lifetime_months).and_then(|(last, months)| {
+        let day = i32::try_from(last.div_euclid(DAY_MS)).ok()?;
+        Some(i64::from(add_months(day, months)) * DAY_MS)
+    });
     let until_ms = one.valid_until_ms.or(lapses);
     if until_ms.is_some_and(|until| until < question.at_ms) {
         return Err("consent_expired");

@@ -165,10 +165,8 @@ pub struct Question<'a> {
     pub legitimate_interest: bool,
     /// The last contact of either side before `at_ms`, milliseconds, if any is known.
     pub last_contact_ms: Option<i64>,
-    /// How long a grant without an end lasts after the last contact (S-7); `None`: until withdrawn.
-    pub lifetime_ms: Option<i64>,
-    /// Whether a grant that is not dated counts, as older than everything.
-    pub trusts_undated: bool,
+    /// Months for which a grant without an end lasts after the last contact (S-7); `None`: until withdrawn.
+    pub lifetime_months: Option<i32>,
 }
 
 /// One thing that speaks against.

@@ -2,7 +2,7 @@ use super::*;
 
 const DAY: i64 = 86_400_000;
 
-/// Days from the first of January 2026.
+/// Days from the first of January 1970.
 #[expect(clippy::unnecessary_wraps, reason = "moments are optional wherever it is used")]
 const fn on(day: i64) -> Option<i64> {
     Some(day * DAY)
@@ -17,8 +17,7 @@ fn ask(channel: Channel) -> Question<'static> {
         at_ms: 200 * DAY,
         legitimate_interest: false,
         last_contact_ms: None,
-        lifetime_ms: None,
-        trusts_undated: false,
+        lifetime_months: None,
     }
 }
 
@@ -172,18 +171,18 @@ fn s_3_the_later_counts_and_at_one_time_the_no() {
         let reversed: Vec<Statement<'_>> = spoken.iter().rev().copied().collect();
         assert_eq!(kinds(&ask(Email), &[], &reversed), expected, "in any order: {spoken:?}");
     }
-    let trusting = Question { trusts_undated: true, ..ask(Email) };
-    assert_eq!(kinds(&trusting, &[], &[said(Email, Status::Granted, None)]), [""; 0]);
-    let older = [said(Email, Status::Granted, None), said(Email, Status::Denied, on(1))];
-    assert_eq!(kinds(&trusting, &[], &older), ["denied"]);
+    let oldest = said(Email, Status::Granted, Some(i64::MIN));
+    assert_eq!(kinds(&ask(Email), &[], &[oldest]), [""; 0]);
+    assert_eq!(kinds(&ask(Email), &[], &[oldest, said(Email, Status::Denied, on(1))]), ["denied"]);
 }
 
 #[test]
 fn s_7_a_grant_lapses_after_the_last_contact() {
-    let two_years = Question { lifetime_ms: Some(730 * DAY), at_ms: 1000 * DAY, ..ask(Email) };
+    let two_years = Question { lifetime_months: Some(24), at_ms: 1000 * DAY, ..ask(Email) };
     assert_eq!(kinds(&two_years, &[], &[yes(Email, 100)]), ["consent_expired"]);
     let decision = decide(&two_years, &[], &[yes(Email, 300)]);
-    assert_eq!(decision.granted.unwrap().until_ms, on(1030));
+    // The 28th of October 1970 and two years: 1972 is a leap year.
+    assert_eq!(decision.granted.unwrap().until_ms, on(1031));
     let in_touch = Question { last_contact_ms: on(900), ..two_years };
     assert_eq!(kinds(&in_touch, &[], &[yes(Email, 100)]), [""; 0]);
     let ended = Statement { valid_until_ms: on(999), ..yes(Email, 990) };
@@ -199,9 +198,8 @@ fn cases_of_section_4() {
     // (b) Unsubscribed on the first of March; an import says "subscribed" without a date.
     let left = [Restriction { channel: Some(Email), ..no(Rule::OptOut, "opt_out", on(59)) }];
     let import = said(Email, Status::Granted, None);
-    for trusts_undated in [false, true] {
-        let question = Question { trusts_undated, ..ask(Email) };
-        assert_eq!(kinds(&question, &left, &[import])[0], "opt_out");
+    for import in [import, said(Email, Status::Granted, Some(i64::MIN))] {
+        assert_eq!(kinds(&ask(Email), &left, &[import])[0], "opt_out");
     }
     // (c) The same, with an opt-in and its evidence on the first of April.
     assert_eq!(kinds(&ask(Email), &left, &[import, proven(Email, 90)]), [""; 0]);

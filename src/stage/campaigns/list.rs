@@ -6,12 +6,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
-use super::{Candidate, channel_name};
-use crate::config::{Campaign, Channel, Output};
+use super::Candidate;
+use crate::config::{Campaign, Output};
 use crate::contract::tables::Customers;
 use crate::contract::{ColumnType, Contract, column as c, read};
 use crate::error::{Code, Error, Place, Result};
 use crate::kernel::calendar::day_label;
+use crate::kernel::consent::Channel;
 use crate::kernel::number::format_minor;
 use crate::stage::expression::Site;
 use crate::stage::register::Register;
@@ -128,7 +129,7 @@ impl List<'_> {
         let cell = match name {
             c::CAMPAIGN => text(&self.campaign.name),
             c::SEGMENT => text(self.segment),
-            c::CHANNEL => text(channel_name(channel)),
+            c::CHANNEL => text(channel.name()),
             c::OFFER => text(&self.campaign.offer),
             c::SEND_ON => text(&day_label(self.as_of)),
             c::VALUE => candidate.value.map_or(Cell::Empty, |value| Cell::Number(format!("{value:.2}"))),

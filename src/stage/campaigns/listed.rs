@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_array::builder::{Date32Builder, StringBuilder};
 
-use super::{Considered, Inputs, Verdict, channel_name};
+use super::{Considered, Inputs, Verdict};
 use crate::contract::tables::Listings;
 use crate::contract::{Checked, Contract, column as c, read};
 use crate::error::Result;
@@ -75,7 +75,7 @@ pub fn listings(
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                rows.entry(key).or_insert_with(|| (channel_name(channel).to_owned(), inputs.as_of));
+                rows.entry(key).or_insert_with(|| (channel.name().to_owned(), inputs.as_of));
             }
         }
     }

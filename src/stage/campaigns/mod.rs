@@ -6,23 +6,25 @@
 mod due;
 pub mod list;
 mod listed;
+mod verdicts;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::listed::{Listed, listings};
-pub use super::register::permissions::channel_name;
+pub use self::verdicts::recheck;
+use self::verdicts::{ENDS_SOON, Who, verdict};
 
 use self::due::Triggers;
 use super::expression::{Expression, Site, Wanted};
-use super::register::permissions::Standing;
-use super::register::{Contact, Register};
+use super::register::Register;
 use super::segments::Membership;
-use crate::config::{Campaign, Channel, Config};
+use crate::config::{Campaign, Config};
 use crate::contract::tables::Customers;
 use crate::contract::{Checked, Contract, column as c, read};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
+use crate::kernel::consent::Channel;
 use crate::run::context::Context;
 
 /// Checked value expressions and list columns, in config order.
@@ -75,6 +77,12 @@ pub enum Refusal {
     NoContactPoint,
     /// A contact point, but no consent for its channel.
     NoConsent,
+    /// There is a basis, which does not suffice: the kind says why.
+    Basis(&'static str),
+    /// Was erased, and came back without a new consent.
+    Tombstone,
+    /// An open complaint, or a bad answer lately.
+    CarePause,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
     /// The lists of the run are held.
@@ -93,6 +101,9 @@ impl Refusal {
             Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
             Self::NoContactPoint => "no_contact_point",
             Self::NoConsent => "no_consent",
+            Self::Basis(kind) => kind,
+            Self::Tombstone => "tombstone",
+            Self::CarePause => "care_pause",
             Self::Capacity => "capacity",
             Self::Held => "held",
         })
@@ -128,6 +139,8 @@ pub struct Candidate {
     pub value: Option<f64>,
     /// What became of it.
     pub verdict: Verdict,
+    /// Everything that speaks against its channels, in words.
+    pub reasons: Option<String>,
 }
 
 /// One campaign's candidates, best first: value descending, null last, then id.
@@ -184,9 +197,9 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
         let mut channels = BTreeSet::new();
         for candidate in &candidates {
             if let Verdict::Accepted(channel) = candidate.verdict
-                && !inputs.register.consent_channels.contains(channel_name(channel))
+                && inputs.register.is_unchecked(channel)
             {
-                channels.insert(channel_name(channel));
+                channels.insert(channel.name());
             }
         }
         for channel in &channels {
@@ -200,6 +213,7 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
             consent_not_checked: !channels.is_empty(),
         });
     }
+    warn_of_ends(context, &considered);
     for (channel, campaigns) in unchecked {
         let what = format!(
             "no contacts source maps consent_{channel}: lists of {} went out without it",
@@ -228,6 +242,21 @@ pub fn hold(considered: &mut [Considered], gate: &str, what: &str) {
     }
 }
 
+/// Warns of consents that are used and end soon (customers.md S-7).
+fn warn_of_ends(context: &Context, considered: &[Considered]) {
+    let candidates = considered.iter().flat_map(|one| &one.candidates);
+    let ends = |candidate: &&Candidate| {
+        matches!(candidate.verdict, Verdict::Accepted(_)) && candidate.reasons.as_deref() == Some(ENDS_SOON)
+    };
+    let n = candidates.filter(ends).count() as u64;
+    if n > 0 {
+        let what =
+            format!("consents that lists lean on end within {} days", context.config.consent.warn_days);
+        let hint = "ask these people again; tables/candidates says who they are";
+        context.warn(Warning::new("consents_lapse", what).times(n).hint(hint));
+    }
+}
+
 fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
     match (campaign.starts_on, campaign.ends_on) {
         (Some(starts_on), _) if as_of < starts_on => Some(format!("it starts on {}", day_label(starts_on))),
@@ -253,19 +282,15 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
             excluded.entry(member.row).or_insert(segment);
         }
     }
+    let last_days = read::days(batch, c::LAST_DAY)?;
     let mut candidates: Vec<Candidate> = first_segment
         .into_iter()
-        .map(|(row, segment)| Candidate {
-            row,
-            segment,
-            value: values.as_ref().and_then(|values| values.get(row).copied().flatten()),
-            verdict: verdict(
-                campaign,
-                ids.value(row),
-                excluded.get(&row).copied(),
-                triggers.day(row),
-                inputs,
-            ),
+        .map(|(row, segment)| {
+            let who =
+                Who { id: ids.value(row), last_day: read::at(last_days, row), trigger: triggers.day(row) };
+            let (verdict, reasons) = verdict(campaign, &who, excluded.get(&row).copied(), inputs);
+            let value = values.as_ref().and_then(|values| values.get(row).copied().flatten());
+            Candidate { row, segment, value, verdict, reasons }
         })
         .collect();
     sort_by_value(&mut candidates, ids);
@@ -294,68 +319,6 @@ fn sort_by_value(candidates: &mut [Candidate], ids: &arrow_array::StringArray) {
         };
         by_value.then_with(|| ids.value(a.row).cmp(ids.value(b.row)))
     });
-}
-
-fn verdict(
-    campaign: &Campaign,
-    id: &str,
-    excluded: Option<&str>,
-    trigger: Option<i32>,
-    inputs: &Inputs<'_>,
-) -> Verdict {
-    if let Some(segment) = excluded {
-        return Verdict::Refused {
-            why: Refusal::Excluded,
-            channel: None,
-            rule: "exclude".to_owned(),
-            blocking: Some(format!("member of {segment}")),
-        };
-    }
-    if let Some(verdict) = due::refused(&campaign.send, trigger, inputs.as_of) {
-        return verdict;
-    }
-    if let Some(day) = inputs.listed.blocks(&campaign.name, id, inputs.as_of, campaign.repeat_days) {
-        return Verdict::Refused {
-            why: Refusal::AlreadyListed,
-            channel: None,
-            rule: format!("repeat_days = {}", campaign.repeat_days),
-            blocking: Some(format!("listed on {}", day_label(day))),
-        };
-    }
-    let contact = inputs.register.contacts.get(id);
-    if let Some(day) = contact.and_then(|contact| contact.row.absent_since) {
-        return Verdict::Refused {
-            why: Refusal::Absent,
-            channel: None,
-            rule: "delivery = snapshot".to_owned(),
-            blocking: Some(format!("absent since {}", day_label(day))),
-        };
-    }
-    choose_channel(campaign, id, contact, inputs.register)
-}
-
-/// The first channel that nothing speaks against: no suppression, a contact point and, where consent is told at all,
-/// consent. Refused, a suppression is named before a missing consent, and that before a missing contact point.
-fn choose_channel(campaign: &Campaign, id: &str, contact: Option<&Contact>, register: &Register) -> Verdict {
-    let (mut suppressed, mut unconsented) = (None, None);
-    for &channel in &campaign.channels {
-        match register.standing(id, contact, channel, &campaign.product_line) {
-            Standing::Free => return Verdict::Accepted(channel),
-            Standing::Suppressed(against) => suppressed = suppressed.or(Some((channel, against))),
-            Standing::NoConsent(what) => unconsented = unconsented.or(Some((channel, what))),
-            Standing::NoContactPoint => {}
-        }
-    }
-    let names: Vec<&str> = campaign.channels.iter().map(|channel| channel_name(*channel)).collect();
-    let rule = format!("channel = {}", names.join(", "));
-    let (why, channel, blocking) = match (suppressed, unconsented) {
-        (Some((channel, against)), _) => {
-            (Refusal::Suppressed(against.kind), Some(channel), Some(against.what))
-        }
-        (None, Some((channel, what))) => (Refusal::NoConsent, Some(channel), Some(what)),
-        (None, None) => (Refusal::NoContactPoint, None, None),
-    };
-    Verdict::Refused { why, channel, rule, blocking }
 }
 
 impl Considered {

@@ -18,6 +18,7 @@ pub mod headers;
 pub mod holds;
 mod interactions;
 mod keyed;
+pub mod newest;
 mod keys;
 pub mod kinds;
 mod night;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel::calendar::day_label;
 use crate::run::context::Context;
 use crate::run::manifest::{List, TableEntry};
-use crate::stage::campaigns::{Considered, Verdict, channel_name, list};
+use crate::stage::campaigns::{Considered, Verdict, list};
 use crate::stage::register::Register;
 use crate::store::files;
 
@@ -75,8 +75,7 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
         entry.notes.push(why.clone());
         return Ok(entry);
     }
-    let unchecked =
-        rows.iter().any(|(_, channel)| !sheet.register.consent_channels.contains(channel_name(*channel)));
+    let unchecked = rows.iter().any(|(_, channel)| sheet.register.is_unchecked(*channel));
     if unchecked {
         entry.notes.push("consent_not_checked".to_owned());
     }

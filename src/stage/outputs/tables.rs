@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use arrow_array::{Array, RecordBatch};
 
 use super::column::{Make, days, floats, ints, texts, u8s};
-use crate::config::Channel;
 use crate::contract::tables::{
     Candidates, Cohorts, Quality, RfmCuts, RfmGrid, SegmentMoves, SegmentSummary, Segments,
 };
 use crate::contract::{Checked, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::month_start;
+use crate::kernel::consent::{Channel, Class};
 use crate::run::context::Context;
 use crate::run::manifest::Gate;
-use crate::stage::campaigns::{Candidate, Considered, Verdict, channel_name};
+use crate::stage::campaigns::{Candidate, Considered, Verdict};
 use crate::stage::features::Features;
 use crate::stage::models::rfm::Scored;
 use crate::stage::register::Register;
-use crate::stage::register::permissions::Standing;
+use crate::stage::register::permissions::Asked;
 use crate::stage::segments::{Member, Membership};
 
 /// `tables/segments`.
@@ -59,10 +59,17 @@ pub fn segment_summary(
     let ids = read::texts(customers, c::CUSTOMER_ID)?;
     let (net, margin) = (read::decimals(customers, c::NET_REVENUE)?, read::decimals(customers, c::MARGIN)?);
     let clv = read::decimals(customers, c::CLV)?;
+    let last_days = read::days(customers, c::LAST_DAY)?;
+    let asked = |row: usize| Asked {
+        channel: Channel::Email,
+        class: Class::Marketing,
+        line: "",
+        last_day: read::at(last_days, row),
+    };
     let reachable = |row: usize| {
         let contact = register.contacts.get(ids.value(row));
         contact.is_some_and(|contact| contact.row.absent_since.is_none())
-            && register.standing(ids.value(row), contact, Channel::Email, "") == Standing::Free
+            && register.standing(ids.value(row), contact, &asked(row)).is_free()
     };
     let mut by_name: Vec<_> = membership.segments.iter().collect();
     by_name.sort_unstable_by_key(|(name, _)| name);
@@ -212,7 +219,7 @@ pub fn candidates(
             texts(all().map(|(one, _)| Some(&one.campaign.name))),
             texts(all().map(|(_, candidate)| Some(ids.value(candidate.row)))),
             texts(all().map(|(one, candidate)| one.campaign.segments.get(candidate.segment))),
-            texts(all().map(|(_, candidate)| channel(candidate).map(channel_name))),
+            texts(all().map(|(_, candidate)| channel(candidate).map(Channel::name))),
             days(all().map(|(_, candidate)| refused(candidate).is_none().then_some(as_of))),
             ints(all().map(|(one, _)| Some(one.campaign.priority))),
             floats(all().map(|(_, candidate)| candidate.value)),
@@ -224,6 +231,7 @@ pub fn candidates(
             })),
             texts(all().map(|(_, candidate)| refused(candidate).map(|(_, rule, _)| rule))),
             texts(all().map(|(_, candidate)| refused(candidate).and_then(|(.., blocking)| blocking))),
+            texts(all().map(|(_, candidate)| candidate.reasons.as_ref())),
         ],
     )
 }

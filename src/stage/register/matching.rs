@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::ids::{Before, Naming};
-pub(super) use self::ids::{MERGED, Mapped};
+pub(super) use self::ids::{MERGED, Mapped, SPLIT};
 use super::whom::Labels;
 use crate::config::{Config, Link};
 use crate::contract::Contract;

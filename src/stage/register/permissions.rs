@@ -1,106 +1,70 @@
-//! Who must not be addressed, and who said yes: suppressions and consents as delivered, at one day.
+//! Who may be addressed at one day, on which basis, and everything that speaks against it: what was delivered, gathered for
+//! one person and one contact point, and decided by [`crate::kernel::consent`].
 //!
-//! First form, which errs on the side of silence; the whole order of precedence of customers.md 4.2 is not here.
-//! - A suppression holds from when it is known until its end; one that is dated later than the day of the run holds too.
-//! - Restrictions find their person by customer number, card, mailbox (N-3) or the end of a telephone number; whoever
-//!   shares a contact point shares them. A grant counts only for exactly the person and the contact point that it names.
-//! - Between records of consent the later wins, at one time the one that forbids (S-3). What is not dated can only
-//!   restrict, and is older than nothing.
+//! Restrictions find their person by customer number, card, mailbox (N-3) or the end of a telephone number; whoever shares
+//! a contact point shares them. A grant counts only for exactly the person and the contact point that it names.
+
+mod policy;
+mod records;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::whom::{Numbering, Whom, digits, end_of, key};
+use super::tombstones::Tombstones;
+use super::voice::Voice;
+use super::whom::{digits, end_of, key};
 use super::{Contact, Register};
-use crate::config::Channel;
-use crate::contract::{column as c, exports};
+use crate::contract::column as c;
 use crate::kernel::calendar::day_label;
+use crate::kernel::consent::{Channel, Class, Granted, Question, Restriction, Rule, Statement, decide};
 use crate::kernel::text::email_match_key;
-use crate::stage::ingest::contacts::ContactRow;
-use crate::stage::ingest::moment_ms;
+
+pub use self::policy::Policy;
+pub(super) use self::records::Said;
+use self::records::{Consent, Suppression};
 
 /// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
-/// The one purpose for which a grant lets somebody be addressed; none named means it too.
-const PURPOSE: &str = "marketing";
+pub(super) const DAY_MS: i64 = 86_400_000;
 
-/// What stands against addressing somebody through a channel.
+/// What is asked of a customer.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// How.
+    pub channel: Channel,
+    /// What.
+    pub class: Class,
+    /// The product line that it sells; empty: not said.
+    pub line: &'a str,
+    /// The customer's last purchase day, days since 1970-01-01.
+    pub last_day: Option<i32>,
+}
+
+/// What speaks against addressing somebody through a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Against {
-    /// Kind of the suppression, or the status of the consent.
+    /// The rule of customers.md 4.2.
+    pub rule: Rule,
+    /// Kind of the suppression, or what the basis lacks.
     pub kind: &'static str,
     /// Since when and by which source, in words, without a value of a personal column.
     pub what: String,
 }
 
-/// What consents say of a person and a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Nothing.
-    Nothing,
-    /// Yes, and nothing later says no.
-    Granted,
-    /// No.
-    Refused(Against),
-}
-
-/// Names of a channel as config and exports spell it.
-#[must_use]
-pub const fn channel_name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Email => "email",
-        Channel::Sms => "sms",
-        Channel::Phone => "phone",
-        Channel::PhoneAuto => "phone_auto",
-        Channel::Post => "post",
-        Channel::Push => "push",
-        Channel::Ads => "ads",
-    }
-}
-
 /// How a customer stands to being addressed through a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing speaks against it.
-    Free,
-    /// A suppression does.
-    Suppressed(Against),
-    /// There is no usable contact point.
-    NoContactPoint,
-    /// Consent is needed and not there, or was refused: what is known of it.
-    NoConsent(String),
+pub struct Standing {
+    /// Everything that speaks against it, weightiest first.
+    pub against: Vec<Against>,
+    /// Whether there is a usable contact point.
+    pub has_point: bool,
+    /// The basis on which it is allowed; `None` also where nobody asks for one.
+    pub granted: Option<Granted>,
 }
 
-impl Register {
-    /// How a customer stands to a channel and a campaign that sells a product line (empty: it does not say). What the
-    /// contact row says of consent counts unless consents of their own forbid; these let somebody be addressed only where
-    /// the contact row says nothing.
+impl Standing {
+    /// Whether the customer may be addressed.
     #[must_use]
-    pub fn standing(
-        &self,
-        id: &str,
-        contact: Option<&Contact>,
-        channel: Channel,
-        product_line: &str,
-    ) -> Standing {
-        let name = channel_name(channel);
-        if let Some(against) = self.permissions.suppressed(id, contact, name, product_line) {
-            return Standing::Suppressed(against);
-        }
-        let Some(contact) = contact.filter(|contact| contact.has_point(channel)) else {
-            return Standing::NoContactPoint;
-        };
-        let said = self.permissions.consent(id, contact, (channel, name), product_line);
-        if let Said::Refused(against) = said {
-            return Standing::NoConsent(against.what);
-        }
-        let own = contact.consent(name).unwrap_or(exports::UNKNOWN);
-        let is_free = match own {
-            exports::GRANTED => true,
-            exports::UNKNOWN => said == Said::Granted || !self.consent_channels.contains(name),
-            // As exported before there were consents of their own: a channel that nobody asks consent for is free.
-            _ => !self.consent_channels.contains(name),
-        };
-        if is_free { Standing::Free } else { Standing::NoConsent(format!("consent_{name} = {own}")) }
+    pub const fn is_free(&self) -> bool {
+        self.has_point && self.against.is_empty()
     }
 }
 
@@ -111,217 +75,251 @@ pub struct Permissions {
     consents: Vec<Consent>,
     suppressions_of: HashMap<String, Vec<usize>>,
     consents_of: HashMap<String, Vec<usize>>,
+    /// By contact point, suppressions of a customer who has it: they reach whoever shares it, for its channels.
+    shared_of: HashMap<String, Vec<usize>>,
+    /// Parts of a customer that was split, and the day of the split: what was said before holds for both.
+    split: HashMap<String, Vec<(String, i32)>>,
+    /// What keeps customers in care: what it is, and since when.
+    care: HashMap<String, (String, i64)>,
+    /// Who was erased.
+    tombstones: Tombstones,
+    /// Last contact of either side, by customer.
+    last_contact: HashMap<String, i32>,
+    /// How decisions are made.
+    policy: Policy,
     /// Records that name nobody: no customer number, and no address that can be read.
     pub n_nameless: u64,
 }
 
-#[derive(Debug)]
-struct Suppression {
-    /// Place in [`exports::SUPPRESSION`], the order in which refusals name them.
-    rank: usize,
-    channel: Option<String>,
-    product_line: Option<String>,
-    since_ms: Option<i64>,
-    source: String,
+impl Register {
+    /// How a customer stands to being addressed.
+    #[must_use]
+    pub fn standing(&self, id: &str, contact: Option<&Contact>, asked: &Asked<'_>) -> Standing {
+        self.standing_with(&[], id, contact, asked)
+    }
+
+    /// The same, after what was said later besides.
+    #[must_use]
+    pub fn standing_with(
+        &self,
+        later: &[&Permissions],
+        id: &str,
+        contact: Option<&Contact>,
+        asked: &Asked<'_>,
+    ) -> Standing {
+        let permissions = &self.permissions;
+        let has_point = contact.is_some_and(|contact| contact.has_point(asked.channel));
+        let (mut restrictions, mut told) = permissions.restrictions(id, contact, asked.channel);
+        let (mut statements, mut said) = permissions.statements(id, contact, asked.channel);
+        for one in later {
+            let (more, words) = one.restrictions(id, contact, asked.channel);
+            restrictions.extend(more);
+            told.extend(words);
+            let (more, words) = one.statements(id, contact, asked.channel);
+            statements.extend(more);
+            said.extend(words);
+        }
+        let country = contact.and_then(|contact| contact.value(c::COUNTRY));
+        let similar = permissions.policy.similar(asked.line);
+        let last = asked.last_day.max(permissions.last_contact.get(id).copied());
+        let question = Question {
+            channel: asked.channel,
+            class: asked.class,
+            line: asked.line,
+            similar: &similar,
+            at_ms: permissions.policy.end_ms,
+            legitimate_interest: permissions.policy.has_interest(asked.channel, country),
+            last_contact_ms: last.map(|day| i64::from(day) * DAY_MS),
+            lifetime_months: permissions.policy.lifetime_months,
+        };
+        let decision = decide(&question, &restrictions, &statements);
+        let words = |rule: Rule, kind: &str, place: Option<usize>| match (rule, place) {
+            (Rule::NoBasis, None) => format!("nothing is known of consent to {}", asked.channel.name()),
+            (Rule::NoBasis, Some(place)) => said.get(place).cloned().unwrap_or_default(),
+            (_, place) => place.and_then(|place| told.get(place).cloned()).unwrap_or_else(|| kind.to_owned()),
+        };
+        let against = decision.reasons.iter().filter(|reason| {
+            let is_basis = reason.rule == Rule::NoBasis;
+            let is_unasked = reason.kind == "no_consent" && self.is_unchecked(asked.channel);
+            !(is_basis && (is_unasked || !has_point))
+        });
+        let against = against.map(|reason| Against {
+            rule: reason.rule,
+            kind: reason.kind,
+            what: words(reason.rule, reason.kind, reason.place),
+        });
+        Standing { against: against.collect(), has_point, granted: decision.granted }
+    }
+
+    /// Whether a channel is used without asking for consent: no source tells it, and the config lets it be.
+    #[must_use]
+    pub fn is_unchecked(&self, channel: Channel) -> bool {
+        self.permissions.policy.unchecked.contains(&channel)
+            && !self.consent_channels.contains(channel.name())
+    }
+
+    /// Whether a grant ends soon after the day of the run (S-7).
+    #[must_use]
+    pub fn ends_soon(&self, granted: Option<Granted>) -> bool {
+        let policy = &self.permissions.policy;
+        granted.and_then(|granted| granted.until_ms).is_some_and(|until| until < policy.warn_before_ms)
+    }
 }
 
-#[derive(Debug)]
-struct Consent {
-    whom: Whom,
-    channel: String,
-    status: String,
-    collected_ms: Option<i64>,
-    product_scope: Option<String>,
-    /// Whether it can grant at the day of the run: dated, begun, not ended, and for marketing.
-    can_grant: bool,
-    source: String,
+/// The way on which a record was found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Via {
+    /// It names the person.
+    Person,
+    /// It names the mailbox or number that would be used.
+    Point,
+    /// It names another mailbox or number of the person.
+    OtherPoint,
+    /// It is about somebody who shares the mailbox or number.
+    Shared,
+    /// It was said of a customer that this one was part of, until this day.
+    Split(i32),
 }
 
-/// Whether what is forbidden for a channel covers another: who wants no calls wants none from a machine.
-fn covers(forbidden: &str, channel: &str) -> bool {
-    forbidden == channel || (forbidden == "phone" && channel == "phone_auto")
+/// What a customer is found by: keys of the person, and of its contact points with the channels that they serve.
+struct Keys {
+    person: Vec<String>,
+    points: Vec<(String, bool, &'static [Channel])>,
+}
+
+const MAIL: &[Channel] = &[Channel::Email, Channel::Ads];
+const NUMBER: &[Channel] = &[Channel::Sms, Channel::Phone, Channel::PhoneAuto, Channel::Ads];
+
+impl Keys {
+    fn of(id: &str, contact: Option<&Contact>) -> Self {
+        let mut keys = Self { person: vec![key('c', id)], points: Vec::new() };
+        let Some(contact) = contact else { return keys };
+        keys.person.extend(contact.value(c::CARD_ID).map(|card| key('k', card)));
+        keys.person.extend(contact.value(c::HOUSEHOLD_ID).map(|household| key('h', household)));
+        let email = contact.email.as_ref().map(|email| key('m', &email_match_key(email)));
+        keys.points.extend(email.map(|key| (key, true, MAIL)));
+        // Also a number that cannot be used: what is forbidden for it is forbidden for its owner.
+        let phone = contact.value(c::PHONE).and_then(digits).map(|phone| key('p', end_of(&phone)));
+        keys.points.extend(phone.map(|key| (key, true, NUMBER)));
+        for other in &contact.also {
+            match other.chars().next() {
+                Some('m') => keys.points.push((other.clone(), false, MAIL)),
+                Some('p') => keys.points.push((other.clone(), false, NUMBER)),
+                _ => keys.person.push(other.clone()),
+            }
+        }
+        keys
+    }
 }
 
 impl Permissions {
-    /// Reads what is in force at a day.
-    #[must_use]
-    pub(super) fn new(
-        consents: &[ContactRow],
-        suppressions: &[ContactRow],
-        numbering: &Numbering<'_>,
-        as_of: i32,
-    ) -> Self {
-        let (begin_ms, end_ms) = (i64::from(as_of) * DAY_MS, (i64::from(as_of) + 1) * DAY_MS);
-        let mut permissions = Self::default();
-        for row in suppressions {
-            let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
-            let kind = row.person.get(c::KIND).map_or("", String::as_str);
-            let rank = exports::SUPPRESSION.iter().position(|known| *known == kind);
-            let (Some(rank), true) = (rank, moment(c::UNTIL).is_none_or(|until| until > begin_ms)) else {
-                continue;
-            };
-            let keys = Whom::of(row, numbering).keys();
-            permissions.n_nameless += u64::from(keys.is_empty());
-            for key in keys {
-                permissions.suppressions_of.entry(key).or_default().push(permissions.suppressions.len());
-            }
-            permissions.suppressions.push(Suppression {
-                rank,
-                channel: row.person.get(c::CHANNEL).cloned(),
-                product_line: row.person.get(c::PRODUCT_LINE).cloned(),
-                since_ms: moment(c::SINCE),
-                source: row.source.clone(),
-            });
-        }
-        for row in consents {
-            let cell = |name: &str| row.person.get(name).cloned();
-            let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
-            let collected_ms = moment(c::COLLECTED_AT);
-            let is_marketing = cell(c::PURPOSE).is_none_or(|purpose| purpose.eq_ignore_ascii_case(PURPOSE));
-            let whom = Whom::of(row, numbering);
-            let keys = whom.keys();
-            permissions.n_nameless += u64::from(keys.is_empty());
-            for key in keys {
-                permissions.consents_of.entry(key).or_default().push(permissions.consents.len());
-            }
-            permissions.consents.push(Consent {
-                whom,
-                channel: cell(c::CHANNEL).unwrap_or_default(),
-                status: cell(c::STATUS).unwrap_or_default(),
-                collected_ms,
-                product_scope: cell(c::PRODUCT_SCOPE),
-                can_grant: is_marketing
-                    && collected_ms.is_some_and(|collected| collected < end_ms)
-                    && moment(c::VALID_UNTIL).is_none_or(|until| until >= end_ms),
-                source: row.source.clone(),
-            });
-        }
-        permissions
+    /// Takes over what interactions tell.
+    pub(super) fn hear(&mut self, voice: Voice) {
+        self.care = voice.care;
+        self.last_contact = voice.last_contact;
     }
 
-    /// The suppression that keeps a customer from being addressed, the weightiest if there are several. One of a topic
-    /// covers what sells its line, and what does not say what it sells.
-    #[must_use]
-    pub fn suppressed(
+    /// Takes over who was erased.
+    pub(super) fn bury(&mut self, tombstones: Tombstones) {
+        self.tombstones = tombstones;
+    }
+
+    /// Restrictions of a person, each once for every way that leads to it, with words.
+    fn restrictions(
         &self,
         id: &str,
         contact: Option<&Contact>,
-        channel: &str,
-        product_line: &str,
-    ) -> Option<Against> {
-        let is_topic =
-            |one: &Suppression| exports::SUPPRESSION.get(one.rank) == Some(&exports::TOPIC_OPT_OUT);
-        let found =
-            found(&self.suppressions_of, id, contact).filter_map(|place| self.suppressions.get(place));
-        let against = found.filter(|one| {
-            let of_channel = one.channel.as_deref().is_none_or(|own| covers(own, channel));
-            let other_line = one.product_line.as_deref().is_some_and(|own| own != product_line);
-            of_channel && !(is_topic(one) && other_line && !product_line.is_empty())
-        });
-        // By meaning only, so that it does not depend on the order of delivery which of several is named.
-        let first = against.min_by_key(|one| (one.rank, one.since_ms, one.source.as_str()))?;
-        let kind = exports::SUPPRESSION.get(first.rank).copied()?;
-        Some(Against { kind, what: what(kind, first.since_ms, &first.source) })
+        channel: Channel,
+    ) -> (Vec<Restriction<'_>>, Vec<String>) {
+        let keys = Keys::of(id, contact);
+        let mut found: Vec<(usize, Via)> = Vec::new();
+        let at = |index: &HashMap<String, Vec<usize>>, key: &str| index.get(key).cloned().unwrap_or_default();
+        for key in &keys.person {
+            found.extend(at(&self.suppressions_of, key).into_iter().map(|place| (place, Via::Person)));
+        }
+        for (key, is_used, channels) in &keys.points {
+            let via = if *is_used && channels.contains(&channel) { Via::Point } else { Via::OtherPoint };
+            found.extend(at(&self.suppressions_of, key).into_iter().map(|place| (place, via)));
+            if channels.contains(&channel) {
+                found.extend(at(&self.shared_of, key).into_iter().map(|place| (place, Via::Shared)));
+            }
+        }
+        for (other, day) in self.split.get(id).into_iter().flatten() {
+            let of_other = at(&self.suppressions_of, &key('c', other));
+            found.extend(of_other.into_iter().map(|place| (place, Via::Split(*day))));
+        }
+        let mut restrictions = Vec::new();
+        let mut words = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (place, via) in found {
+            let Some(record) = self.suppressions.get(place) else { continue };
+            let changed = contact.and_then(|contact| contact.changed_ms(channel));
+            if record.reaches(via, channel, changed) && seen.insert(place) {
+                restrictions.push(record.restriction());
+                words.push(told(record.kind, record.since_ms, &record.source));
+            }
+        }
+        if let Some(day) = contact.and_then(|contact| self.tombstones.erased_on(contact)) {
+            let (rule, kind, since_ms) = (Rule::Erased, "tombstone", Some(i64::from(day) * DAY_MS));
+            restrictions.push(Restriction { rule, kind, channel: None, line: None, since_ms });
+            words.push(format!("erased on {}", day_label(day)));
+        }
+        if let Some((what, since_ms)) = self.care.get(id) {
+            let kind = "care_pause";
+            let (rule, since_ms) = (Rule::CarePause, Some(*since_ms));
+            restrictions.push(Restriction { rule, kind, channel: None, line: None, since_ms });
+            words.push(what.clone());
+        }
+        (restrictions, words)
     }
 
-    /// What consents say of a customer and a channel.
-    #[must_use]
-    pub fn consent(&self, id: &str, contact: &Contact, channel: (Channel, &str), product_line: &str) -> Said {
-        let (channel, name) = channel;
-        let mut granted: Option<i64> = None;
-        let mut unsaid: Option<i64> = None;
-        let mut refused: Option<(bool, Option<i64>, &Consent)> = None;
-        for one in found(&self.consents_of, id, Some(contact)).filter_map(|place| self.consents.get(place)) {
-            match one.status.as_str() {
-                exports::DENIED | exports::WITHDRAWN if covers(&one.channel, name) => {
-                    // What is not dated is older than nothing.
-                    let order = (one.collected_ms.is_none(), one.collected_ms, one);
-                    let (_, _, so_far) = refused.unwrap_or(order);
-                    let rank = |one: &Consent| {
-                        (one.collected_ms.is_none(), one.collected_ms, one.status.clone(), one.source.clone())
-                    };
-                    if rank(one) >= rank(so_far) {
-                        refused = Some(order);
-                    }
-                }
-                exports::GRANTED
-                    if one.channel == name
-                        && one.can_grant
-                        && in_scope(one.product_scope.as_deref(), product_line)
-                        && one.whom.is_exactly(id, contact, channel) =>
-                {
-                    granted = granted.max(one.collected_ms);
-                }
-                exports::UNKNOWN if one.channel == name => unsaid = unsaid.max(one.collected_ms),
-                _ => {}
+    /// Statements about a person and a channel, with words.
+    fn statements<'a>(
+        &'a self,
+        id: &str,
+        contact: Option<&'a Contact>,
+        channel: Channel,
+    ) -> (Vec<Statement<'a>>, Vec<String>) {
+        let (mut statements, mut words) = (Vec::new(), Vec::new());
+        let Some(contact) = contact else { return (statements, words) };
+        for said in contact.said.iter().filter(|said| said.channel.covers(channel)) {
+            statements.push(said.statement(contact, self.policy.trusts_undated));
+            let date = said.collected_ms.map(|ms| format!(" of {}", day_of(ms))).unwrap_or_default();
+            words.push(format!("consent_{} = {}{date}", said.channel.name(), said.status_name));
+        }
+        let keys = Keys::of(id, Some(contact));
+        let points = keys.points.iter().map(|(key, ..)| key);
+        let places = keys.person.iter().chain(points).filter_map(|key| self.consents_of.get(key)).flatten();
+        let places: BTreeSet<usize> = places.copied().collect();
+        for record in places.into_iter().filter_map(|place| self.consents.get(place)) {
+            if record.channel.covers(channel) {
+                statements.push(record.statement(id, contact, channel));
+                words.push(told(record.status_name, record.collected_ms, &record.source));
             }
         }
-        match refused {
-            Some((undated, at, one)) if undated || at >= granted => {
-                let kind = if one.status == exports::DENIED { exports::DENIED } else { exports::WITHDRAWN };
-                Said::Refused(Against { kind, what: what(kind, at, &one.source) })
-            }
-            _ if granted.is_some() && granted > unsaid => Said::Granted,
-            _ => Said::Nothing,
-        }
+        (statements, words)
     }
 
     /// Channels for which consents are looked for: those that S-1 lets nobody be addressed through without, once there
     /// are consents at all, and those that somebody granted.
     #[must_use]
     pub fn channels(&self, has_consents: bool) -> BTreeSet<String> {
-        let strict: &[&str] = if has_consents || !self.consents.is_empty() {
-            &["email", "sms", "phone_auto", "push", "ads"]
-        } else {
-            &[]
-        };
-        let granted = self.consents.iter().filter(|one| one.status == exports::GRANTED);
-        strict.iter().map(|&name| name.to_owned()).chain(granted.map(|one| one.channel.clone())).collect()
+        use crate::kernel::consent::Status;
+        let is_strict = |channel: &Channel| !channel.takes_legitimate_interest();
+        let has_any = has_consents || !self.consents.is_empty();
+        let strict = Channel::ALL.into_iter().filter(|channel| has_any && is_strict(channel));
+        let granted = self.consents.iter().filter(|one| one.status == Status::Granted).map(|one| one.channel);
+        strict.chain(granted).map(|channel| channel.name().to_owned()).collect()
     }
 }
 
-fn what(kind: &str, since_ms: Option<i64>, source: &str) -> String {
-    let day = |ms: i64| i32::try_from(ms.div_euclid(DAY_MS)).map(day_label).unwrap_or_default();
+fn day_of(ms: i64) -> String {
+    i32::try_from(ms.div_euclid(DAY_MS)).map(day_label).unwrap_or_default()
+}
+
+fn told(kind: &str, since_ms: Option<i64>, source: &str) -> String {
     match since_ms {
-        Some(since) => format!("{kind} since {} (source {source})", day(since)),
+        Some(since) => format!("{kind} since {} (source {source})", day_of(since)),
         None => format!("{kind}, not dated (source {source})"),
-    }
-}
-
-/// Whether a grant that is limited to some lines covers what a campaign sells.
-fn in_scope(scope: Option<&str>, product_line: &str) -> bool {
-    scope.is_none_or(|scope| {
-        !product_line.is_empty() && scope.split([',', ';', '|']).any(|line| line.trim() == product_line)
-    })
-}
-
-/// Places of the records about a customer, each once for every way that leads to it.
-fn found<'a>(
-    index: &'a HashMap<String, Vec<usize>>,
-    id: &str,
-    contact: Option<&Contact>,
-) -> impl Iterator<Item = usize> + 'a {
-    let mut keys = vec![key('c', id)];
-    if let Some(contact) = contact {
-        keys.extend(contact.also.iter().cloned());
-        keys.extend(contact.value(c::CARD_ID).map(|card| key('k', card)));
-        keys.extend(contact.email.as_ref().map(|email| key('m', &email_match_key(email))));
-        // Also a number that cannot be used: what is forbidden for it is forbidden for its owner.
-        keys.extend(contact.value(c::PHONE).and_then(digits).map(|phone| key('p', end_of(&phone))));
-    }
-    let places: Vec<usize> =
-        keys.iter().filter_map(|key| index.get(key)).flat_map(|places| places.iter().copied()).collect();
-    places.into_iter()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_scope;
-
-    #[test]
-    fn a_scope_covers_the_lines_that_it_names() {
-        assert!(in_scope(None, "") && in_scope(None, "home"));
-        assert!(in_scope(Some("home; garden"), "garden"));
-        assert!(!in_scope(Some("home"), "garden") && !in_scope(Some("home"), ""));
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Contact;
 use super::matching::Matching;
-use crate::config::Channel;
 use crate::contract::column as c;
+use crate::kernel::consent::Channel;
 use crate::kernel::text::{email_canonical, email_match_key};
 use crate::stage::ingest::contacts::ContactRow;
 
@@ -75,6 +75,11 @@ impl Whom {
             whom.phones.extend(digits(phone));
         }
         whom
+    }
+
+    /// The customer that it names by number.
+    pub(super) fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
     }
 
     /// What the record is found by.

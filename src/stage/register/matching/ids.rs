@@ -29,7 +29,7 @@ const KEPT: &str = "kept";
 const NEW: &str = "new";
 const RETIRED: &str = "retired";
 pub(in super::super) const MERGED: &str = "merged_into";
-const SPLIT: &str = "split_from";
+pub(in super::super) const SPLIT: &str = "split_from";
 
 /// The ids of the night before.
 pub(super) struct Before {

@@ -1,0 +1,304 @@
+//! Suppressions and consents as delivered, and the index by which they are found.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::super::Contact;
+use super::super::matching::{Matching, SPLIT};
+use super::super::whom::{Numbering, Whom, digits, end_of, key};
+use super::{DAY_MS, Permissions, Policy, Via};
+use crate::contract::{column as c, exports};
+use crate::kernel::consent::{Basis, Channel, Restriction, Rule, Statement, Status};
+use crate::kernel::text::email_match_key;
+use crate::stage::ingest::contacts::ContactRow;
+use crate::stage::ingest::moment_ms;
+
+/// The one purpose for which a grant lets somebody be addressed; none named means it too.
+const PURPOSE: &str = "marketing";
+/// The scope of a suppression that covers everybody of a household.
+const HOUSEHOLD: &str = "household";
+
+/// One suppression.
+#[derive(Debug)]
+pub(super) struct Suppression {
+    pub kind: &'static str,
+    rule: Rule,
+    channel: Option<Channel>,
+    product_line: Option<String>,
+    pub since_ms: Option<i64>,
+    pub source: String,
+    /// Whether it names a contact point.
+    names_point: bool,
+}
+
+/// One record of a consents export.
+#[derive(Debug)]
+pub(super) struct Consent {
+    whom: Whom,
+    pub channel: Channel,
+    pub status: Status,
+    pub status_name: &'static str,
+    pub collected_ms: Option<i64>,
+    basis: Option<Basis>,
+    product_scope: Option<String>,
+    valid_until_ms: Option<i64>,
+    has_evidence: bool,
+    is_for_marketing: bool,
+    pub source: String,
+}
+
+/// What a contact row says of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Said {
+    /// Channel.
+    pub channel: Channel,
+    /// What is said.
+    pub status: Status,
+    /// The same by name.
+    pub status_name: &'static str,
+    /// When it was collected, as the row tells.
+    pub collected_ms: Option<i64>,
+    /// On which basis.
+    pub basis: Option<Basis>,
+    /// The contact points that the row has: mailbox and end of the number, as keys.
+    pub points: (Option<String>, Option<String>),
+}
+
+/// The rule of a kind of suppression.
+fn rule_of(kind: &str) -> Rule {
+    match kind {
+        "deceased" | "legal_block" | "fraud" | "minor" => Rule::PersonBlock,
+        "objection" => Rule::Objection,
+        "do_not_call" => Rule::DoNotCall,
+        exports::SPAM_COMPLAINT => Rule::SpamComplaint,
+        exports::BOUNCE | "gone_away" => Rule::Unreachable,
+        exports::TOPIC_OPT_OUT => Rule::Topic,
+        _ => Rule::OptOut,
+    }
+}
+
+/// What a status of an export means.
+fn parse_status(text: &str) -> (Status, &'static str) {
+    match text {
+        exports::GRANTED => (Status::Granted, exports::GRANTED),
+        exports::DENIED => (Status::Denied, exports::DENIED),
+        exports::WITHDRAWN => (Status::Withdrawn, exports::WITHDRAWN),
+        _ => (Status::Unknown, exports::UNKNOWN),
+    }
+}
+
+/// The legal basis of a text, however its words are parted; one that is not known allows no marketing.
+fn parse_basis(text: Option<&String>) -> Option<Basis> {
+    let text = text?.to_lowercase().replace([' ', '-'], "_");
+    Some(match text.as_str() {
+        "consent" | "opt_in" => Basis::Consent,
+        "soft_opt_in" => Basis::SoftOptIn,
+        "legitimate_interest" => Basis::LegitimateInterest,
+        _ => Basis::Contract,
+    })
+}
+
+impl Suppression {
+    fn of(row: &ContactRow, begin_ms: i64) -> Option<Self> {
+        let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
+        let kind = row.person.get(c::KIND).map_or("", String::as_str);
+        let kind = exports::SUPPRESSION.iter().find(|known| **known == kind)?;
+        let is_over = moment(c::UNTIL).is_some_and(|until| until <= begin_ms);
+        let channel = row.person.get(c::CHANNEL).and_then(|name| Channel::of(name));
+        (!is_over).then(|| Self {
+            kind,
+            rule: rule_of(kind),
+            // Who is gone away gets no letters; elsewhere nobody knows.
+            channel: channel.or_else(|| (*kind == "gone_away").then_some(Channel::Post)),
+            product_line: row.person.get(c::PRODUCT_LINE).cloned(),
+            since_ms: moment(c::SINCE),
+            source: row.source.clone(),
+            names_point: [c::EMAIL, c::PHONE, c::CONTACT_POINT]
+                .iter()
+                .any(|name| row.person.contains_key(*name)),
+        })
+    }
+
+    pub(super) fn restriction(&self) -> Restriction<'_> {
+        Restriction {
+            rule: self.rule,
+            kind: self.kind,
+            channel: self.channel,
+            line: self.product_line.as_deref(),
+            since_ms: self.since_ms,
+        }
+    }
+
+    /// Whether it reaches a customer on the way on which it was found. What is about a contact point reaches who would be
+    /// addressed there; where it names none, whoever has not changed it since, as far as rows tell (`changed_ms`).
+    pub(super) fn reaches(&self, via: Via, channel: Channel, changed_ms: Option<i64>) -> bool {
+        let is_of_point = matches!(self.rule, Rule::Unreachable | Rule::DoNotCall);
+        let is_changed = || self.since_ms.zip(changed_ms).is_some_and(|(since, changed)| changed > since);
+        match via {
+            Via::Person if is_of_point => {
+                (!self.names_point || channel == Channel::Post)
+                    && !(self.rule == Rule::Unreachable && is_changed())
+            }
+            Via::OtherPoint if is_of_point => false,
+            Via::Person | Via::Point | Via::OtherPoint | Via::Shared => true,
+            Via::Split(day) => {
+                let before = self.since_ms.is_none_or(|since| since < (i64::from(day) + 1) * DAY_MS);
+                before && !is_of_point
+            }
+        }
+    }
+}
+
+impl Consent {
+    fn of(row: &ContactRow, numbering: &Numbering<'_>) -> Option<Self> {
+        let cell = |name: &str| row.person.get(name).cloned();
+        let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
+        let (status, status_name) = parse_status(&cell(c::STATUS).unwrap_or_default());
+        Some(Self {
+            whom: Whom::of(row, numbering),
+            channel: row.person.get(c::CHANNEL).and_then(|name| Channel::of(name))?,
+            status,
+            status_name,
+            collected_ms: moment(c::COLLECTED_AT),
+            basis: parse_basis(row.person.get(c::LEGAL_BASIS)),
+            product_scope: cell(c::PRODUCT_SCOPE),
+            // A day means all of it.
+            valid_until_ms: moment(c::VALID_UNTIL),
+            has_evidence: row.person.contains_key(c::EVIDENCE_ID),
+            is_for_marketing: cell(c::PURPOSE).is_none_or(|purpose| purpose.eq_ignore_ascii_case(PURPOSE)),
+            source: row.source.clone(),
+        })
+    }
+
+    pub(super) fn statement(&self, id: &str, contact: &Contact, channel: Channel) -> Statement<'_> {
+        Statement {
+            channel: self.channel,
+            status: self.status,
+            basis: self.basis,
+            is_for_marketing: self.is_for_marketing,
+            scope: self.product_scope.as_deref(),
+            collected_ms: self.collected_ms,
+            valid_until_ms: self.valid_until_ms,
+            has_evidence: self.has_evidence,
+            is_exact: self.whom.is_exactly(id, contact, channel),
+        }
+    }
+}
+
+impl Said {
+    /// What a row says.
+    pub(in super::super) fn of(row: &ContactRow) -> impl Iterator<Item = Self> + '_ {
+        let cell = |name: &str| row.person.get(name);
+        let collected_ms = cell(c::CONSENT_AT).map(String::as_str).and_then(moment_ms);
+        let basis = parse_basis(cell(c::LEGAL_BASIS));
+        let points = points(row);
+        row.consents.iter().filter_map(move |(channel, status)| {
+            let (status, status_name) = parse_status(status);
+            let channel = Channel::of(channel)?;
+            Some(Self { channel, status, status_name, collected_ms, basis, points: points.clone() })
+        })
+    }
+
+    /// A row speaks of its own contact points: its yes is for those, its no for the person.
+    pub(super) fn statement(&self, contact: &Contact, trusts_undated: bool) -> Statement<'_> {
+        let used = points(&contact.row);
+        let is_trusted = trusts_undated && self.status == Status::Granted;
+        let is_exact = match self.channel {
+            Channel::Email => self.points.0 == used.0,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.points.1 == used.1,
+            Channel::Post | Channel::Push | Channel::Ads => true,
+        };
+        Statement {
+            channel: self.channel,
+            status: self.status,
+            basis: self.basis,
+            is_for_marketing: true,
+            scope: None,
+            // A yes that is trusted without a date is older than everything.
+            collected_ms: self.collected_ms.or_else(|| is_trusted.then_some(i64::MIN)),
+            valid_until_ms: None,
+            has_evidence: false,
+            is_exact,
+        }
+    }
+}
+
+/// Mailbox and end of the number of a row.
+fn points(row: &ContactRow) -> (Option<String>, Option<String>) {
+    use crate::kernel::text::email_canonical;
+    let email = row.person.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
+    let phone = row.person.get(c::PHONE).and_then(|raw| digits(raw));
+    (email, phone.map(|phone| end_of(&phone).to_owned()))
+}
+
+impl Permissions {
+    /// Reads what is in force at a day.
+    #[must_use]
+    pub(in super::super) fn new(
+        consents: &[ContactRow],
+        suppressions: &[ContactRow],
+        numbering: &Numbering<'_>,
+        contacts: &BTreeMap<String, Contact>,
+        policy: Policy,
+    ) -> Self {
+        let mut permissions = Self { policy, ..Self::default() };
+        permissions.add_suppressions(suppressions, numbering, contacts);
+        for row in consents {
+            let Some(consent) = Consent::of(row, numbering) else { continue };
+            let keys = consent.whom.keys();
+            permissions.n_nameless += u64::from(keys.is_empty());
+            for key in keys {
+                permissions.consents_of.entry(key).or_default().push(permissions.consents.len());
+            }
+            permissions.consents.push(consent);
+        }
+        permissions.split = numbering.matching.map(split).unwrap_or_default();
+        permissions
+    }
+
+    /// Adds suppressions: what is added can only restrict.
+    pub(in super::super) fn add_suppressions(
+        &mut self,
+        suppressions: &[ContactRow],
+        numbering: &Numbering<'_>,
+        contacts: &BTreeMap<String, Contact>,
+    ) {
+        for row in suppressions {
+            let Some(suppression) = Suppression::of(row, self.policy.begin_ms) else { continue };
+            let whom = Whom::of(row, numbering);
+            let mut keys = whom.keys();
+            self.n_nameless += u64::from(keys.is_empty());
+            let place = self.suppressions.len();
+            if row.person.get(c::SCOPE).is_some_and(|scope| scope == HOUSEHOLD) {
+                let contact = whom.customer().and_then(|id| contacts.get(id));
+                let household = contact.and_then(|contact| contact.value(c::HOUSEHOLD_ID));
+                keys.extend(household.map(|household| key('h', household)));
+            }
+            for key in keys {
+                self.suppressions_of.entry(key).or_default().push(place);
+            }
+            // Leaving a channel is about the contact point: who shares it shares that (4.2, order 5 and 6).
+            if matches!(suppression.rule, Rule::OptOut | Rule::SpamComplaint)
+                && let Some(contact) = whom.customer().and_then(|id| contacts.get(id))
+            {
+                let mailbox = contact.email.as_ref().map(|email| key('m', &email_match_key(email)));
+                let number = contact.value(c::PHONE).and_then(digits).map(|phone| key('p', end_of(&phone)));
+                for key in mailbox.into_iter().chain(number) {
+                    self.shared_of.entry(key).or_default().push(place);
+                }
+            }
+            self.suppressions.push(suppression);
+        }
+    }
+}
+
+/// Parts of customers that were split, each with the other and the day.
+fn split(matching: &Matching) -> HashMap<String, Vec<(String, i32)>> {
+    let mut split: HashMap<String, Vec<(String, i32)>> = HashMap::new();
+    for one in matching.id_map.iter().filter(|one| one.kind == SPLIT) {
+        if let (Some(old), Some(new)) = (&one.old, &one.new) {
+            split.entry(old.clone()).or_default().push((new.clone(), one.changed_on));
+            split.entry(new.clone()).or_default().push((old.clone(), one.changed_on));
+        }
+    }
+    split
+}
