@@ -1,6 +1,5 @@
 //! Who may be addressed, over whole nights: the cases of customers.md section 4, and what nothing lifts.
 
-
 mod common;
 
 use common::{Project, Run};

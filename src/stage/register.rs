@@ -19,7 +19,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
 use sha2::Sha256;
 
-use self::contact::Refused;
 pub use self::contact::{Contact, Contacts};
 use self::matching::{Matching, RowIdentity, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
@@ -119,13 +118,13 @@ pub fn run(
         matching: matching.as_ref(),
         shapes: Shapes::default(),
     };
-    let (contacts, unused) = match &matching {
+    let contacts = match &matching {
         Some(matching) => makers.matched(&of_customers, matching),
         None => makers.by_number(&current, &numbering),
     };
     drop(of_customers);
     drop(current);
-    warn_of_points(context, &unused);
+    warn_of_points(context, &contacts);
     let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
     let key = &context.config.privacy.suppression_key;
     permissions.bury(Tombstones::read(&context.read_parent(TombstonesTable::TABLE)?, key)?);
@@ -162,35 +161,32 @@ struct Makers<'a> {
     shapes: Shapes,
 }
 
-/// Contact points that are not used: of e-mail addresses by reason, and of telephone numbers.
-type Unused = (BTreeMap<&'static str, u64>, u64);
-
 impl Makers<'_> {
     /// Customers by number.
-    fn by_number(&self, rows: &[Current<'_>], numbering: &Numbering<'_>) -> (Contacts, Unused) {
+    fn by_number(&self, rows: &[Current<'_>], numbering: &Numbering<'_>) -> Contacts {
         let mut rows: Vec<(String, &ContactRow)> =
             rows.par_iter().map(|(row, (space, id))| (numbering.id(space, id).into_owned(), *row)).collect();
         rows.par_sort_by(|a, b| a.0.cmp(&b.0));
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        gather(groups.into_par_iter().map(|group| {
-            let (contact, refused) = self.contact(group.iter().map(|(_, row)| *row).collect())?;
-            Some((group.first()?.0.clone(), contact, refused))
-        }))
+        let made = groups.into_par_iter().map(|group| {
+            let contact = self.contact(group.iter().map(|(_, row)| *row).collect())?;
+            Some((group.first()?.0.clone(), contact))
+        });
+        Contacts::new(made.flatten().collect())
     }
 
     /// Customers of rows by the places of their ids.
-    fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> (Contacts, Unused) {
+    fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> Contacts {
         let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        let (mut contacts, unused) = gather(groups.into_par_iter().map(|group| {
-            let (contact, refused) = self.contact(group.iter().map(|(_, row)| *row).collect())?;
-            Some((matching.id(group.first()?.0)?.to_owned(), contact, refused))
-        }));
-        contacts.sort();
-        (contacts, unused)
+        let made = groups.into_par_iter().map(|group| {
+            let contact = self.contact(group.iter().map(|(_, row)| *row).collect())?;
+            Some((matching.id(group.first()?.0)?.to_owned(), contact))
+        });
+        Contacts::new(made.flatten().collect())
     }
 
     /// The customer of rows.
-    fn contact(&self, mut rows: Vec<&ContactRow>) -> Option<(Contact, Refused)> {
+    fn contact(&self, mut rows: Vec<&ContactRow>) -> Option<Contact> {
         let row = match &self.order {
             Some(order) => {
                 rows.sort_by(|a, b| order.best_first(a, b));
@@ -198,39 +194,29 @@ impl Makers<'_> {
             }
             None => self.newest.row(&mut rows, &self.shapes),
         };
-        let (mut contact, refused) = Contact::new(row?, &rows, self.country);
+        let mut contact = Contact::new(row?, &rows, self.country);
         contact.set_changed(self.history.changed(&contact, &rows));
         self.matching.into_iter().for_each(|matching| contact.set_shared(matching));
-        Some((contact, refused))
+        Some(contact)
     }
-}
-
-/// Customers as they come, and what of them is not used.
-fn gather(
-    made: impl IndexedParallelIterator<Item = Option<(String, Contact, Refused)>>,
-) -> (Contacts, Unused) {
-    let mut all: Vec<Option<(String, Contact, Refused)>> = Vec::new();
-    made.collect_into_vec(&mut all);
-    let (mut emails, mut n_phones) = (BTreeMap::new(), 0);
-    for (.., refused) in all.iter().flatten() {
-        refused.email.into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
-        n_phones += u64::from(refused.phone);
-    }
-    let contacts = all.into_iter().flatten().map(|(id, contact, _)| (id, contact)).collect();
-    (Contacts::sorted(contacts), (emails, n_phones))
 }
 
 /// Tells how many contact points are not used, and why.
-fn warn_of_points(context: &Context, (emails, n_phones): &Unused) {
+fn warn_of_points(context: &Context, contacts: &Contacts) {
     let hint = "register/contact_points names them";
+    let (mut emails, mut n_phones): (BTreeMap<&'static str, u64>, u64) = (BTreeMap::new(), 0);
+    for (_, contact) in contacts.iter() {
+        contact.email_refused().into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
+        n_phones += u64::from(contact.is_phone_refused());
+    }
     if !emails.is_empty() {
         let reasons: Vec<String> = emails.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
         let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
         context.warn(Warning::new("email_refused", what).times(emails.values().sum()).hint(hint));
     }
-    if *n_phones > 0 {
+    if n_phones > 0 {
         let what = "telephone numbers are none of their country and are not used, their customers stay";
-        context.warn(Warning::new("phone_refused", what).times(*n_phones).hint(hint));
+        context.warn(Warning::new("phone_refused", what).times(n_phones).hint(hint));
     }
 }
 

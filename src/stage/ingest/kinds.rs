@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::contacts::{ContactRow, Provenance};
-use super::settle::keep_or_write;
+use super::settle::keep_or_write_pieces;
 use super::versions::{self, Rules, Settled};
 use super::{Night, canonical, keyed};
 use crate::config::{Delivery, SourceKind};
@@ -26,6 +26,9 @@ const SMALL: [SourceKind; 5] = [
     SourceKind::Products,
     SourceKind::Units,
 ];
+
+/// Rows that are columns at a time while a table is written.
+const AT_ONCE: usize = 1 << 16;
 
 /// All rows of a small kind after a night.
 #[derive(Debug)]
@@ -168,8 +171,12 @@ pub(super) fn write(
                 row.absent_since = Some(as_of);
             }
         }
-        let batch = || canonical::to_batch(table, &kept.rows, &context.units);
-        entries.extend(keep_or_write(context, table, parent_tables, kept.changed, &batch)?);
+        let rows = |piece: usize| kept.rows.chunks(AT_ONCE).nth(piece);
+        let piece = |piece| {
+            let rows = rows(piece).or_else(|| (piece == 0).then_some(&[]));
+            rows.map(|rows| canonical::to_batch(table, rows, &context.units)).transpose()
+        };
+        entries.extend(keep_or_write_pieces(context, table, parent_tables, kept.changed, &piece)?);
     }
     Ok(entries)
 }

@@ -207,9 +207,33 @@ pub(super) fn keep_or_write(
     changed: bool,
     batch: &dyn Fn() -> Result<RecordBatch>,
 ) -> Result<Option<TableEntry>> {
+    let first = |piece| if piece == 0 { batch().map(Some) } else { Ok(None) };
+    keep_or_write_pieces(context, table, parent_tables, changed, &first)
+}
+
+/// The same for a table that is made piece by piece, until there is none.
+///
+/// # Errors
+/// `Io`, and those of making a piece.
+pub(super) fn keep_or_write_pieces(
+    context: &Context,
+    table: &'static Table,
+    parent_tables: &[TableEntry],
+    changed: bool,
+    piece: &dyn Fn(usize) -> Result<Option<RecordBatch>>,
+) -> Result<Option<TableEntry>> {
     let known = parent_tables.iter().find(|entry| entry.name == table.name);
     match (changed, known, context.parent()) {
-        (true, ..) => context.write(table, &table.file(), &[batch()?]).map(Some),
+        (true, ..) => {
+            let mut file = context.create(table)?;
+            for place in 0.. {
+                context.go_on()?;
+                let Some(batch) = piece(place)? else { break };
+                file.add(&batch)?;
+            }
+            let n_rows = file.n_rows();
+            Ok(Some(TableEntry::new(table, &table.file(), n_rows, file.finish()?.hash)))
+        }
         (false, Some(entry), Some(parent)) => {
             files::carry(parent, &context.work, &entry.path)?;
             Ok(Some(entry.clone()))

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::contacts::ContactRow;
@@ -95,8 +96,14 @@ pub(super) fn settle(
         let winner = places.get(winner).copied();
         row.superseded_by = winner.filter(|winner| *winner != (row.file_id, row.line));
     }
-    let staying: HashSet<u128> =
-        rows.iter().zip(&keys).filter(|(row, _)| rules.stays(row, &active)).map(|(_, key)| *key).collect();
+    // Where nothing goes and no list is a whole one, nobody asks which keys stay.
+    let is_asked = !rules.files_gone.is_empty() || rules.named.values().any(|is_whole| *is_whole);
+    let staying: HashSet<u128> = rows
+        .iter()
+        .zip(&keys)
+        .filter(|(row, _)| is_asked && rules.stays(row, &active))
+        .map(|(_, key)| *key)
+        .collect();
     // Of a whole list that was replaced the rows stay whose key the new one lacks.
     let is_kept_absent = |row: &ContactRow, key: &u128| {
         rules.is_snapshot(row.source())
@@ -251,17 +258,27 @@ fn lost(
     lost
 }
 
+/// Counts rows of one file with one key and version whose content is not that of the first of them.
 fn conflicts(fresh: &[ContactRow], rules: &Rules<'_>) -> BTreeMap<String, u64> {
-    let mut seen: HashMap<(u32, &str, Option<&str>), u128> = HashMap::new();
     let mut conflicts: BTreeMap<String, u64> = BTreeMap::new();
-    for row in fresh {
-        let Some(key) = row.row_key() else { continue };
-        if rules.of_keys.get(row.source()) == Some(&Rule::Only) {
+    for file in fresh.chunk_by(|a, b| a.file_id == b.file_id) {
+        let Some(source) = file.first().map(ContactRow::source) else { continue };
+        if rules.of_keys.get(source) == Some(&Rule::Only) {
             continue;
         }
-        let first = *seen.entry((row.file_id, key, row.version())).or_insert(row.content);
-        if first != row.content {
-            *conflicts.entry(row.source().to_owned()).or_default() += 1;
+        let key = |(place, row): (u32, &ContactRow)| {
+            let version = row.version().map_or(0, |version| xxh3_128(version.as_bytes()));
+            Some((xxh3_128(row.row_key()?.as_bytes()), version, place))
+        };
+        let mut keys: Vec<(u128, u128, u32)> = (0_u32..).zip(file).filter_map(key).collect();
+        keys.par_sort_unstable();
+        let content = |place: u32| file.get(place as usize).map(|row| row.content);
+        for same in keys.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|same| same.len() > 1) {
+            let first = same.first().and_then(|(.., place)| content(*place));
+            let n = same.iter().filter(|(.., place)| content(*place) != first).count() as u64;
+            if n > 0 {
+                *conflicts.entry(source.to_owned()).or_default() += n;
+            }
         }
     }
     conflicts

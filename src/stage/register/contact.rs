@@ -11,7 +11,7 @@ use super::whom::{digits, end_of, key};
 use crate::contract::column as c;
 use crate::kernel::consent::Channel;
 use crate::kernel::phone;
-use crate::kernel::text::{email_canonical, email_match_key};
+use crate::kernel::text::{EmailFault, email_canonical, email_match_key};
 use crate::stage::ingest::contacts::ContactRow;
 
 /// Digits below which a text is no telephone number.
@@ -36,13 +36,6 @@ pub struct Contact {
     is_shared: (bool, bool),
 }
 
-/// Why contact points of a customer are not used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub email: Option<&'static str>,
-    pub phone: bool,
-}
-
 /// A contact point of a customer beside those that count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct OtherPoint<'a> {
@@ -58,26 +51,28 @@ pub(super) struct OtherPoint<'a> {
 
 impl Contact {
     /// The customer of a row; `rows` are all of its rows, best first.
-    pub(super) fn new(row: ContactRow, rows: &[&ContactRow], country: &str) -> (Self, Refused) {
-        let mut refused = Refused::default();
-        let has_email = row.get(c::EMAIL).is_some_and(|raw| match email_canonical(raw) {
-            Ok(_) => true,
-            Err(fault) => {
-                refused.email = Some(fault.code());
-                false
-            }
-        });
+    pub(super) fn new(row: ContactRow, rows: &[&ContactRow], country: &str) -> Self {
+        let has_email = row.get(c::EMAIL).is_some_and(|raw| email_canonical(raw).is_ok());
         let has_phone = row.get(c::PHONE).is_some_and(|raw| {
             let is_known = || phone::knows(row.get(c::COUNTRY).unwrap_or(country));
-            let can_be = row.number().is_some() || (!is_known() && can_be_phone(raw));
-            refused.phone = !can_be;
-            can_be
+            row.number().is_some() || (!is_known() && can_be_phone(raw))
         });
         let several =
             if rows.len() > 1 { rows.iter().map(|row| (*row).clone()).collect() } else { Box::default() };
         let has_address = [c::STREET, c::POSTAL_CODE, c::CITY].iter().all(|name| row.has(name));
         let (changed, is_shared) = (None, (false, false));
-        (Self { row, several, changed, has_email, has_phone, has_address, is_shared }, refused)
+        Self { row, several, changed, has_email, has_phone, has_address, is_shared }
+    }
+
+    /// Why the e-mail address is not used; `None`: it is, or there is none.
+    pub(super) fn email_refused(&self) -> Option<&'static str> {
+        let raw = self.row.get(c::EMAIL).filter(|_| !self.has_email)?;
+        email_canonical(raw).err().map(|fault: EmailFault| fault.code())
+    }
+
+    /// Whether there is a telephone number that is not used.
+    pub(super) fn is_phone_refused(&self) -> bool {
+        !self.has_phone && self.row.has(c::PHONE)
     }
 
     /// Takes over when contact points changed.
@@ -201,14 +196,10 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Of customers in ascending order of their ids, each once.
-    pub(super) const fn sorted(all: Vec<(String, Contact)>) -> Self {
+    /// Of customers, each once.
+    pub(super) fn new(mut all: Vec<(String, Contact)>) -> Self {
+        all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Self { all }
-    }
-
-    /// Brings customers into the order of their ids.
-    pub(super) fn sort(&mut self) {
-        self.all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
     }
 
     /// The customer of an id.

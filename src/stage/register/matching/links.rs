@@ -1,6 +1,7 @@
 //! Pairs of numbers that share a strong key.
 
 use std::collections::HashSet;
+use std::num::NonZeroU128;
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
@@ -25,9 +26,8 @@ struct Carried {
     /// By what nodes are counted: card, mailbox, number.
     key: u128,
     /// By what they are linked: the same, for a number with the family name; `None`: it is counted only.
-    link: Option<u128>,
+    link: Option<NonZeroU128>,
     node: u32,
-    strength: u8,
 }
 
 /// The link of a strength.
@@ -55,81 +55,84 @@ pub(in super::super) fn hash(link: Link, text: &str) -> u128 {
 pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>) -> Links {
     let identity = &config.identity;
     let placeholders = placeholders(identity, &config.project.country);
-    let of_rows = known.rows.par_iter().flat_map_iter(|(node, row)| carried(row, *node));
-    let of_spaces =
-        known.named().enumerate().flat_map_iter(|(place, (space, node))| of_space(place, space, &node.id));
-    let mut all: Vec<Carried> = of_rows
-        .chain(of_spaces)
-        .filter(|one| {
-            let is_used = link(one.strength).is_some_and(|link| identity.links.contains(&link));
-            is_used && !placeholders.contains(&one.key)
-        })
-        .collect();
-    all.par_sort_unstable();
-    all.dedup();
-    let groups: Vec<&[Carried]> = all.chunk_by(|a, b| a.key == b.key).collect();
-    let is_overused = |group: &&[Carried]| {
-        let numbers = group.chunk_by(|a, b| a.node == b.node);
-        // Nodes of one key stand by their link first, so one may come again; then it is counted exactly.
-        numbers.count() > identity.max_shared
-            && group.iter().map(|one| one.node).collect::<HashSet<u32>>().len() > identity.max_shared
-    };
-    let overused: HashSet<u128> = groups
-        .par_iter()
-        .filter(|group| is_overused(group))
-        .filter_map(|group| group.first().map(|one| one.key))
-        .collect();
-    let linking = groups.par_iter().filter(|group| group.len() > 1 && !is_overused(group));
-    let mut edges: Vec<Edge> = linking
-        .flat_map_iter(|group| {
-            group
-                .chunk_by(|a, b| a.link == b.link)
-                .filter(|same| same.iter().all(|one| one.link.is_some()))
-                .flat_map(|same| {
-                    let mut nodes: Vec<u32> = same.iter().map(|one| one.node).collect();
-                    nodes.dedup();
-                    let strength = same.first().map_or(u8::MAX, |one| one.strength);
-                    pairs(strength, &nodes).collect::<Vec<Edge>>()
-                })
-        })
-        .collect();
+    let (mut edges, mut overused) = (Vec::new(), HashSet::new());
+    // One kind after another, since what all nodes carry takes as much memory as they do.
+    for link in [Link::Card, Link::Email, Link::Phone] {
+        if !identity.links.contains(&link) {
+            continue;
+        }
+        let of_rows = known.rows.par_iter().filter_map(|(node, row)| carried(link, row, *node));
+        let of_spaces = known.named().enumerate();
+        let of_spaces = of_spaces.filter_map(|(place, (space, node))| of_space(link, place, space, &node.id));
+        let all = of_rows.chain(of_spaces).filter(|one| !placeholders.contains(&one.key)).collect();
+        let (more, too_many) = joined(strength(link), all, identity.max_shared);
+        edges.extend(more);
+        overused.extend(too_many);
+    }
     if identity.links.contains(&Link::SameAs) {
         edges.extend(known.rows.iter().flat_map(|(node, row)| same_as(row, *node, known)));
     }
     Links { edges, overused }
 }
 
-/// Keys that a row carries.
-fn carried(row: &ContactRow, node: u32) -> impl Iterator<Item = Carried> {
-    let plain = |link: Link, text: &str| {
-        let key = hash(link, text);
-        Carried { key, link: Some(key), node, strength: strength(link) }
+/// Edges between nodes that carry one key, and keys that more nodes carry than may.
+fn joined(strength: u8, mut all: Vec<Carried>, max_shared: usize) -> (Vec<Edge>, Vec<u128>) {
+    all.par_sort_unstable();
+    all.dedup();
+    let groups: Vec<&[Carried]> =
+        all.chunk_by(|a, b| a.key == b.key).filter(|group| group.len() > 1).collect();
+    let is_overused = |group: &[Carried]| {
+        let numbers = group.chunk_by(|a, b| a.node == b.node);
+        // Nodes of one key stand by their link first, so one may come again; then it is counted exactly.
+        numbers.count() > max_shared
+            && group.iter().map(|one| one.node).collect::<HashSet<u32>>().len() > max_shared
     };
-    let card = row.get(c::CARD_ID).map(|card| plain(Link::Card, card));
-    let email = row.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
-    let email = email.map(|email| plain(Link::Email, &email_match_key(&email)));
-    let phone = row.number().map(|number| {
-        let name = row.get(c::LAST_NAME).map(name_match_key).unwrap_or_default();
-        let with_name = || hash(Link::Phone, &format!("{number}\u{1f}{name}"));
-        Carried {
-            key: hash(Link::Phone, number),
-            link: (!name.is_empty()).then(with_name),
-            node,
-            strength: strength(Link::Phone),
+    let (overused, linking): (Vec<&[Carried]>, Vec<&[Carried]>) =
+        groups.into_par_iter().partition(|group| is_overused(group));
+    let of_group = |group: &[Carried]| -> Vec<Edge> {
+        let same = group.chunk_by(|a, b| a.link == b.link);
+        let same = same.filter(|same| same.iter().all(|one| one.link.is_some()));
+        let nodes = |same: &[Carried]| -> Vec<u32> {
+            let mut nodes: Vec<u32> = same.iter().map(|one| one.node).collect();
+            nodes.dedup();
+            nodes
+        };
+        same.flat_map(|same| pairs(strength, &nodes(same)).collect::<Vec<Edge>>()).collect()
+    };
+    let edges = linking.into_par_iter().flat_map_iter(of_group).collect();
+    (edges, overused.into_iter().filter_map(|group| group.first().map(|one| one.key)).collect())
+}
+
+/// What a row carries of a kind.
+fn carried(link: Link, row: &ContactRow, node: u32) -> Option<Carried> {
+    let plain = |text: &str| {
+        let key = hash(link, text);
+        Carried { key, link: NonZeroU128::new(key), node }
+    };
+    match link {
+        Link::SameAs => None,
+        Link::Card => row.get(c::CARD_ID).map(plain),
+        Link::Email => {
+            let email = row.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
+            email.map(|email| plain(&email_match_key(&email)))
         }
-    });
-    [card, email, phone].into_iter().flatten()
+        Link::Phone => row.number().map(|number| {
+            let name = row.get(c::LAST_NAME).map(name_match_key).unwrap_or_default();
+            let with_name = || NonZeroU128::new(hash(link, &format!("{number}\u{1f}{name}")));
+            let by_name = if name.is_empty() { None } else { with_name() };
+            Carried { key: hash(link, number), link: by_name, node }
+        }),
+    }
 }
 
 /// The key of a number that is one itself: of a numbering called `card` or `email`.
-fn of_space(place: usize, space: &str, id: &str) -> Option<Carried> {
-    let (link, text) = match space {
-        "card" => (Link::Card, id.to_owned()),
-        c::EMAIL => (Link::Email, email_match_key(&email_canonical(id).ok()?)),
+fn of_space(link: Link, place: usize, space: &str, id: &str) -> Option<Carried> {
+    let key = match (link, space) {
+        (Link::Card, "card") => hash(link, id),
+        (Link::Email, c::EMAIL) => hash(link, &email_match_key(&email_canonical(id).ok()?)),
         _ => return None,
     };
-    let key = hash(link, &text);
-    Some(Carried { key, link: Some(key), node: u32::try_from(place).ok()?, strength: strength(link) })
+    Some(Carried { key, link: NonZeroU128::new(key), node: u32::try_from(place).ok()? })
 }
 
 /// Links to numbers that a row names as the same person's; one that nobody knows links nothing.
