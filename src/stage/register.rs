@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use sha2::Sha256;
 
 pub use self::contact::{Contact, Contacts};
-use self::matching::{Matching, RowIdentity, RowsOfCustomers};
+use self::matching::{Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};
 use self::survivorship::{Order, survive};
@@ -95,12 +95,9 @@ pub fn run(
 ) -> Result<Register> {
     let rows = rows_of(kept, SourceKind::Contacts);
     let labels = || Labels { spaces: context.config.id_spaces() };
-    let current: Result<Vec<Current<'_>>> = rows
-        .par_iter()
-        .filter(|row| row.superseded_by.is_none() && !row.deleted)
-        .map(|row| Ok((row, identity(context, row)?)))
-        .collect();
-    let current = current?;
+    let counts = rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted);
+    let mut current: Vec<Current<'_>> = counts.map(|row| Current { row, made: None }).collect();
+    current.par_iter_mut().try_for_each(|current| current.identify(context))?;
     let sources = ranks(context);
     let order = Order { sources: &sources, rule: context.config.identity.survivorship };
     let (matching, of_customers) = if context.config.identity.matches {
@@ -145,8 +142,28 @@ pub fn run(
     })
 }
 
-/// A row that counts, with its identity.
-type Current<'a> = (&'a ContactRow, RowIdentity<'a>);
+/// A row that counts.
+struct Current<'a> {
+    row: &'a ContactRow,
+    /// The id that is made of its contact point, where it has no number.
+    made: Option<Box<str>>,
+}
+
+impl Current<'_> {
+    /// Makes an id where the row has no number.
+    fn identify(&mut self, context: &Context) -> Result<()> {
+        if self.row.source_id().is_none() {
+            self.made = Some(anonymous_id(context, self.row)?.into());
+        }
+        Ok(())
+    }
+
+    /// Numbering and number.
+    fn identity(&self) -> (&str, &str) {
+        let made = self.made.as_deref().map(|id| (c::CONTACT_POINT, id));
+        made.unwrap_or_else(|| (self.row.id_space(), self.row.source_id().unwrap_or_default()))
+    }
+}
 
 /// What customers are made of their rows with.
 struct Makers<'a> {
@@ -164,29 +181,31 @@ struct Makers<'a> {
 impl Makers<'_> {
     /// Customers by number.
     fn by_number(&self, rows: &[Current<'_>], numbering: &Numbering<'_>) -> Contacts {
+        fn id<'b>(one: &'b Current<'_>, numbering: &'b Numbering<'_>) -> Cow<'b, str> {
+            let (space, id) = one.identity();
+            numbering.id(space, id)
+        }
         let mut rows: Vec<(String, &ContactRow)> =
-            rows.par_iter().map(|(row, (space, id))| (numbering.id(space, id).into_owned(), *row)).collect();
+            rows.par_iter().map(|one| (id(one, numbering).into_owned(), one.row)).collect();
         rows.par_sort_by(|a, b| a.0.cmp(&b.0));
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        let made = groups.into_par_iter().map(|group| {
-            let contact = self.contact(group.iter().map(|(_, row)| *row).collect())?;
-            Some((group.first()?.0.clone(), contact))
-        });
-        Contacts::new(made.flatten().collect())
+        Contacts::new(groups.into_par_iter().map(|group| {
+            let id = group.first().map(|(id, _)| id.clone()).unwrap_or_default();
+            (id, self.contact(group.iter().map(|(_, row)| *row).collect()))
+        }))
     }
 
     /// Customers of rows by the places of their ids.
     fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> Contacts {
         let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        let made = groups.into_par_iter().map(|group| {
-            let contact = self.contact(group.iter().map(|(_, row)| *row).collect())?;
-            Some((matching.id(group.first()?.0)?.to_owned(), contact))
-        });
-        Contacts::new(made.flatten().collect())
+        Contacts::new(groups.into_par_iter().map(|group| {
+            let id = group.first().and_then(|(place, _)| matching.id(*place)).unwrap_or_default();
+            (id.to_owned(), self.contact(group.iter().map(|(_, row)| *row).collect()))
+        }))
     }
 
     /// The customer of rows.
-    fn contact(&self, mut rows: Vec<&ContactRow>) -> Option<Contact> {
+    fn contact(&self, mut rows: Vec<&ContactRow>) -> Contact {
         let row = match &self.order {
             Some(order) => {
                 rows.sort_by(|a, b| order.best_first(a, b));
@@ -194,10 +213,10 @@ impl Makers<'_> {
             }
             None => self.newest.row(&mut rows, &self.shapes),
         };
-        let mut contact = Contact::new(row?, &rows, self.country);
+        let mut contact = Contact::new(row.unwrap_or_default(), &rows, self.country);
         contact.set_changed(self.history.changed(&contact, &rows));
         self.matching.into_iter().for_each(|matching| contact.set_shared(matching));
-        Some(contact)
+        contact
     }
 }
 
@@ -234,14 +253,6 @@ fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Vec<String> {
 fn ranks(context: &Context) -> BTreeMap<&str, usize> {
     let sources = context.config.sources.iter().enumerate();
     sources.map(|(rank, source)| (source.name.as_str(), rank)).collect()
-}
-
-/// The number of a row, or the id that is made of its contact point.
-fn identity<'a>(context: &Context, row: &'a ContactRow) -> Result<RowIdentity<'a>> {
-    Ok(match row.source_id() {
-        Some(id) => (row.id_space(), Cow::Borrowed(id)),
-        None => (c::CONTACT_POINT, Cow::Owned(anonymous_id(context, row)?)),
-    })
 }
 
 /// Suppressions and consents in force, with a word about those that reach nobody.

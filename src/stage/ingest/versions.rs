@@ -85,7 +85,12 @@ pub(super) fn settle(
 ) -> Settled {
     let conflicts = conflicts(&fresh, rules);
     let n_known = known.len();
-    let mut rows: Vec<ContactRow> = known.into_iter().chain(fresh).collect();
+    let mut rows = known;
+    if rows.is_empty() {
+        rows = fresh
+    } else {
+        rows.extend(fresh)
+    }
     let active: HashSet<u32> =
         rules.files.iter().filter(|file| file.active).map(|file| file.file_id).collect();
     let keys: Vec<u128> = rows.iter().map(key_of).collect();
@@ -138,43 +143,64 @@ pub(super) fn settle(
         }
     }
     settled.refused.sort_unstable();
-    let rows: Vec<(ContactRow, u128)> =
-        rows.into_iter().zip(keys).zip(kept).filter(|(_, kept)| *kept).map(|(row, _)| row).collect();
-    settled.keep(rows, rules);
+    drop((verdicts, winners, places, staying));
+    settled.keep(rows, &keys, &kept, rules);
     settled
 }
 
 impl Settled {
-    /// Keeps rows, each with the hash of its key, and marks those that the newest whole list lacks.
-    fn keep(&mut self, rows: Vec<(ContactRow, u128)>, rules: &Rules<'_>) {
+    /// Keeps the rows that stay, each with the hash of its key, and marks those that the newest whole list lacks.
+    fn keep(&mut self, mut rows: Vec<ContactRow>, keys: &[u128], kept: &[bool], rules: &Rules<'_>) {
         let newest = rules.newest();
+        let of_list = |row: &ContactRow| !newest.is_empty() && newest.get(row.source()) == Some(&row.file_id);
         let present: HashSet<u128> = rows
             .iter()
-            .filter(|(row, _)| newest.get(row.source()) == Some(&row.file_id))
-            .map(|(_, key)| *key)
+            .zip(keys.iter().zip(kept))
+            .filter(|(row, (_, kept))| **kept && of_list(row))
+            .map(|(_, (key, _))| *key)
             .collect();
-        for (mut row, key) in rows {
-            if let Some(newest) = newest.get(row.source()) {
-                let counts = row.superseded_by.is_none() && !row.deleted;
-                // What lost to another version comes back never, since only the newest list can be taken back.
-                if row.superseded_by.is_some() && row.file_id != *newest {
-                    self.changed = true;
-                    continue;
-                }
-                let absent = counts && !present.contains(&key);
-                if absent && row.absent_since.is_none() {
-                    self.newly_absent.push(self.rows.len());
-                    self.changed = true;
-                    *self.lost.entry(row.source().to_owned()).or_default() += 1;
-                }
-                self.changed |= row.absent_since.is_some() && !absent;
-                row.absent_since = row.absent_since.filter(|_| absent);
-            } else if rules.named.contains_key(row.source()) {
-                // Its files are no whole lists any more.
-                self.changed |= row.absent_since.take().is_some();
+        let mut marks = keys.iter().zip(kept);
+        let mut n_kept = 0;
+        rows.retain_mut(|row| {
+            let stays = marks
+                .next()
+                .is_some_and(|(key, kept)| *kept && self.mark(row, *key, n_kept, &newest, &present, rules));
+            n_kept += usize::from(stays);
+            stays
+        });
+        self.rows = rows;
+    }
+
+    /// Marks a row that is absent, at its place among those that stay; false: it goes.
+    fn mark(
+        &mut self,
+        row: &mut ContactRow,
+        key: u128,
+        place: usize,
+        newest: &HashMap<&str, u32>,
+        present: &HashSet<u128>,
+        rules: &Rules<'_>,
+    ) -> bool {
+        if let Some(newest) = newest.get(row.source()) {
+            let counts = row.superseded_by.is_none() && !row.deleted;
+            // What lost to another version comes back never, since only the newest list can be taken back.
+            if row.superseded_by.is_some() && row.file_id != *newest {
+                self.changed = true;
+                return false;
             }
-            self.rows.push(row);
+            let absent = counts && !present.contains(&key);
+            if absent && row.absent_since.is_none() {
+                self.newly_absent.push(place);
+                self.changed = true;
+                *self.lost.entry(row.source().to_owned()).or_default() += 1;
+            }
+            self.changed |= row.absent_since.is_some() && !absent;
+            row.absent_since = row.absent_since.filter(|_| absent);
+        } else if rules.named.contains_key(row.source()) {
+            // Its files are no whole lists any more.
+            self.changed |= row.absent_since.take().is_some();
         }
+        true
     }
 }
 

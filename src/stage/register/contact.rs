@@ -197,7 +197,10 @@ pub struct Contacts {
 
 impl Contacts {
     /// Of customers, each once.
-    pub(super) fn new(mut all: Vec<(String, Contact)>) -> Self {
+    pub(super) fn new(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
+        // Of known length, so that they are in memory once.
+        let mut all = Vec::new();
+        made.collect_into_vec(&mut all);
         all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Self { all }
     }

@@ -4,7 +4,6 @@
 mod ids;
 mod links;
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use rayon::prelude::*;
 
 use self::ids::{Before, Naming};
 pub(super) use self::ids::{MERGED, Mapped, SPLIT};
+use super::Current;
 use super::survivorship::Order;
 use super::whom::Labels;
 use crate::config::{Config, Link};
@@ -124,9 +124,6 @@ fn place(spaces: &[String], nodes: &[Node], space: &str, id: &str) -> Option<u32
     found.ok().and_then(|place| u32::try_from(place).ok())
 }
 
-/// The number of a contact row: its own, or the id that is made of its contact point.
-pub(super) type RowIdentity<'a> = (&'a str, Cow<'a, str>);
-
 /// Rows with the nodes that they are about.
 pub(super) struct RowsOfNodes<'a> {
     /// Numberings, ascending, contact points last.
@@ -146,7 +143,7 @@ pub(super) type RowsOfCustomers<'a> = Vec<(u32, &'a ContactRow)>;
 /// `Io`, `Internal`.
 pub(super) fn run<'a>(
     context: &Context,
-    rows: &'a [(&'a ContactRow, RowIdentity<'a>)],
+    rows: &'a [Current<'a>],
     keys: &'a Keys,
     labels: &Labels<'_>,
     order: &Order<'_>,
@@ -185,8 +182,11 @@ fn read(context: &Context, table: &crate::contract::Table) -> Result<RecordBatch
 type Named<'a> = (u16, &'a str, Option<&'a ContactRow>);
 
 impl<'a> RowsOfNodes<'a> {
-    fn of(rows: &'a [(&'a ContactRow, RowIdentity<'a>)], keys: &'a Keys, order: &Order<'_>) -> Self {
-        let of_rows = rows.par_iter().map(|(row, (space, id))| (*space, id.as_ref(), Some(*row)));
+    fn of(rows: &'a [Current<'a>], keys: &'a Keys, order: &Order<'_>) -> Self {
+        let of_rows = rows.par_iter().map(|current| {
+            let (space, id) = current.identity();
+            (space, id, Some(current.row))
+        });
         let of_keys: Vec<(&str, &str)> = keys.identities().collect();
         let of_keys = of_keys.par_iter().map(|(space, id)| (*space, *id, None));
         let spaces: BTreeSet<&str> =
@@ -207,14 +207,14 @@ impl<'a> RowsOfNodes<'a> {
         });
         let groups: Vec<&[Named<'_>]> = named.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
         let node = |group: &&[Named<'_>]| {
-            group.first().map(|(space, id, _)| Node { space: *space, linked_by: None, id: (*id).into() })
+            let (space, id) = group.first().map_or((u16::MAX, ""), |(space, id, _)| (*space, *id));
+            Node { space, linked_by: None, id: id.into() }
         };
-        let nodes = groups.par_iter().filter_map(node).collect();
-        let rows = groups.par_iter().enumerate().flat_map_iter(|(place, group)| {
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            group.iter().filter_map(move |(.., row)| Some((place, (*row)?)))
-        });
-        let rows = rows.collect();
+        let nodes = groups.par_iter().map(node).collect();
+        let mut rows = Vec::with_capacity(named.len());
+        for (place, group) in (0_u32..).zip(&groups) {
+            rows.extend(group.iter().filter_map(|(.., row)| Some((place, (*row)?))));
+        }
         Self { spaces: spaces.into_iter().map(str::to_owned).collect(), nodes, rows }
     }
 

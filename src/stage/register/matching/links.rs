@@ -30,6 +30,11 @@ struct Carried {
     node: u32,
 }
 
+impl Carried {
+    /// Stands for nothing.
+    const NONE: Self = Self { key: 0, link: None, node: u32::MAX };
+}
+
 /// The link of a strength.
 pub(super) fn link(strength: u8) -> Option<Link> {
     [Link::SameAs, Link::Card, Link::Email, Link::Phone].get(usize::from(strength)).copied()
@@ -61,10 +66,18 @@ pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>) -> Links {
         if !identity.links.contains(&link) {
             continue;
         }
-        let of_rows = known.rows.par_iter().filter_map(|(node, row)| carried(link, row, *node));
-        let of_spaces = known.named().enumerate();
-        let of_spaces = of_spaces.filter_map(|(place, (space, node))| of_space(link, place, space, &node.id));
-        let all = of_rows.chain(of_spaces).filter(|one| !placeholders.contains(&one.key)).collect();
+        // Of known length, so that they are in memory once.
+        let of_rows =
+            known.rows.par_iter().map(|(node, row)| carried(link, row, *node).unwrap_or(Carried::NONE));
+        let mut all: Vec<Carried> = of_rows.collect();
+        all.retain(|one| one.node != Carried::NONE.node);
+        if known.has_numbers_like(link) {
+            let of_spaces = known.named().enumerate();
+            all.par_extend(
+                of_spaces.filter_map(|(place, (space, node))| of_space(link, place, space, &node.id)),
+            );
+        }
+        all.retain(|one| !placeholders.contains(&one.key));
         let (more, too_many) = joined(strength(link), all, identity.max_shared);
         edges.extend(more);
         overused.extend(too_many);
@@ -125,10 +138,25 @@ fn carried(link: Link, row: &ContactRow, node: u32) -> Option<Carried> {
     }
 }
 
+/// The numbering whose numbers are cards.
+const CARD_SPACE: &str = "card";
+
+impl RowsOfNodes<'_> {
+    /// Whether numbers of some numbering are keys of a kind themselves.
+    fn has_numbers_like(&self, link: Link) -> bool {
+        let space = match link {
+            Link::Card => CARD_SPACE,
+            Link::Email => c::EMAIL,
+            Link::SameAs | Link::Phone => return false,
+        };
+        self.spaces.iter().any(|own| own == space)
+    }
+}
+
 /// The key of a number that is one itself: of a numbering called `card` or `email`.
 fn of_space(link: Link, place: usize, space: &str, id: &str) -> Option<Carried> {
     let key = match (link, space) {
-        (Link::Card, "card") => hash(link, id),
+        (Link::Card, CARD_SPACE) => hash(link, id),
         (Link::Email, c::EMAIL) => hash(link, &email_match_key(&email_canonical(id).ok()?)),
         _ => return None,
     };
