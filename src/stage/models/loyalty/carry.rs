@@ -168,7 +168,7 @@ impl Published {
         let tally = tally(plan, periods, &self.cells, by_margin)?;
         let rows = rows_of_members(&states, &inputs.features.customer_id);
         let is_own = |at: usize, row: u32| row != NO_ROW && !self.regrouped.keys.contains_key(states.id(at));
-        let (own, others): (Vec<(usize, u32)>, Vec<(usize, u32)>) =
+        let (own, others): (Vec<Placed>, Vec<Placed>) =
             rows.into_iter().enumerate().partition(|(at, row)| is_own(*at, *row));
         let members: Option<Vec<Member>> = own
             .par_iter()
@@ -200,6 +200,9 @@ impl Published {
         Ok(Some(Carried { members, since, gone, tally, until }))
     }
 }
+
+/// The place of a member in the parent's state, and its row of the customers.
+type Placed = (usize, u32);
 
 /// Fills in what the rules tell.
 fn with_rules(mut member: Member, plan: &Plan, day: i32) -> Member {

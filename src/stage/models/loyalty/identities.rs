@@ -27,7 +27,7 @@ impl Regrouped {
     pub(super) fn new(inputs: &Inputs<'_>, customers: &[Customer], had_several: bool) -> Result<Self> {
         let Inputs { context, features, register, .. } = inputs;
         let mut found = Self::default();
-        let merged = register.successors();
+        let merged: BTreeMap<&str, &str> = register.successors().into_iter().collect();
         for (old, new) in &merged {
             found.bearers.entry((*old).to_owned()).or_default().insert((*new).to_owned());
         }

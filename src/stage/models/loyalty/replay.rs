@@ -121,6 +121,9 @@ fn add(found: &mut [Replayed], tasks: Vec<Vec<Replayed>>) {
     }
 }
 
+/// A month with the run whose days of it are read.
+type MonthOf<'a> = (i32, &'a Path);
+
 /// A key with its row.
 type Keyed = (u32, u32);
 
@@ -169,7 +172,7 @@ impl Job<'_, '_> {
     fn rows(
         &self,
         keys: &[u32],
-        months: &[(i32, &Path)],
+        months: &[MonthOf<'_>],
         since: impl Fn(u32) -> i32 + Sync,
     ) -> Result<Vec<Vec<FactRow>>> {
         let (Some(&first), Some(&last)) = (keys.first(), keys.last()) else { return Ok(Vec::new()) };
@@ -178,7 +181,7 @@ impl Job<'_, '_> {
             asks_all || keys.get(keys.partition_point(|key| *key < least)).is_some_and(|key| *key <= greatest)
         };
         let from = keys.par_iter().map(|key| since(*key)).min().unwrap_or(NEVER);
-        let needed: Vec<(i32, &Path)> =
+        let needed: Vec<MonthOf<'_>> =
             months.iter().copied().filter(|(month, _)| month_start(month + 1) > from).collect();
         let is_asked = |key: u32, month: i32| since(key) < month_start(month + 1);
         let mut read =
@@ -191,7 +194,7 @@ impl Job<'_, '_> {
     }
 
     /// Months of the run, and those of the parent that differ.
-    fn months(&self) -> (Vec<(i32, &Path)>, Vec<(i32, &Path)>) {
+    fn months(&self) -> (Vec<MonthOf<'_>>, Vec<MonthOf<'_>>) {
         let last = month_index(self.inputs.features.as_of);
         let days = self.inputs.days;
         let own = days.months.iter().filter(|month| **month <= last);
