@@ -43,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rand_distr", &["generate/"]),
     ("rand_pcg", &["generate/"]),
     ("rayon", &["kernel/", "contract/verify.rs", "store/", "stage/", "pipeline/"]),
+    ("rlibphonenumber", &["kernel/phone"]),
     ("rustix", &["store/", "pipeline/"]),
     ("serde", &["error.rs", "config/", "store/", "run/", "pipeline/", "cli/"]),
     ("serde_json", &["config/", "store/", "run/", "stage/", "pipeline/", "cli/"]),

@@ -245,6 +245,8 @@ const SHOP: &str = r#"
     [project]
     name = "shop"
     currency = "EUR"
+    [consent]
+    unchecked_channels = ["email"]
     [[source]]
     name = "orders"
     kind = "transactions"

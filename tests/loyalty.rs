@@ -37,6 +37,9 @@ const SOURCES: &str = r#"
 name = "club"
 currency = "EUR"
 
+[consent]
+unchecked_channels = ["email"]
+
 [[source]]
 name = "pos"
 kind = "transactions"
