@@ -24,12 +24,12 @@ order_id,customer_id,ordered_at,amount,kind,store_id,product_line
 ";
 
 const CONTACTS: &str = "\
-customer_id,email,joined_on,closed_at,consent_email
-A,a@example.com,2024-02-29,,granted
-B,b@example.com,2024-02-29,,granted
-C,c@example.com,2024-03-01,2026-05-01,granted
-D,d@example.com,,,granted
-E,e@example.com,2024-06-01,,granted
+customer_id,email,joined_on,closed_at
+A,a@example.com,2024-02-29,
+B,b@example.com,2024-02-29,
+C,c@example.com,2024-03-01,2026-05-01
+D,d@example.com,,
+E,e@example.com,2024-06-01,
 ";
 
 const SOURCES: &str = r#"
@@ -65,9 +65,6 @@ customer_id = "customer_id"
 email = "email"
 joined_on = "joined_on"
 closed_at = "closed_at"
-consent_email = "consent_email"
-[consent]
-trust_undated = true
 [quality]
 suppression_max_age_hours = 0
 "#;
