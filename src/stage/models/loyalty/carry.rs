@@ -165,7 +165,9 @@ impl Published {
     ) -> Result<Option<Carried>> {
         let Some(until) = inputs.parent_as_of.filter(|_| !inputs.context.replay_all) else { return Ok(None) };
         let Some(states) = States::new(plan, &self.states, &self.events)? else { return Ok(None) };
-        let tally = tally(plan, periods, &self.cells, by_margin)?;
+        // The counts of the parent still have who was erased since it was made.
+        let tally = tally(plan, periods, &self.cells, by_margin)?
+            .filter(|tally| states.agrees_with(tally) != Some(false));
         let rows = rows_of_members(&states, &inputs.features.customer_id);
         let is_own = |at: usize, row: u32| row != NO_ROW && !self.regrouped.keys.contains_key(states.id(at));
         let (own, others): (Vec<Placed>, Vec<Placed>) =

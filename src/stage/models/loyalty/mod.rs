@@ -28,10 +28,10 @@ use self::facts::Wanted as Facts;
 use self::replay::{Part, Replayed};
 use self::touched::Touched;
 use crate::config::Loyalty;
-use crate::contract::column as c;
+use crate::contract::{ERASED, column as c};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::{add_months, month_index, month_start, parse_day_in};
-use crate::kernel::loyalty::moves::{Moves, Worth};
+use crate::kernel::loyalty::moves::{Moves, Turnover, Worth};
 use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, Standing};
 use crate::run::context::Context;
@@ -181,6 +181,18 @@ pub struct Outcome {
     pub n_replayed: usize,
 }
 
+impl Outcome {
+    /// How members fared in the last whole month.
+    #[must_use]
+    pub fn last_month(&self) -> Option<Turnover> {
+        let last = self.tally.months.periods().len().checked_sub(1)?;
+        let ranks: Vec<i64> = (0..self.plan.tiers.len())
+            .map(|id| u8::try_from(id).map_or(0, |id| self.plan.rank(id)))
+            .collect();
+        Some(self.tally.months.turnover(last, &ranks))
+    }
+}
+
 /// What the programmes of a config want of days; `None`: there is none.
 #[must_use]
 pub fn wanted(config: &[Loyalty]) -> Option<Wanted> {
@@ -316,7 +328,9 @@ fn customers(inputs: &Inputs<'_>) -> Vec<Customer> {
         .map(|(id, total, n_keys)| {
             let contact = register.contacts.get(id);
             let of = |column: &str| day(contact.and_then(|contact| contact.value(column)));
-            let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first));
+            // Whose tiers were erased is no member in any period.
+            let is_erased = id.rsplit(':').next().is_some_and(|number| number.starts_with(ERASED));
+            let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first)).filter(|_| !is_erased);
             let left = of(c::CLOSED_AT).filter(|left| *left <= features.as_of);
             Customer { enrolled, first: total.days.map(|(first, _)| first), left, n_keys }
         })

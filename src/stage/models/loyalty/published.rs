@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
+use rayon::prelude::*;
 
-use super::Member;
 use super::plan::Plan;
+use super::{Member, Tally};
 use crate::contract::tables::{TierEvents, TierState};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
@@ -129,6 +130,22 @@ impl<'a> States<'a> {
         self.rows.len()
     }
 
+    /// Whether as many members are told by the log as by the last matrix of months; `None` without one.
+    pub(super) fn agrees_with(&self, tally: &Tally) -> Option<bool> {
+        let moves = &tally.months;
+        let last = moves.periods().len().checked_sub(1)?;
+        let (_, day) = *moves.periods().get(last)?;
+        let n = moves.n_tiers();
+        let counted: i64 = (0..=n).flat_map(|from| (0..n).map(move |to| moves.cell(last, from, to).n)).sum();
+        let is_member = |at: usize| self.events.is_member(self.bound(at)..self.bound(at + 1), day);
+        let told = (0..self.len()).into_par_iter().filter(|at| is_member(*at)).count();
+        Some(i64::try_from(told) == Ok(counted))
+    }
+
+    fn bound(&self, at: usize) -> usize {
+        self.first_events.get(at).map_or(0, |row| *row as usize)
+    }
+
     fn row(&self, at: usize) -> usize {
         self.rows.start + at
     }
@@ -196,12 +213,18 @@ impl<'a> States<'a> {
 
     /// Events of a member.
     pub(super) fn events(&self, at: usize) -> Vec<Event> {
-        let bound = |at: usize| self.first_events.get(at).map_or(0, |row| *row as usize);
-        (bound(at)..bound(at + 1)).filter_map(|row| self.events.event(row)).collect()
+        (self.bound(at)..self.bound(at + 1)).filter_map(|row| self.events.event(row)).collect()
     }
 }
 
 impl Events<'_> {
+    /// Whether the last event up to a day leaves the customer a member.
+    fn is_member(&self, mut rows: Range<usize>, day: i32) -> bool {
+        let [days, ..] = self.days;
+        let [.., to] = self.texts;
+        rows.rfind(|row| days.value(*row) <= day).is_some_and(|row| to.is_valid(row))
+    }
+
     fn event(&self, row: usize) -> Option<Event> {
         let [kind, from, to] = self.texts;
         let [day, start, check] = self.days;
