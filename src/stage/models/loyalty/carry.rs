@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::identities::Regrouped;
 use super::plan::Plan;
-use super::published::{States, rows_of};
+use super::published::{EVENT_COLUMNS, STATE_COLUMNS, States, rows_of};
 use super::touched::Touched;
 use super::{Customer, Inputs, Member, Periods, Tally, floors};
 use crate::contract::tables::{TierEvents, TierState, TierTransitions};
@@ -73,10 +73,26 @@ impl Carried {
         self.since.get(row as usize) == Some(&NEVER)
     }
 
-    /// Members who stay as they were.
-    pub(super) fn unchanged(self) -> impl Iterator<Item = Member> {
-        let since = self.since;
-        self.members.into_iter().filter(move |member| since.get(member.row as usize) == Some(&NEVER))
+    /// All members, by row: those who stay as they were, and those who were brought up to the day.
+    pub(super) fn with(self, replayed: Vec<Member>) -> Vec<Member> {
+        let Self { mut members, mut since, .. } = self;
+        let mut others = Vec::new();
+        for member in replayed {
+            let found = members.binary_search_by_key(&member.row, |one| one.row).ok();
+            match found.and_then(|at| members.get_mut(at)) {
+                Some(one) => {
+                    since.get_mut(member.row as usize).into_iter().for_each(|day| *day = NEVER);
+                    *one = member;
+                }
+                None => others.push(member),
+            }
+        }
+        members.retain(|member| since.get(member.row as usize) == Some(&NEVER));
+        if !others.is_empty() {
+            members.extend(others);
+            members.sort_by_key(|member| member.row);
+        }
+        members
     }
 }
 
@@ -98,8 +114,10 @@ impl Published {
             return Ok(None);
         }
         let context = inputs.context;
-        let (states, events) =
-            rayon::join(|| context.read_parent(TierState::TABLE), || context.read_parent(TierEvents::TABLE));
+        let (states, events) = rayon::join(
+            || context.read_parent_columns(TierState::TABLE, Some(&STATE_COLUMNS)),
+            || context.read_parent_columns(TierEvents::TABLE, Some(&EVENT_COLUMNS)),
+        );
         let states = states?;
         let had_several = read::ints(&states, c::N_IDENTITIES)?.values().iter().any(|n| *n > 1);
         let regrouped = Regrouped::new(inputs, customers, had_several)?;

@@ -55,7 +55,8 @@ pub(super) fn chances(plan: &Plan, members: &[Member], tally: &Tally, inputs: &I
         mini: None,
     };
     let mut chances: Vec<Chance> = members.par_iter().map(chance).collect();
-    for tier in 0..plan.n_current {
+    let n_tiers = if plan.minis.is_empty() { 0 } else { plan.n_current };
+    for tier in 0..n_tiers {
         let in_tier: Vec<usize> = members
             .iter()
             .enumerate()

@@ -270,7 +270,7 @@ fn finish(
         if let Some(before) = &carried.tally {
             tally.add(before);
         }
-        members = merged(members, carried.unchanged());
+        members = carried.with(members);
     }
     let n_keys = members.iter().map(|member| customers.get(member.row as usize).map_or(0, |one| one.n_keys));
     let n_keys = n_keys.collect();
@@ -278,20 +278,6 @@ fn finish(
     let chances = mini::chances(&plan, &members, &tally, inputs);
     let expected_basis = mini::basis(inputs).to_owned();
     Outcome { plan, members, n_keys, tally, by_margin, chances, outlook, expected_basis, n_replayed }
-}
-
-/// Members of both, by row; no row is in both.
-fn merged(replayed: Vec<Member>, unchanged: impl Iterator<Item = Member>) -> Vec<Member> {
-    let mut all = Vec::new();
-    let mut replayed = replayed.into_iter().peekable();
-    for member in unchanged {
-        while let Some(one) = replayed.next_if(|one| one.row < member.row) {
-            all.push(one);
-        }
-        all.push(member);
-    }
-    all.extend(replayed);
-    all
 }
 
 /// What is read of days.

@@ -14,6 +14,44 @@ use crate::error::Result;
 use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, EventKind, NEVER, Standing};
 
+/// Columns of `tier_state` that are read; the others are found anew every night.
+pub(super) const STATE_COLUMNS: [&str; 22] = [
+    c::PROGRAMME,
+    c::CUSTOMER_ID,
+    c::TIER,
+    c::TIER_SINCE,
+    c::TIER_CHECK,
+    c::GRACE_UNTIL,
+    c::TIER_METRIC,
+    c::WINDOW_METRIC,
+    c::TO_STAY,
+    c::TO_NEXT,
+    c::NEXT_TIER,
+    c::PROJECTED_TIER,
+    c::REASON,
+    c::ENROLLED_ON,
+    c::LEFT_ON,
+    c::MANUAL,
+    c::PUBLISHED_FLOOR,
+    c::POINTS,
+    c::POINTS_EXPIRE_ON,
+    c::POINTS_EXPIRING,
+    c::N_IDENTITIES,
+    c::NEXT_CHANGE,
+];
+/// Columns of `tier_events` that are read: whose they are follows from their order.
+pub(super) const EVENT_COLUMNS: [&str; 9] = [
+    c::PROGRAMME,
+    c::DAY,
+    c::SEQ,
+    c::EVENT,
+    c::FROM_TIER,
+    c::TO_TIER,
+    c::METRIC,
+    c::TIER_SINCE,
+    c::TIER_CHECK,
+];
+
 /// Rows of a table that speak of a programme.
 pub(super) fn rows_of(batch: &RecordBatch, table: &Table, plan: &Plan) -> Result<Range<usize>> {
     debug_assert!(table.sorted_by.first() == Some(&c::PROGRAMME));

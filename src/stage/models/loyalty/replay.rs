@@ -96,7 +96,7 @@ pub(super) fn replay(
     let job = Job { inputs, customers, wanted, parts, since_of_key };
     let mut found = job.empty();
     let (alone, several) = job.keys();
-    for pass in job.passes(&alone) {
+    for pass in alone.chunks(job.n_at_once()) {
         inputs.context.go_on()?;
         add(&mut found, job.pass(pass)?);
     }
@@ -147,11 +147,7 @@ impl Job<'_, '_> {
         usize::try_from(ROWS_AT_ONCE / (n_rows / n_keys + 1)).unwrap_or(usize::MAX).max(N_OF_TASK)
     }
 
-    fn passes<'k>(&self, keys: &'k [Keyed]) -> impl Iterator<Item = &'k [Keyed]> {
-        keys.chunks(self.n_at_once())
-    }
-
-    /// The same, with all keys of a customer in one.
+    /// Parts of keys whose days fit into memory, with all keys of a customer in one.
     fn passes_of_several<'k>(&self, keys: &'k [Keyed]) -> Vec<&'k [Keyed]> {
         let mut passes = Vec::new();
         let mut rest = keys;
