@@ -1,6 +1,5 @@
 //! Who may be addressed, over whole nights: the cases of customers.md section 4, and what nothing lifts.
 
-#![expect(clippy::unwrap_used, reason = "in a test a failure is a failure")]
 
 mod common;
 

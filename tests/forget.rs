@@ -2,7 +2,6 @@
 //! import is not addressed.
 
 #![expect(clippy::unwrap_used, reason = "in a test a failure is a failure")]
-#![expect(clippy::disallowed_methods, reason = "every retained file is searched")]
 
 mod common;
 

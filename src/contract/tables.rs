@@ -266,7 +266,7 @@ table! { RowKeys = "register/row_keys" v 1,
         c::DELETED: Bool, "takes the row with this key away";
     }
 }
-table! { ContactRows = "register/contact_rows" v 1,
+table! { ContactRows = "register/contact_rows" v 2,
     "One accepted row of a contacts export."
     {
         c::SOURCE: Text, "name of the source";
@@ -278,9 +278,41 @@ table! { ContactRows = "register/contact_rows" v 1,
         c::DELETED: Bool, "takes the row with this key away";
         c::ID_SPACE: Text, "numbering of source_id";
         c::SOURCE_ID: Text null, "the source's own customer number";
-        c::PERSON: Text, "the columns as typed, a JSON object of text";
+        c::EMAIL: Text null, "as exported";
+        c::PHONE: Text null, "as exported";
+        c::PHONE_E164: Text null, "its form of E.164; null: no number of the country, or no country is known";
+        c::CARD_ID: Text null, "as exported";
+        c::FIRST_NAME: Text null, "as exported";
+        c::LAST_NAME: Text null, "as exported";
+        c::BIRTH_DATE: Date null, "day of birth";
+        c::GENDER: Text null, "as exported";
+        c::LANGUAGE: Text null, "as exported";
+        c::COUNTRY: Text null, "as exported";
+        c::POSTAL_CODE: Text null, "as exported";
+        c::CITY: Text null, "as exported";
+        c::STREET: Text null, "as exported";
+        c::HOUSEHOLD_ID: Text null, "as exported";
+        c::COMPANY: Text null, "as exported";
+        c::CREATED_AT: TimestampMs null, "local time";
+        c::UPDATED_AT: TimestampMs null, "local time";
+        c::JOINED_ON: Date null, "day";
+        c::PARTNER: Bool null, "as exported";
+        c::EMPLOYEE: Bool null, "as exported";
+        c::CONTRACT_UNTIL: Date null, "day";
+        c::CLOSED_AT: TimestampMs null, "local time";
+        c::CONSENT_EMAIL: Text null, "granted, denied, withdrawn or unknown";
+        c::CONSENT_SMS: Text null, "the same";
+        c::CONSENT_PHONE: Text null, "the same";
+        c::CONSENT_PHONE_AUTO: Text null, "the same";
+        c::CONSENT_POST: Text null, "the same";
+        c::CONSENT_PUSH: Text null, "the same";
+        c::CONSENT_ADS: Text null, "the same";
+        c::CONSENT_AT: TimestampMs null, "local time of the consents";
+        c::LEGAL_BASIS: Text null, "as exported";
+        c::ACQUISITION_CAMPAIGN: Text null, "as exported";
+        c::REFERRED_BY: Text null, "as exported";
+        c::SAME_AS: Text null, "as exported";
         c::ATTRIBUTES: Text, "x_ columns, a JSON object of text";
-        c::CONSENTS: Text, "status by channel, a JSON object";
         c::SUPERSEDED_BY: Text null, "file_id:line of the row that won; null: latest";
         c::ABSENT_SINCE: Date null, "as_of of the first run that met a full list without it; null: present";
     }

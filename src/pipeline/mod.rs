@@ -21,13 +21,13 @@ pub use self::reports::{PublishReport, RunLine, list_runs, publish_run, show_run
 pub use crate::stage::ingest::Reading;
 
 use self::session::Session;
-use crate::config::{Config, SourceKind};
+use crate::config::Config;
 use crate::error::Result;
 use crate::error::Warning;
 use crate::run::context::{Accept, Context};
 use crate::run::event::Listeners;
 use crate::run::event::Stage;
-use crate::stage::{campaigns, features, ingest, outputs, register, segments, summarise};
+use crate::stage::{campaigns, features, ingest, outputs, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
 #[derive(Clone, Debug)]
@@ -72,11 +72,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     session.stop_at_gates(context, options)?;
 
     let register = session.stage(context, Stage::Register, |session| {
-        let n_rows = ingest::kinds::rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
-        let channels = std::mem::take(&mut ingested.consent_channels);
-        let (kept, keys, files) = (&ingested.kept, &ingested.keys, &ingested.files);
-        let register = register::run(context, kept, keys, files, channels, &session.manifest.tables, as_of)?;
-        Ok(((n_rows, register.contacts.len() as u64), register))
+        night::registered(context, session, &mut ingested, as_of)
     })?;
     let (summaries, days) = session.stage(context, Stage::Summarise, |session| {
         let summaries = summarise::run(context, &ingested.ledger, &session.parent_tables)?;

@@ -6,13 +6,15 @@ use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
 use super::session::Session;
+use crate::config::SourceKind;
 use crate::contract::tables::{Listings, Tombstones};
-use crate::contract::{Contract, Table, column as c, read};
+use crate::contract::{Contract, column as c, read};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
+use crate::stage::ingest::kinds::rows_of;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::models;
 use crate::stage::models::clv::{Lifetimes, Valued};
@@ -31,6 +33,21 @@ pub(super) struct Results<'a> {
     pub(super) tiers: &'a [Outcome],
     pub(super) considered: &'a [Considered],
     pub(super) inputs: &'a Inputs<'a>,
+}
+
+/// Builds the register; the rows that it is made of are not kept.
+pub(super) fn registered(
+    context: &Context,
+    session: &Session,
+    ingested: &mut Ingested,
+    as_of: i32,
+) -> Result<((u64, u64), Register)> {
+    let n_rows = rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
+    let channels = std::mem::take(&mut ingested.consent_channels);
+    let (kept, keys, files) = (&ingested.kept, &ingested.keys, &ingested.files);
+    let register = register::run(context, kept, keys, files, channels, &session.manifest.tables, as_of)?;
+    ingested.kept.clear();
+    Ok(((n_rows, register.contacts.len() as u64), register))
 }
 
 /// Counts days, where a programme replays them.
@@ -245,7 +262,7 @@ fn unmatched(context: &Context, features: &Features, register: &Register) -> Gat
         .filter(|(_, sums)| sums.days.is_some())
         .map(|(id, _)| id)
         .collect();
-    let n_unmatched = buyers.iter().filter(|id| !register.contacts.contains_key(**id)).count();
+    let n_unmatched = buyers.iter().filter(|id| !register.contacts.contains_key(id)).count();
     #[expect(clippy::cast_precision_loss, reason = "a share for a gate")]
     let share = n_unmatched as f64 / buyers.len().max(1) as f64;
     gate.value = Some(share);
@@ -334,12 +351,7 @@ fn write_register(
     parent_tables: &[TableEntry],
 ) -> Result<Vec<TableEntry>> {
     let first_days = &results.features.first_day_of_key;
-    let tables = register::tables::tables(context, results.inputs.register, &ingested.keys, first_days)?;
-    let write = |(table, batch): (&'static Table, &RecordBatch)| {
-        context.write(table, &table.file(), std::slice::from_ref(batch))
-    };
-    let mut entries =
-        register::tables::batches(&tables).into_iter().map(write).collect::<Result<Vec<TableEntry>>>()?;
+    let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, first_days)?;
     entries.extend(tombstones(context, parent_tables)?);
     Ok(entries)
 }

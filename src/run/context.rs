@@ -11,6 +11,7 @@ use super::manifest::TableEntry;
 use crate::config::Config;
 use crate::contract::{Table, Units};
 use crate::error::{Code, Error, Result, Warning};
+use crate::store::parquet::TableWriter;
 use crate::store::{files, parquet};
 
 /// The clock, read once at the start.
@@ -197,6 +198,14 @@ impl Context {
         let written = parquet::write(&self.work, inside_run, table, &self.units, batches)?;
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         Ok(TableEntry::new(table, inside_run, rows, written.hash))
+    }
+
+    /// Creates the file of a table of the run under construction, to be written in pieces.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn create(&self, table: &'static Table) -> Result<TableWriter> {
+        TableWriter::create(&self.work, &table.file(), table, &self.units)
     }
 
     /// Reads a table of the parent run; without rows when there is no parent, or it had no such file.

@@ -4,6 +4,7 @@
 
 pub mod permissions;
 pub mod tables;
+mod contact;
 mod matching;
 mod rows;
 mod survivorship;
@@ -18,14 +19,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
 use sha2::Sha256;
 
-use self::matching::{Matching, RowIdentity};
-use self::permissions::{Permissions, Policy, Said};
+use self::contact::Refused;
+pub use self::contact::{Contact, Contacts};
+use self::matching::{Matching, RowIdentity, RowsOfCustomers};
+use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};
 use self::survivorship::{Order, survive};
 use self::tombstones::Tombstones;
-use self::whom::{Labels, Numbering, digits, end_of, key};
+use self::whom::{Labels, Numbering};
 use super::ingest::Keys;
-use super::ingest::contacts::{ContactRow, IDENTITIES};
+use super::ingest::contacts::{ContactRow, IDENTITIES, Shapes};
 use super::ingest::deliveries::FileRecord;
 use super::ingest::kinds::{KeptRows, rows_of};
 use super::ingest::newest::Newest;
@@ -33,49 +36,18 @@ use crate::config::SourceKind;
 use crate::contract::tables::Tombstones as TombstonesTable;
 use crate::contract::{Contract, column as c};
 use crate::error::{Code, Error, Result, Warning};
-use crate::kernel::consent::Channel;
-use crate::kernel::text::{email_canonical, email_match_key};
+use crate::kernel::text::email_canonical;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::store::files;
 
 /// Bytes of an HMAC that a `c_` id shows.
 const ID_BYTES: usize = 8;
-/// Digits below which a text is no telephone number.
-const MIN_PHONE_DIGITS: usize = 7;
-
-/// One customer of the contact exports.
-#[derive(Clone, Debug)]
-pub struct Contact {
-    /// The row that counts.
-    pub row: ContactRow,
-    /// Usable e-mail address.
-    pub email: Option<String>,
-    /// Telephone number as exported, if it can be one.
-    pub phone: Option<String>,
-    /// Whether street, postal code and city are there.
-    pub has_address: bool,
-    /// Where the fields of the row come from, a JSON object; `None`: all of them are of one row.
-    pub origins: Option<String>,
-    /// Whether e-mail address and telephone number are those of too many others (N-8).
-    is_shared: (bool, bool),
-    /// Cards, mailboxes and numbers of the customer's other rows, by which restrictions find it too.
-    also: Vec<String>,
-    /// Contact points of the customer's other rows: kind, as exported, source.
-    other_points: Vec<(&'static str, String, String)>,
-    /// Numbers of its rows, each with its numbering.
-    numbers: Vec<(String, String)>,
-    /// What its rows say of channels.
-    said: Vec<Said>,
-    /// When mailbox, number and address became what they are, milliseconds, where rows tell that they were others.
-    changed: [Option<i64>; 3],
-}
-
 /// Every customer that an export names.
 #[derive(Debug)]
 pub struct Register {
     /// Customers of the contact exports, by id.
-    pub contacts: BTreeMap<String, Contact>,
+    pub contacts: Contacts,
     /// Customer id of each key.
     pub customer_of_key: Vec<String>,
     /// Whether there is a contacts source at all.
@@ -109,40 +81,6 @@ impl Register {
     }
 }
 
-impl Contact {
-    /// Whether the customer can be addressed so, consent apart.
-    #[must_use]
-    pub const fn has_point(&self, channel: Channel) -> bool {
-        match channel {
-            Channel::Email => self.email.is_some(),
-            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.phone.is_some(),
-            Channel::Post => self.has_address,
-            Channel::Ads => {
-                let (email, phone) = self.is_shared;
-                (self.email.is_some() && !email) || (self.phone.is_some() && !phone)
-            }
-            Channel::Push => false,
-        }
-    }
-
-    /// When the contact point of a channel became what it is.
-    const fn changed_ms(&self, channel: Channel) -> Option<i64> {
-        let [email, phone, post] = self.changed;
-        match channel {
-            Channel::Email => email,
-            Channel::Sms | Channel::Phone | Channel::PhoneAuto => phone,
-            Channel::Post => post,
-            Channel::Push | Channel::Ads => None,
-        }
-    }
-
-    /// A column of the row, canonical text.
-    #[must_use]
-    pub fn value(&self, column: &str) -> Option<&str> {
-        self.row.person.get(column).or_else(|| self.row.attributes.get(column)).map(String::as_str)
-    }
-}
-
 /// Builds the register; `tables` are those of the run so far.
 ///
 /// # Errors
@@ -158,52 +96,36 @@ pub fn run(
 ) -> Result<Register> {
     let rows = rows_of(kept, SourceKind::Contacts);
     let labels = || Labels { spaces: context.config.id_spaces() };
-    let mut current: Vec<(&ContactRow, RowIdentity<'_>)> = Vec::new();
-    for row in rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted) {
-        current.push((row, identity(context, row)?));
-    }
-    let matching = if context.config.identity.matches {
-        let sources = ranks(context);
-        let order = Order { sources: &sources, rule: context.config.identity.survivorship };
-        current.par_sort_by(|a, b| order.best_first(a.0, b.0));
-        Some(matching::run(context, &current, keys, &labels(), as_of)?)
+    let current: Result<Vec<Current<'_>>> = rows
+        .par_iter()
+        .filter(|row| row.superseded_by.is_none() && !row.deleted)
+        .map(|row| Ok((row, identity(context, row)?)))
+        .collect();
+    let current = current?;
+    let sources = ranks(context);
+    let order = Order { sources: &sources, rule: context.config.identity.survivorship };
+    let (matching, of_customers) = if context.config.identity.matches {
+        let (matching, rows) = matching::run(context, &current, keys, &labels(), &order, as_of)?;
+        (Some(matching), rows)
     } else {
-        None
+        (None, Vec::new())
     };
     let numbering = Numbering { labels: labels(), matching: matching.as_ref() };
-    let mut by_customer: BTreeMap<String, Vec<&ContactRow>> = BTreeMap::new();
-    for (row, (space, id)) in &current {
-        by_customer.entry(numbering.id(space, id)).or_default().push(row);
-    }
-    let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut contacts = BTreeMap::new();
-    let newest = Winners::new(context, files);
-    let history = History::of(rows);
-    for (id, mut rows) in by_customer {
-        let whole = match &matching {
-            Some(_) => survive(&rows).map(|(row, origins)| (row, Some(origins))),
-            None => newest.row(&mut rows).map(|row| (row, None)),
-        };
-        if let Some((row, origins)) = whole {
-            let mut contact = contact(&row, &mut refused);
-            contact.origins = origins;
-            contact.add_others(&rows);
-            let number = |row: &&ContactRow| Some((row.id_space.clone(), row.source_id.clone()?));
-            contact.numbers = rows.iter().filter_map(number).collect();
-            contact.said = rows.iter().flat_map(|row| Said::of(row)).collect();
-            contact.changed = history.changed(&contact, &rows);
-            if let Some(matching) = &matching {
-                contact.is_shared = matching.is_shared(&contact);
-            }
-            contacts.insert(id, contact);
-        }
-    }
-    if !refused.is_empty() {
-        let reasons: Vec<String> = refused.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
-        let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
-        let n = refused.values().sum();
-        context.warn(Warning::new("email_refused", what).times(n).hint("register/contact_points names them"));
-    }
+    let makers = Makers {
+        country: &context.config.project.country,
+        order: matching.as_ref().map(|_| order),
+        newest: Winners::new(context, files),
+        history: History::of(rows),
+        matching: matching.as_ref(),
+        shapes: Shapes::default(),
+    };
+    let (contacts, unused) = match &matching {
+        Some(matching) => makers.matched(&of_customers, matching),
+        None => makers.by_number(&current, &numbering),
+    };
+    drop(of_customers);
+    drop(current);
+    warn_of_points(context, &unused);
     let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
     let key = &context.config.privacy.suppression_key;
     permissions.bury(Tombstones::read(&context.read_parent(TombstonesTable::TABLE)?, key)?);
@@ -224,14 +146,102 @@ pub fn run(
     })
 }
 
+/// A row that counts, with its identity.
+type Current<'a> = (&'a ContactRow, RowIdentity<'a>);
+
+/// What customers are made of their rows with.
+struct Makers<'a> {
+    /// Country of people whose own is not told.
+    country: &'a str,
+    /// Which row is better, where persons are matched.
+    order: Option<Order<'a>>,
+    /// Which row counts, where they are not.
+    newest: Winners<'a>,
+    history: History<'a>,
+    matching: Option<&'a Matching>,
+    shapes: Shapes,
+}
+
+/// Contact points that are not used: of e-mail addresses by reason, and of telephone numbers.
+type Unused = (BTreeMap<&'static str, u64>, u64);
+
+impl Makers<'_> {
+    /// Customers by number.
+    fn by_number(&self, rows: &[Current<'_>], numbering: &Numbering<'_>) -> (Contacts, Unused) {
+        let mut rows: Vec<(String, &ContactRow)> =
+            rows.par_iter().map(|(row, (space, id))| (numbering.id(space, id).into_owned(), *row)).collect();
+        rows.par_sort_by(|a, b| a.0.cmp(&b.0));
+        let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
+        gather(groups.into_par_iter().map(|group| {
+            let (contact, refused) = self.contact(group.iter().map(|(_, row)| *row).collect())?;
+            Some((group.first()?.0.clone(), contact, refused))
+        }))
+    }
+
+    /// Customers of rows by the places of their ids.
+    fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> (Contacts, Unused) {
+        let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
+        let (mut contacts, unused) = gather(groups.into_par_iter().map(|group| {
+            let (contact, refused) = self.contact(group.iter().map(|(_, row)| *row).collect())?;
+            Some((matching.id(group.first()?.0)?.to_owned(), contact, refused))
+        }));
+        contacts.sort();
+        (contacts, unused)
+    }
+
+    /// The customer of rows.
+    fn contact(&self, mut rows: Vec<&ContactRow>) -> Option<(Contact, Refused)> {
+        let row = match &self.order {
+            Some(order) => {
+                rows.sort_by(|a, b| order.best_first(a, b));
+                survive(&rows, &self.shapes)
+            }
+            None => self.newest.row(&mut rows, &self.shapes),
+        };
+        let (mut contact, refused) = Contact::new(row?, &rows, self.country);
+        contact.set_changed(self.history.changed(&contact, &rows));
+        self.matching.into_iter().for_each(|matching| contact.set_shared(matching));
+        Some((contact, refused))
+    }
+}
+
+/// Customers as they come, and what of them is not used.
+fn gather(
+    made: impl IndexedParallelIterator<Item = Option<(String, Contact, Refused)>>,
+) -> (Contacts, Unused) {
+    let mut all: Vec<Option<(String, Contact, Refused)>> = Vec::new();
+    made.collect_into_vec(&mut all);
+    let (mut emails, mut n_phones) = (BTreeMap::new(), 0);
+    for (.., refused) in all.iter().flatten() {
+        refused.email.into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
+        n_phones += u64::from(refused.phone);
+    }
+    let contacts = all.into_iter().flatten().map(|(id, contact, _)| (id, contact)).collect();
+    (Contacts::sorted(contacts), (emails, n_phones))
+}
+
+/// Tells how many contact points are not used, and why.
+fn warn_of_points(context: &Context, (emails, n_phones): &Unused) {
+    let hint = "register/contact_points names them";
+    if !emails.is_empty() {
+        let reasons: Vec<String> = emails.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
+        let what = format!("e-mail addresses are not used, their customers stay: {}", reasons.join(", "));
+        context.warn(Warning::new("email_refused", what).times(emails.values().sum()).hint(hint));
+    }
+    if *n_phones > 0 {
+        let what = "telephone numbers are none of their country and are not used, their customers stay";
+        context.warn(Warning::new("phone_refused", what).times(*n_phones).hint(hint));
+    }
+}
+
 /// Customer of each key.
 fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Vec<String> {
     if numbering.matching.is_none() {
-        return keys.identities().map(|(space, id)| numbering.id(space, id)).collect();
+        return keys.identities().map(|(space, id)| numbering.id(space, id).into_owned()).collect();
     }
     // Keys are looked up among the nodes, which pays side by side.
     let identities: Vec<(&str, &str)> = keys.identities().collect();
-    identities.par_iter().map(|(space, id)| numbering.id(space, id)).collect()
+    identities.par_iter().map(|(space, id)| numbering.id(space, id).into_owned()).collect()
 }
 
 /// Place of each source in the config.
@@ -242,8 +252,8 @@ fn ranks(context: &Context) -> BTreeMap<&str, usize> {
 
 /// The number of a row, or the id that is made of its contact point.
 fn identity<'a>(context: &Context, row: &'a ContactRow) -> Result<RowIdentity<'a>> {
-    Ok(match &row.source_id {
-        Some(id) => (row.id_space.as_str(), Cow::Borrowed(id.as_str())),
+    Ok(match row.source_id() {
+        Some(id) => (row.id_space(), Cow::Borrowed(id)),
         None => (c::CONTACT_POINT, Cow::Owned(anonymous_id(context, row)?)),
     })
 }
@@ -253,7 +263,7 @@ fn permissions(
     context: &Context,
     kept: &[KeptRows],
     numbering: &Numbering<'_>,
-    contacts: &BTreeMap<String, Contact>,
+    contacts: &Contacts,
     as_of: i32,
 ) -> Permissions {
     let (consents, suppressions) =
@@ -267,11 +277,10 @@ fn permissions(
             "look at register/suppression_rows and register/consent_rows, and deliver them with an address",
         ));
     }
-    let of_customers = |row: &&ContactRow| {
-        row.source_id.is_some() && !numbering.labels.spaces.contains(row.id_space.as_str())
-    };
+    let of_customers =
+        |row: &&ContactRow| row.source_id().is_some() && !numbering.labels.spaces.contains(row.id_space());
     let strangers: BTreeSet<&str> =
-        consents.iter().chain(suppressions).filter(of_customers).map(|row| row.source.as_str()).collect();
+        consents.iter().chain(suppressions).filter(of_customers).map(ContactRow::source).collect();
     if !strangers.is_empty() {
         let names: Vec<&str> = strangers.into_iter().collect();
         let what = format!("customer numbers of {} belong to no numbering of customers", names.join(", "));
@@ -287,18 +296,15 @@ fn permissions(
 fn anonymous_id(context: &Context, row: &ContactRow) -> Result<String> {
     let key = &context.config.privacy.suppression_key;
     if key.is_empty() {
-        let what = format!("a contact of source {} has no customer id", row.source);
+        let what = format!("a contact of source {} has no customer id", row.source());
         return Err(Error::new(Code::KeyMissing, what).hint(
             "set privacy.suppression_key, from which its id is made, e.g. by $CLIENTING_SUPPRESSION_KEY",
         ));
     }
     let identity = IDENTITIES.iter().find_map(|name| {
-        let raw = row.person.get(*name)?;
-        let canonical = if *name == c::EMAIL {
-            email_canonical(raw).unwrap_or_else(|_| raw.clone())
-        } else {
-            raw.clone()
-        };
+        let raw = row.get(name)?;
+        let canonical = email_canonical(raw).ok().filter(|_| *name == c::EMAIL);
+        let canonical = canonical.unwrap_or_else(|| raw.to_owned());
         Some(format!("{name}\u{1f}{canonical}"))
     });
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())
@@ -306,62 +312,4 @@ fn anonymous_id(context: &Context, row: &ContactRow) -> Result<String> {
     mac.update(identity.unwrap_or_default().as_bytes());
     let digest = mac.finalize().into_bytes();
     Ok(format!("c_{}", files::hex(digest.get(..ID_BYTES).unwrap_or_default())))
-}
-
-fn contact(row: &ContactRow, refused: &mut BTreeMap<&'static str, u64>) -> Contact {
-    let email = row.person.get(c::EMAIL).and_then(|raw| match email_canonical(raw) {
-        Ok(canonical) => Some(canonical),
-        Err(fault) => {
-            *refused.entry(fault.code()).or_default() += 1;
-            None
-        }
-    });
-    let has = |name: &str| row.person.contains_key(name);
-    Contact {
-        email,
-        phone: row.person.get(c::PHONE).filter(|raw| can_be_phone(raw)).cloned(),
-        has_address: has(c::STREET) && has(c::POSTAL_CODE) && has(c::CITY),
-        row: row.clone(),
-        origins: None,
-        is_shared: (false, false),
-        also: Vec::new(),
-        other_points: Vec::new(),
-        numbers: Vec::new(),
-        said: Vec::new(),
-        changed: [None; 3],
-    }
-}
-
-impl Contact {
-    /// Takes over the contact points of the customer's other rows.
-    fn add_others(&mut self, rows: &[&ContactRow]) {
-        if rows.len() < 2 {
-            return;
-        }
-        for row in rows {
-            let other =
-                |name: &str| row.person.get(name).filter(|text| self.row.person.get(name) != Some(text));
-            let card = other(c::CARD_ID).map(|card| key('k', card));
-            let email = other(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
-            let phone = other(c::PHONE).and_then(|raw| digits(raw));
-            let mailbox = email.map(|email| key('m', &email_match_key(&email)));
-            let points = [(c::EMAIL, other(c::EMAIL)), (c::PHONE, other(c::PHONE))];
-            for (kind, raw) in points {
-                self.other_points.extend(raw.map(|raw| (kind, raw.clone(), row.source.clone())));
-            }
-            self.also.extend(card.into_iter().chain(mailbox));
-            self.also.extend(phone.map(|phone| key('p', end_of(&phone))));
-        }
-        self.also.sort_unstable();
-        self.also.dedup();
-        self.other_points.sort_unstable();
-        self.other_points.dedup_by(|a, b| (a.0, &a.1) == (b.0, &b.1));
-    }
-}
-
-/// Whether a text can be a telephone number at all: digits enough and nothing but what people write between them.
-fn can_be_phone(raw: &str) -> bool {
-    let digits = raw.chars().filter(char::is_ascii_digit).count();
-    let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/');
-    digits >= MIN_PHONE_DIGITS && raw.chars().all(plain)
 }

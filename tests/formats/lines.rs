@@ -291,13 +291,27 @@ fn contacts_are_read_too() {
     project.put("export.jsonl", lines.join("\n"));
     let run = project.publish(&[]);
     let rows = run.table("register/contact_rows");
-    let cells = rows.select(&["source_id", "line", "person", "attributes", "consents"]);
-    let person = r#"{"email":"A@example.com","partner":"true"}"#;
-    let expected =
-        [Some("7"), Some("1"), Some(person), Some(r#"{"tier":"2.5"}"#), Some(r#"{"email":"granted"}"#)];
-    assert_eq!(cells[0][..3], expected[..3]);
-    assert_eq!(cells[0][3], Some(r#"{"x_tier":"2.5"}"#));
-    assert_eq!(cells[0][4], expected[4]);
+    let cells = rows.select(&[
+        "source_id",
+        "line",
+        "email",
+        "partner",
+        "phone",
+        "attributes",
+        "consent_email",
+        "consent_sms",
+    ]);
+    let expected = [
+        Some("7"),
+        Some("1"),
+        Some("A@example.com"),
+        Some("true"),
+        None,
+        Some(r#"{"x_tier":"2.5"}"#),
+        Some("granted"),
+        None,
+    ];
+    assert_eq!(cells[0], expected);
     let faults = run.table("quarantine/crm").select(&["line", "column", "reason", "value"]).len();
     assert_eq!(faults, 1);
 }

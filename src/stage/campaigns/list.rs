@@ -143,10 +143,11 @@ impl List<'_> {
                 let ids = read::texts(self.customers, c::CUSTOMER_ID)?;
                 let contact = self.register.contacts.get(ids.value(candidate.row));
                 let value = contact.and_then(|contact| match name {
-                    c::EMAIL => contact.email.as_deref(),
-                    _ => contact.value(name),
+                    c::EMAIL => contact.email(),
+                    c::PHONE => contact.phone().map(str::to_owned),
+                    _ => contact.value(name).map(str::to_owned),
                 });
-                value.map_or(Cell::Empty, text)
+                value.map_or(Cell::Empty, Cell::Text)
             }
         };
         Ok(cell)

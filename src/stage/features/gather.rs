@@ -184,7 +184,7 @@ impl<'a> Gathered<'a> {
             .collect();
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
         let is_kept = |(id, number): &&(&String, u32)| {
-            has_rows.get(*number as usize) == Some(&true) || register.contacts.contains_key(*id)
+            has_rows.get(*number as usize) == Some(&true) || register.contacts.contains_key(id)
         };
         let kept: Vec<(&String, u32)> = self.ids.par_iter().filter(is_kept).copied().collect();
         let n = kept.len();

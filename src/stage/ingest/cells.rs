@@ -23,7 +23,7 @@ pub(super) const READ_DECIMALS: u32 = 6;
 
 /// How the cells of a source are read.
 #[derive(Debug)]
-pub struct Settings {
+pub(super) struct Settings {
     trim: bool,
     null_values: Vec<String>,
     only_empty_is_null: bool,
@@ -42,7 +42,7 @@ impl Settings {
     ///
     /// # Errors
     /// `Internal` for a zone that the config should have refused.
-    pub fn new(source: &Source, project_zone: &str, currency: &str, exponent: u32) -> Result<Self> {
+    pub(super) fn new(source: &Source, project_zone: &str, currency: &str, exponent: u32) -> Result<Self> {
         let zone = |name: &str| {
             TimeZone::get(name)
                 .map_err(|cause| Error::internal(format!("no time zone {name}")).caused_by(cause))
@@ -81,7 +81,7 @@ impl Settings {
 
     /// Decimals of the currency.
     #[must_use]
-    pub const fn exponent(&self) -> u32 {
+    pub(super) const fn exponent(&self) -> u32 {
         self.exponent
     }
 }

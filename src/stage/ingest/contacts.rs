@@ -1,13 +1,16 @@
 //! Records of contacts and of the other small kinds (consents, suppressions, products, units): typed cells, kept as
 //! canonical text, whole rows.
 
-use std::collections::BTreeMap;
+mod texts;
+mod row;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray, Date32Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow_array::RecordBatch;
 
+pub use self::row::{ContactRow, Lookup, Provenance};
+pub use self::texts::{Part, Shape, Shapes};
 use super::canonical;
 use super::cells::{CellFault, Cells, Settings};
 use super::faults::Reason;
@@ -16,76 +19,159 @@ use super::mapping::Mapping;
 use super::parsing::{Parsed, Rows};
 use super::reader::Chunk;
 use super::tally::Tally;
-use crate::contract::exports::{CONSENT_PREFIX, Export, ExportType};
+use crate::config::{OnDuplicate, Source};
+use crate::contract::exports::{CONSENT_PREFIX, Export, ExportColumn, ExportType};
 use crate::contract::tables::ContactRows;
-use crate::contract::{Contract, Units, column as c, read};
-use crate::error::{Error, Result};
+use crate::contract::{Contract, Units, column as c};
+use crate::error::Result;
 use crate::kernel::csv::Dialect;
-
-/// One accepted row of a contacts export, or of another small kind. What only contacts have is empty elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ContactRow {
-    /// Source.
-    pub source: String,
-    /// Its file.
-    pub file_id: u32,
-    /// Its line.
-    pub line: u64,
-    /// What makes it the same row; `None`: always new.
-    pub row_key: Option<String>,
-    /// As mapped, else `updated_at` in canonical form.
-    pub version: Option<String>,
-    /// Hash of the typed row.
-    pub content: u128,
-    /// Takes the row with this key away.
-    pub deleted: bool,
-    /// Numbering of the customer id.
-    pub id_space: String,
-    /// The source's own customer number.
-    pub source_id: Option<String>,
-    /// Contract columns as canonical text, see `canonical`.
-    pub person: BTreeMap<String, String>,
-    /// `x_` columns.
-    pub attributes: BTreeMap<String, String>,
-    /// Status by channel name.
-    pub consents: BTreeMap<String, String>,
-    /// The row that won; `None`: this is the latest.
-    pub superseded_by: Option<(u32, u64)>,
-    /// `as_of` of the first run that met a full list without its key, days since 1970-01-01; `None`: present.
-    pub absent_since: Option<i32>,
-}
+use crate::kernel::phone;
 
 /// What every chunk of a file is parsed with.
 #[derive(Debug)]
 pub struct Parser<'a> {
     /// What the kind of export asks for.
-    pub export: &'static Export,
+    export: &'static Export,
     /// Columns of the file.
-    pub mapping: &'a Mapping,
+    mapping: &'a Mapping,
     /// How cells are read.
-    pub settings: &'a Settings,
+    settings: &'a Settings,
     /// Units of the project.
-    pub units: &'a Units,
+    units: &'a Units,
     /// Delimiter and quote.
-    pub dialect: Dialect,
-    /// Source.
-    pub source: &'a str,
-    /// Numbering of its customer ids.
-    pub id_space: &'a str,
+    dialect: Dialect,
+    /// Source and numbering.
+    provenance: Arc<Provenance>,
     /// File.
-    pub file_id: u32,
-    /// Key columns; `None`: the first non-empty of [`IDENTITIES`].
-    pub key: Option<&'a [String]>,
+    file_id: u32,
+    /// Whether the first of the key columns that is filled makes the key, not all of them.
+    is_first_key: bool,
     /// Whether records are kept as read beside their rows.
-    pub keeps_raw: bool,
+    keeps_raw: bool,
     /// Which rows stay.
-    pub filter: Option<&'a Filter>,
+    filter: Option<&'a Filter>,
+    /// Country of people whose own is not told; may be empty.
+    country: &'a str,
+    /// Which texts rows have.
+    shape: Arc<Shape>,
+    places: Places,
+}
+
+/// Where texts stand in the shape of rows.
+#[derive(Debug)]
+struct Places {
+    /// By slot of the mapping; a deletion stands nowhere.
+    slots: Vec<Option<usize>>,
+    /// By attribute of the mapping.
+    attributes: Vec<Option<usize>>,
+    /// By identity of the export, where the file has it.
+    identities: Vec<usize>,
+    /// Columns that must be filled: name and place.
+    never_empty: Vec<(&'static str, Option<usize>)>,
+    /// What makes the key: name and place; a column that the file lacks stands nowhere.
+    key: Vec<(String, Option<usize>)>,
+    row_key: Option<usize>,
+    country: Option<usize>,
+    phone: Option<usize>,
+    number: Option<usize>,
+}
+
+/// What a contract column is among the texts of a row; `None`: a mark of the row itself.
+pub(super) fn part_of(column: &ExportColumn) -> Option<(Part, &'static str)> {
+    match column.name.strip_prefix(CONSENT_PREFIX) {
+        Some(channel) if matches!(column.kind, ExportType::Enum(_)) => Some((Part::Consent, channel)),
+        _ => match column.name {
+            c::DELETED => None,
+            c::VERSION => Some((Part::Version, "")),
+            c::CUSTOMER_ID => Some((Part::SourceId, "")),
+            name => Some((Part::Person, name)),
+        },
+    }
+}
+
+/// The texts of one record while it is typed.
+struct Draft<'s> {
+    /// By the places of the shape.
+    texts: Vec<Option<Cow<'s, str>>>,
+    is_deletion: bool,
+}
+
+impl Draft<'_> {
+    fn at(&self, place: Option<usize>) -> Option<&str> {
+        self.texts.get(place?)?.as_deref()
+    }
+
+    fn put(&mut self, place: Option<usize>, text: Option<String>) {
+        if let Some(cell) = place.and_then(|place| self.texts.get_mut(place)) {
+            *cell = text.map(Cow::Owned);
+        }
+    }
+}
+
+/// What is used from record to record.
+#[derive(Default)]
+struct Scratch {
+    text: String,
+    key: String,
 }
 
 /// Columns that can say who a row is about, in the order that the default key takes them.
 pub const IDENTITIES: [&str; 4] = [c::CUSTOMER_ID, c::CARD_ID, c::EMAIL, c::PHONE];
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    /// The parser of one file of a source.
+    pub(super) fn new(
+        source: &'a Source,
+        mapping: &'a Mapping,
+        (settings, units): (&'a Settings, &'a Units),
+        dialect: Dialect,
+        file_id: u32,
+        filter: Option<&'a Filter>,
+        country: &'a str,
+    ) -> Self {
+        let provenance = Provenance { source: source.name.clone(), id_space: source.id_space.clone() };
+        let attributes = || mapping.attributes.iter().map(|(name, _)| (Part::Attribute, name.as_str()));
+        let slots = || mapping.slots.iter().map(|slot| part_of(slot.column));
+        let of_itself = [(Part::RowKey, ""), (Part::Canonical, c::PHONE)];
+        let shape = Shape::new(slots().flatten().chain(attributes()).chain(of_itself));
+        let place = |(part, name): (Part, &str)| shape.place(part, name);
+        let of_column = |name: &str| {
+            let slot = mapping.slots.iter().find(|slot| slot.column.name == name)?;
+            place(part_of(slot.column)?)
+        };
+        let export = source.kind.export();
+        let key = source.key.as_deref().unwrap_or_default();
+        let places = Places {
+            slots: slots().map(|name| name.and_then(place)).collect(),
+            attributes: attributes().map(place).collect(),
+            identities: export.identities.iter().filter_map(|name| of_column(name)).collect(),
+            never_empty: export.never_empty.iter().map(|name| (*name, of_column(name))).collect(),
+            key: match source.key {
+                Some(_) => key.iter().map(|name| (name.clone(), of_column(name))).collect(),
+                None => IDENTITIES.iter().map(|name| ((*name).to_owned(), of_column(name))).collect(),
+            },
+            row_key: place((Part::RowKey, "")),
+            country: of_column(c::COUNTRY),
+            phone: of_column(c::PHONE),
+            number: place((Part::Canonical, c::PHONE)),
+        };
+        Self {
+            export,
+            mapping,
+            settings,
+            units,
+            dialect,
+            provenance: Arc::new(provenance),
+            file_id,
+            is_first_key: source.key.is_none(),
+            keeps_raw: source.rules.on_duplicate == OnDuplicate::Reject,
+            filter,
+            country,
+            places,
+            shape: Arc::new(shape),
+        }
+    }
+
     /// Types every record of a chunk.
     ///
     /// # Errors
@@ -94,12 +180,13 @@ impl Parser<'_> {
         let (mut rows, mut tally) = (Vec::new(), Tally::default());
         let mut records = chunk.records(self.dialect, self.mapping.n_fields);
         let mut fields = Vec::with_capacity(self.mapping.n_fields);
+        let mut scratch = Scratch::default();
         while let Some(record) = records.next_record(&mut fields) {
             if !tally.begin(&record) {
                 continue;
             }
-            match self.row(&mut Cells::new(self.settings, &fields), record.line) {
-                Ok(row) if row.deleted && row.row_key.is_none() => tally.n_keyless_deletions += 1,
+            match self.row(&mut Cells::new(self.settings, &fields), record.line, &mut scratch) {
+                Ok(row) if row.deleted && row.row_key().is_none() => tally.n_keyless_deletions += 1,
                 Ok(row) => {
                     rows.push(row);
                     if self.keeps_raw {
@@ -119,55 +206,49 @@ impl Parser<'_> {
         &'s self,
         cells: &mut Cells<'s>,
         line: u64,
+        scratch: &mut Scratch,
     ) -> std::result::Result<ContactRow, Vec<CellFault>> {
-        let mut person = BTreeMap::new();
-        let mut consents = BTreeMap::new();
-        for slot in &self.mapping.slots {
-            let column = slot.column;
-            let value = canonical::text_of(cells, slot);
-            if let Some(value) = value {
-                match column.name.strip_prefix(CONSENT_PREFIX) {
-                    Some(channel) if matches!(column.kind, ExportType::Enum(_)) => {
-                        consents.insert(channel.to_owned(), value);
-                    }
-                    _ => {
-                        person.insert(column.name.to_owned(), value);
-                    }
-                }
+        let mut draft = Draft { texts: vec![None; self.shape.len()], is_deletion: false };
+        for (slot, place) in self.mapping.slots.iter().zip(&self.places.slots) {
+            let text = canonical::text_of(cells, slot);
+            match place.and_then(|place| draft.texts.get_mut(place)) {
+                Some(cell) => *cell = text,
+                None => draft.is_deletion |= text.as_deref() == Some("true"),
             }
         }
-        let mut attributes = BTreeMap::new();
-        for (name, field) in &self.mapping.attributes {
+        for ((_, field), place) in self.mapping.attributes.iter().zip(&self.places.attributes) {
             match cells.field(*field) {
-                Ok(Some(value)) => {
-                    attributes.insert(name.clone(), value.into_owned());
+                Ok(text) => {
+                    place
+                        .and_then(|place| draft.texts.get_mut(place))
+                        .into_iter()
+                        .for_each(|cell| *cell = text.clone());
                 }
-                Ok(None) => {}
                 Err(_) => cells.attribute_fault(),
             }
         }
-        self.missing(cells, &person);
+        self.missing(cells, &draft);
         if !cells.faults.is_empty() {
             return Err(std::mem::take(&mut cells.faults));
         }
-        Ok(self.typed(person, attributes, consents, line))
+        Ok(self.typed(draft, line, scratch))
     }
 
     /// Notes what a record must have and lacks: an identity, and the kind's own cells. A row that takes another away
     /// says only which.
-    fn missing<'s>(&'s self, cells: &mut Cells<'s>, person: &BTreeMap<String, String>) {
-        let filled = |name: &str| person.contains_key(name);
+    fn missing<'s>(&'s self, cells: &mut Cells<'s>, draft: &Draft<'_>) {
         let identities = self.export.identities;
-        if !identities.is_empty() && !identities.iter().any(|name| filled(name)) && cells.faults.is_empty() {
+        let is_named = self.places.identities.iter().any(|place| draft.at(Some(*place)).is_some());
+        if !identities.is_empty() && !is_named && cells.faults.is_empty() {
             let slot = identities.iter().find_map(|name| self.mapping.slot(name));
             if let Some(slot) = slot {
                 cells.fault(slot, Reason::MissingValue, None);
             }
         }
-        if person.get(c::DELETED).is_some_and(|deleted| deleted == "true") {
+        if draft.is_deletion {
             return;
         }
-        for name in self.export.never_empty.iter().filter(|name| !filled(name)) {
+        for (name, _) in self.places.never_empty.iter().filter(|(_, place)| draft.at(*place).is_none()) {
             // A cell that holds something else has its fault already.
             if let Some(slot) = self.mapping.slot(name).filter(|slot| cells.is_empty(slot)) {
                 cells.fault(slot, Reason::MissingValue, None);
@@ -175,52 +256,38 @@ impl Parser<'_> {
         }
     }
 
-    fn typed(
-        &self,
-        mut person: BTreeMap<String, String>,
-        attributes: BTreeMap<String, String>,
-        consents: BTreeMap<String, String>,
-        line: u64,
-    ) -> ContactRow {
-        let row_key = self.row_key(&person);
-        let deleted = person.remove(c::DELETED).as_deref() == Some("true");
-        let mapped = person.remove(c::VERSION);
-        let version = mapped.or_else(|| person.get(c::UPDATED_AT).cloned());
-        let source_id = person.remove(c::CUSTOMER_ID);
-        let content = format!("{source_id:?}{person:?}{attributes:?}{consents:?}{deleted}");
-        ContactRow {
-            source: self.source.to_owned(),
-            file_id: self.file_id,
-            line,
-            row_key,
-            version,
-            content: xxhash_rust::xxh3::xxh3_128(content.as_bytes()),
-            deleted,
-            id_space: self.id_space.to_owned(),
-            source_id,
-            person,
-            attributes,
-            consents,
-            superseded_by: None,
-            absent_since: None,
-        }
+    fn typed(&self, mut draft: Draft<'_>, line: u64, scratch: &mut Scratch) -> ContactRow {
+        let mut row = ContactRow::at(Arc::clone(&self.provenance), self.file_id, line);
+        row.deleted = draft.is_deletion;
+        let key = self.row_key(&draft, &mut scratch.key).then(|| scratch.key.clone());
+        let country = draft.at(self.places.country).unwrap_or(self.country);
+        let number = draft.at(self.places.phone).and_then(|raw| phone::e164(raw, Some(country)));
+        draft.put(self.places.row_key, key);
+        draft.put(self.places.number, number);
+        row.fill(&self.shape, &draft.texts, &mut scratch.text);
+        row.hash_content(&mut scratch.text);
+        row
     }
 
-    /// Key cells joined; `None` when one is empty.
-    fn row_key(&self, person: &BTreeMap<String, String>) -> Option<String> {
+    /// Key cells joined; false when one is empty, or there is no key.
+    fn row_key(&self, draft: &Draft<'_>, key: &mut String) -> bool {
         const SEPARATOR: &str = "\u{1f}";
-        match self.key {
-            None => {
-                let name = IDENTITIES.iter().find(|name| person.contains_key(**name))?;
-                person.get(*name).map(|value| format!("{name}{SEPARATOR}{value}"))
-            }
-            Some([]) => None,
-            Some(names) => {
-                let cells: Option<Vec<&str>> =
-                    names.iter().map(|name| person.get(name).map(String::as_str)).collect();
-                cells.map(|cells| cells.join(SEPARATOR))
-            }
+        key.clear();
+        let mut cells = self.places.key.iter().map(|(name, place)| (name, draft.at(*place)));
+        if self.is_first_key {
+            let first = cells.find_map(|(name, text)| Some((name, text?)));
+            let texts = first.into_iter().flat_map(|(name, text)| [name, SEPARATOR, text]);
+            texts.for_each(|text| key.push_str(text));
+            return !key.is_empty();
         }
+        for (place, (_, text)) in cells.enumerate() {
+            let Some(text) = text else { return false };
+            if place > 0 {
+                key.push_str(SEPARATOR);
+            }
+            key.push_str(text);
+        }
+        !self.places.key.is_empty()
     }
 }
 
@@ -229,44 +296,7 @@ impl Parser<'_> {
 /// # Errors
 /// `Internal` when the batch is no such table.
 pub fn from_batch(batch: &RecordBatch) -> Result<Vec<ContactRow>> {
-    let (sources, files, lines) =
-        (read::texts(batch, c::SOURCE)?, read::u32s(batch, c::FILE_ID)?, read::u64s(batch, c::LINE)?);
-    let (keys, versions) = (read::texts(batch, c::ROW_KEY)?, read::texts(batch, c::VERSION)?);
-    let contents = read::array(batch, c::CONTENT)?
-        .as_fixed_size_binary_opt()
-        .ok_or_else(|| Error::internal("contact rows have another type"))?;
-    let (deleted, spaces) = (read::bools(batch, c::DELETED)?, read::texts(batch, c::ID_SPACE)?);
-    let (ids, superseded) = (read::texts(batch, c::SOURCE_ID)?, read::texts(batch, c::SUPERSEDED_BY)?);
-    let (persons, attributes, consents) = (
-        read::texts(batch, c::PERSON)?,
-        read::texts(batch, c::ATTRIBUTES)?,
-        read::texts(batch, c::CONSENTS)?,
-    );
-    let absent = read::days(batch, c::ABSENT_SINCE)?;
-    let object = |text: &str| {
-        serde_json::from_str(text)
-            .map_err(|cause| Error::internal("a contact row holds no JSON object").caused_by(cause))
-    };
-    (0..batch.num_rows())
-        .map(|row| {
-            Ok(ContactRow {
-                source: sources.value(row).to_owned(),
-                file_id: files.value(row),
-                line: lines.value(row),
-                row_key: read::text_at(keys, row).map(str::to_owned),
-                version: read::text_at(versions, row).map(str::to_owned),
-                content: contents.value(row).try_into().map_or(0, u128::from_be_bytes),
-                deleted: deleted.value(row),
-                id_space: spaces.value(row).to_owned(),
-                source_id: read::text_at(ids, row).map(str::to_owned),
-                person: object(persons.value(row))?,
-                attributes: object(attributes.value(row))?,
-                consents: object(consents.value(row))?,
-                superseded_by: read::text_at(superseded, row).and_then(place_of),
-                absent_since: read::at(absent, row),
-            })
-        })
-        .collect()
+    canonical::from_batch(ContactRows::TABLE, batch)
 }
 
 /// A row's place as text, `file_id:line`.
@@ -280,37 +310,4 @@ pub fn place_label((file_id, line): (u32, u64)) -> String {
 pub fn place_of(text: &str) -> Option<(u32, u64)> {
     let (file_id, line) = text.split_once(':')?;
     Some((file_id.parse().ok()?, line.parse().ok()?))
-}
-
-/// Makes `register/contact_rows`.
-///
-/// # Errors
-/// `Internal`.
-pub fn to_batch(rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
-    let text = |value: &dyn Fn(&ContactRow) -> Option<String>| {
-        let mut builder = StringBuilder::new();
-        rows.iter().for_each(|row| builder.append_option(value(row)));
-        Arc::new(builder.finish())
-    };
-    let object = |value: &dyn Fn(&ContactRow) -> &BTreeMap<String, String>| {
-        text(&|row| serde_json::to_string(value(row)).ok())
-    };
-    let deleted: BooleanArray = rows.iter().map(|row| Some(row.deleted)).collect();
-    let columns: Vec<Arc<dyn Array>> = vec![
-        text(&|row| Some(row.source.clone())),
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.file_id))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.line))),
-        text(&|row| row.row_key.clone()),
-        text(&|row| row.version.clone()),
-        canonical::contents(rows)?,
-        Arc::new(deleted),
-        text(&|row| Some(row.id_space.clone())),
-        text(&|row| row.source_id.clone()),
-        object(&|row| &row.person),
-        object(&|row| &row.attributes),
-        object(&|row| &row.consents),
-        text(&|row| row.superseded_by.map(place_label)),
-        Arc::new(rows.iter().map(|row| row.absent_since).collect::<Date32Array>()),
-    ];
-    ContactRows::TABLE.batch(units, columns)
 }

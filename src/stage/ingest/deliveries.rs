@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub use super::classify::going;
 use super::classify::{About, classify};
-use crate::config::{DateFormat, Format, OnDuplicate, Source};
+use crate::config::{DateFormat, Format, OnDuplicate, Project, Source, SourceKind};
 use crate::contract::tables::Files;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Code, Error, Result, Warning};
@@ -125,7 +125,8 @@ pub struct SourcePlan {
 
 /// SHA-256 of everything that changes a parsed value.
 #[must_use]
-pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String {
+pub fn fingerprint(source: &Source, project: &Project, units: &Units) -> String {
+    let (project_zone, country) = (&project.timezone, project.country.as_str());
     let date_format = match &source.date_format {
         DateFormat::Auto => "auto",
         DateFormat::Pattern(pattern) => pattern,
@@ -159,6 +160,7 @@ pub fn fingerprint(source: &Source, project_zone: &str, units: &Units) -> String
     };
     rule("on_duplicate", source.rules.on_duplicate.name(), OnDuplicate::Replace.name());
     rule("where", &source.rules.predicate, "");
+    rule("country", if source.kind == SourceKind::Contacts { country } else { "" }, "");
     // Told only where it is set: what lakes of earlier versions hold was parsed by extension.
     if source.format != Format::Auto
         && let Some(keys) = parsed_by.as_object_mut()
@@ -178,7 +180,7 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
     refuse_renamed(context, known)?;
     let mut plans = Vec::with_capacity(config.sources.len());
     for (index, source) in config.sources.iter().enumerate() {
-        let fingerprint = fingerprint(source, &config.project.timezone, &context.units);
+        let fingerprint = fingerprint(source, &config.project, &context.units);
         let found = export::find(&source.paths)?;
         if found.is_empty() {
             missing(context, source)?;
@@ -218,7 +220,7 @@ pub fn plan(context: &Context, known: &[FileRecord], rehash: bool) -> Result<Vec
 #[must_use]
 pub fn without_files(context: &Context, known: &[FileRecord]) -> Vec<SourcePlan> {
     let plan = |(index, source): (usize, &Source)| {
-        let fingerprint = fingerprint(source, &context.config.project.timezone, &context.units);
+        let fingerprint = fingerprint(source, &context.config.project, &context.units);
         let differs =
             |file: &FileRecord| file.active && file.source == source.name && file.fingerprint != fingerprint;
         let accepted = context.accepted("fingerprint", Some(&source.name));

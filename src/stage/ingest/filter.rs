@@ -140,8 +140,8 @@ impl Filter {
         units: &Units,
     ) -> Result<()> {
         let mask = self.mask(rows.len(), &|name| {
-            let cells = rows.iter().map(|row| row.cell(name));
-            let whole = rows.iter().map(|row| row.cell(name).and_then(|text| text.parse::<i64>().ok()));
+            let cells = rows.iter().map(|row| cell(row, name));
+            let whole = rows.iter().map(|row| cell(row, name).and_then(|text| text.parse::<i64>().ok()));
             let kind = export.columns.iter().find(|column| column.name == name).map(|column| column.kind);
             Ok(match kind.map(type_of) {
                 Some(ColumnType::Date) => {
@@ -175,19 +175,16 @@ pub(super) fn keep<T>(items: &mut Vec<T>, stays: &[bool]) {
     items.retain(|_| stays.next().copied().unwrap_or(true));
 }
 
-impl ContactRow {
-    /// A contract column or attribute as canonical text.
-    fn cell(&self, name: &str) -> Option<&str> {
-        if name == c::CUSTOMER_ID {
-            return self.source_id.as_deref();
-        }
-        if name == c::VERSION {
-            return self.version.as_deref();
-        }
-        let consent = name.strip_prefix(CONSENT_PREFIX).and_then(|channel| self.consents.get(channel));
-        let value = self.person.get(name).or_else(|| self.attributes.get(name)).or(consent);
-        value.map(String::as_str)
+/// A contract column or attribute of a row as canonical text.
+fn cell<'r>(row: &'r ContactRow, name: &str) -> Option<&'r str> {
+    if name == c::CUSTOMER_ID {
+        return row.source_id();
     }
+    if name == c::VERSION {
+        return row.version();
+    }
+    let consent = || row.consent(name.strip_prefix(CONSENT_PREFIX)?);
+    row.get(name).or_else(|| row.attribute(name)).or_else(consent)
 }
 
 /// The day that a canonical day or time begins with.

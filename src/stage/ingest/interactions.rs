@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::canonical::{self, moment_label};
 use super::cells::{CellFault, Cells, Settings, day_of};
-use super::contacts::ContactRow;
+use super::contacts::{ContactRow, Part, Provenance, Shapes};
 use super::faults::Reason;
 use super::filter::{Filter, keep};
 use super::keys::Keys;
@@ -51,8 +51,9 @@ pub(super) struct Parser<'a> {
     pub(super) settings: &'a Settings,
     pub(super) units: &'a Units,
     pub(super) dialect: Dialect,
-    pub(super) source: &'a str,
-    pub(super) id_space: &'a str,
+    pub(super) provenance: Arc<Provenance>,
+    /// Shapes of suppressions that interactions say.
+    pub(super) shapes: Shapes,
     pub(super) file_id: u32,
     pub(super) key: Vec<&'a Slot>,
     /// Whether records are kept as read beside their rows.
@@ -108,7 +109,7 @@ impl Parser<'_> {
                 continue;
             }
             let mut cells = Cells::new(self.settings, &fields);
-            let hash = key_hash(self.source, &self.key, &mut cells);
+            let hash = key_hash(&self.provenance.source, &self.key, &mut cells);
             match self.type_row(&mut cells) {
                 Ok(typed) if typed.deleted && hash.is_none() => tally.n_keyless_deletions += 1,
                 Ok(typed) => {
@@ -135,10 +136,10 @@ impl Parser<'_> {
         let mut said = Vec::new();
         let mut columns = Rows::default();
         for (typed, line) in &rows {
-            columns.push(typed, self.id_space, *line);
+            columns.push(typed, &self.provenance.id_space, *line);
             said.extend(self.says(typed, *line));
         }
-        let batch = columns.finish(self.source, self.file_id, self.units)?;
+        let batch = columns.finish(&self.provenance.source, self.file_id, self.units)?;
         let rows = parsing::Rows::Ledger { batch, keys, said };
         Ok(Parsed { rows, tally })
     }
@@ -218,23 +219,19 @@ impl Parser<'_> {
             exports::SPAM_COMPLAINT => exports::SPAM_COMPLAINT,
             _ => return None,
         };
-        let mut person: BTreeMap<String, String> = BTreeMap::new();
-        for name in [c::EMAIL, c::PHONE, c::CARD_ID, c::CONTACT_POINT, c::CHANNEL] {
-            person.extend(typed.get(name).map(|text| (name.to_owned(), text.to_owned())));
-        }
-        person.insert(c::KIND.to_owned(), kind.to_owned());
-        person.insert(c::SINCE.to_owned(), moment_label(typed.occurred_ms));
-        let source_id = typed.get(c::CUSTOMER_ID).map(str::to_owned);
-        Some(ContactRow {
-            source: self.source.to_owned(),
-            file_id: self.file_id,
-            line,
-            content: xxh3_128(format!("{source_id:?}{person:?}").as_bytes()),
-            id_space: self.id_space.to_owned(),
-            source_id,
-            person,
-            ..ContactRow::default()
-        })
+        let since = moment_label(typed.occurred_ms);
+        let told = [c::EMAIL, c::PHONE, c::CARD_ID, c::CONTACT_POINT, c::CHANNEL];
+        let told = told.map(|name| (Part::Person, name, typed.get(name)));
+        let of_itself = [
+            (Part::Person, c::KIND, Some(kind)),
+            (Part::Person, c::SINCE, Some(since.as_str())),
+            (Part::SourceId, "", typed.get(c::CUSTOMER_ID)),
+        ];
+        let cells: Vec<(Part, &str, Option<&str>)> = told.into_iter().chain(of_itself).collect();
+        let from = ContactRow::at(Arc::clone(&self.provenance), self.file_id, line);
+        let mut row = from.with(&cells, &self.shapes);
+        row.hash_content(&mut String::new());
+        Some(row)
     }
 }
 

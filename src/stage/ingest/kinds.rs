@@ -4,8 +4,9 @@
 //! whose every cell is stored already is not stored twice, so that a full dump each night does not grow the register.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
-use super::contacts::{self, ContactRow};
+use super::contacts::{ContactRow, Provenance};
 use super::settle::keep_or_write;
 use super::versions::{self, Rules, Settled};
 use super::{Night, canonical, keyed};
@@ -63,10 +64,8 @@ impl Night<'_> {
         for kind in SMALL {
             let Some(table) = table(kind) else { continue };
             let batch = self.context.read_parent(table)?;
-            let known = match kind {
-                SourceKind::Contacts => contacts::from_batch(&batch)?,
-                _ => canonical::from_batch(table, &batch)?,
-            };
+            let known = canonical::from_batch(table, &batch)?;
+            drop(batch);
             let fresh = self.fresh.remove(&kind).unwrap_or_default();
             let settled = if is_append_only(kind) {
                 let says = kind == SourceKind::Suppressions;
@@ -126,14 +125,14 @@ fn append(
     derived: Vec<ContactRow>,
     accounting: &mut BTreeMap<String, Accounting>,
 ) -> Settled {
-    let said = |row: &ContactRow| (row.source.clone(), row.id_space.clone(), row.content);
-    let mut stored: HashSet<(String, String, u128)> = known.iter().map(said).collect();
+    let said = |row: &ContactRow| (Arc::clone(&row.provenance), row.content);
+    let mut stored: HashSet<(Arc<Provenance>, u128)> = known.iter().map(said).collect();
     let mut settled = Settled { rows: known, ..Settled::default() };
     let n_fresh = fresh.len();
     for (place, row) in fresh.into_iter().chain(derived).enumerate() {
         let is_new = stored.insert(said(&row));
         if place < n_fresh {
-            let account = accounting.entry(row.source.clone()).or_default();
+            let account = accounting.entry(row.source().to_owned()).or_default();
             account.accepted += u64::from(is_new);
             account.superseded += u64::from(!is_new);
         }
@@ -169,10 +168,7 @@ pub(super) fn write(
                 row.absent_since = Some(as_of);
             }
         }
-        let batch = || match kept.kind {
-            SourceKind::Contacts => contacts::to_batch(&kept.rows, &context.units),
-            _ => canonical::to_batch(table, &kept.rows, &context.units),
-        };
+        let batch = || canonical::to_batch(table, &kept.rows, &context.units);
         entries.extend(keep_or_write(context, table, parent_tables, kept.changed, &batch)?);
     }
     Ok(entries)

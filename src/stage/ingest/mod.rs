@@ -47,7 +47,7 @@ pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
 
-use self::contacts::ContactRow;
+use self::contacts::{ContactRow, Part};
 use self::deliveries::{FileRecord, SourcePlan};
 use self::faults::{Fault, Raw};
 use self::kinds::KeptRows;
@@ -180,7 +180,9 @@ pub fn run(
     night.close_accounts();
     // A source that the config leaves out for a night still said what it said.
     let contact_rows = kinds::rows_of(&kept, SourceKind::Contacts);
-    consent_channels.extend(contact_rows.iter().flat_map(|row| row.consents.keys().cloned()));
+    consent_channels.extend(
+        contact_rows.iter().flat_map(|row| row.cells(Part::Consent)).map(|(channel, _)| channel.to_owned()),
+    );
     entries.extend(settle::keep_or_write(
         context,
         KeysTable::TABLE,

@@ -1,9 +1,11 @@
 //! One parser over all kinds of exports: what reading, checking and reading again have in common.
 
+use std::sync::Arc;
+
 use arrow_array::{Array, RecordBatch};
 
 use super::cells::Settings;
-use super::contacts::{self, ContactRow};
+use super::contacts::{self, ContactRow, Provenance, Shapes};
 use super::filter::Filter;
 use super::keyed::KeyedBatch;
 use super::mapping::Mapping;
@@ -25,6 +27,8 @@ pub(super) struct Common<'a> {
     settings: Settings,
     dialect: Dialect,
     filter: Option<&'a Filter>,
+    /// Country of people whose own is not told.
+    country: &'a str,
 }
 
 /// What every chunk of a file is parsed with.
@@ -32,7 +36,7 @@ pub(super) struct Common<'a> {
 pub(super) enum Parser<'a> {
     Transactions(Box<transactions::Parser<'a>>),
     Interactions(interactions::Parser<'a>),
-    Small(contacts::Parser<'a>),
+    Small(Box<contacts::Parser<'a>>),
 }
 
 /// The rows of one chunk.
@@ -67,12 +71,13 @@ impl<'a> Common<'a> {
     pub(super) fn of(context: &'a Context, source: &'a Source, filter: Option<&'a Filter>) -> Result<Self> {
         let (zone, units) = (&context.config.project.timezone, &context.units);
         let settings = Settings::new(source, zone, &units.currency, units.exponent)?;
-        Ok(Self { source, units, settings, dialect: reader::dialect(source), filter })
+        let country = &context.config.project.country;
+        Ok(Self { source, units, settings, dialect: reader::dialect(source), filter, country })
     }
 
     /// The parser of one file.
     pub(super) fn parser<'s>(&'s self, mapping: &'s Mapping, file_id: u32) -> Parser<'s> {
-        let Self { source, units, settings, dialect, filter } = self;
+        let Self { source, units, settings, dialect, filter, country } = self;
         let (dialect, filter) = (*dialect, *filter);
         let keeps_raw = source.rules.on_duplicate == OnDuplicate::Reject;
         match source.kind {
@@ -86,26 +91,21 @@ impl<'a> Common<'a> {
                 settings,
                 units,
                 dialect,
-                source: &source.name,
-                id_space: &source.id_space,
+                provenance: Arc::new(Provenance {
+                    source: source.name.clone(),
+                    id_space: source.id_space.clone(),
+                }),
+                shapes: Shapes::default(),
                 file_id,
                 key: source.key.iter().flatten().filter_map(|name| mapping.slot(name)).collect(),
                 keeps_raw,
                 filter,
             }),
-            kind => Parser::Small(contacts::Parser {
-                export: kind.export(),
-                mapping,
-                settings,
-                units,
-                dialect,
-                source: &source.name,
-                id_space: &source.id_space,
-                file_id,
-                key: source.key.as_deref(),
-                keeps_raw,
-                filter,
-            }),
+            _ => {
+                let how = (settings, *units);
+                let parser = contacts::Parser::new(source, mapping, how, dialect, file_id, filter, country);
+                Parser::Small(Box::new(parser))
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Rules<'a> {
     /// Whether a row of the file takes part: its file was not taken back. Where each file is the whole list no row of a
     /// file that does not count takes part, so that one that was kept as absent gives way when its key returns.
     fn stays(&self, row: &ContactRow, active: &HashSet<u32>) -> bool {
-        if self.is_snapshot(&row.source) {
+        if self.is_snapshot(row.source()) {
             active.contains(&row.file_id)
         } else {
             !self.files_gone.contains(&row.file_id)
@@ -99,8 +99,8 @@ pub(super) fn settle(
         rows.iter().zip(&keys).filter(|(row, _)| rules.stays(row, &active)).map(|(_, key)| *key).collect();
     // Of a whole list that was replaced the rows stay whose key the new one lacks.
     let is_kept_absent = |row: &ContactRow, key: &u128| {
-        rules.is_snapshot(&row.source)
-            && row.row_key.is_some()
+        rules.is_snapshot(row.source())
+            && row.row_key().is_some()
             && row.superseded_by.is_none()
             && !row.deleted
             && !staying.contains(key)
@@ -117,7 +117,7 @@ pub(super) fn settle(
     settled.changed |= kept.contains(&false);
     settled.lost = lost(&rows, &keys, &verdicts, &kept, n_known, rules, &staying);
     for ((row, verdict), kept) in rows.iter().zip(&verdicts).zip(&kept) {
-        let account = accounting.entry(row.source.clone()).or_default();
+        let account = accounting.entry(row.source().to_owned()).or_default();
         match verdict {
             Verdict::Accepted => account.accepted += 1,
             Verdict::Superseded => account.superseded += 1,
@@ -143,11 +143,11 @@ impl Settled {
         let newest = rules.newest();
         let present: HashSet<u128> = rows
             .iter()
-            .filter(|(row, _)| newest.get(row.source.as_str()) == Some(&row.file_id))
+            .filter(|(row, _)| newest.get(row.source()) == Some(&row.file_id))
             .map(|(_, key)| *key)
             .collect();
         for (mut row, key) in rows {
-            if let Some(newest) = newest.get(row.source.as_str()) {
+            if let Some(newest) = newest.get(row.source()) {
                 let counts = row.superseded_by.is_none() && !row.deleted;
                 // What lost to another version comes back never, since only the newest list can be taken back.
                 if row.superseded_by.is_some() && row.file_id != *newest {
@@ -158,11 +158,11 @@ impl Settled {
                 if absent && row.absent_since.is_none() {
                     self.newly_absent.push(self.rows.len());
                     self.changed = true;
-                    *self.lost.entry(row.source.clone()).or_default() += 1;
+                    *self.lost.entry(row.source().to_owned()).or_default() += 1;
                 }
                 self.changed |= row.absent_since.is_some() && !absent;
                 row.absent_since = row.absent_since.filter(|_| absent);
-            } else if rules.named.contains_key(row.source.as_str()) {
+            } else if rules.named.contains_key(row.source()) {
                 // Its files are no whole lists any more.
                 self.changed |= row.absent_since.take().is_some();
             }
@@ -173,9 +173,9 @@ impl Settled {
 
 /// Hash of what makes a row the same row; without a key it is the only one of its key.
 fn key_of(row: &ContactRow) -> u128 {
-    let key = match &row.row_key {
-        Some(key) => format!("{}\u{1e}{key}", row.source),
-        None => format!("{}\u{1f}{}\u{1f}{}", row.source, row.file_id, row.line),
+    let key = match row.row_key() {
+        Some(key) => format!("{}\u{1e}{key}", row.source()),
+        None => format!("{}\u{1f}{}\u{1f}{}", row.source(), row.file_id, row.line),
     };
     xxh3_128(key.as_bytes())
 }
@@ -195,8 +195,8 @@ fn decide<'a>(
         let (arrival, path_rank) = ranks.get(&row.file_id).copied().unwrap_or_default();
         Version {
             key: *key,
-            rule: rules.of_keys.get(row.source.as_str()).copied().unwrap_or_default(),
-            version: row.version.as_deref(),
+            rule: rules.of_keys.get(row.source()).copied().unwrap_or_default(),
+            version: row.version(),
             arrival,
             path_rank,
             line: row.line,
@@ -222,8 +222,8 @@ fn lost(
     staying: &HashSet<u128>,
 ) -> BTreeMap<String, u64> {
     let mut delivered: HashMap<(&str, u128), u64> = HashMap::new();
-    for row in rows.iter().skip(n_known).filter(|row| row.row_key.is_none()) {
-        *delivered.entry((&row.source, row.content)).or_default() += 1;
+    for row in rows.iter().skip(n_known).filter(|row| row.row_key().is_none()) {
+        *delivered.entry((row.source(), row.content)).or_default() += 1;
     }
     let (active, gone): (Vec<&FileRecord>, Vec<&FileRecord>) =
         rules.files.iter().partition(|file| file.active);
@@ -243,12 +243,9 @@ fn lost(
         {
             continue;
         }
-        match delivered
-            .get_mut(&(row.source.as_str(), row.content))
-            .filter(|n| **n > 0 && row.row_key.is_none())
-        {
+        match delivered.get_mut(&(row.source(), row.content)).filter(|n| **n > 0 && row.row_key().is_none()) {
             Some(n) => *n -= 1,
-            None => *lost.entry(row.source.clone()).or_default() += 1,
+            None => *lost.entry(row.source().to_owned()).or_default() += 1,
         }
     }
     lost
@@ -258,13 +255,13 @@ fn conflicts(fresh: &[ContactRow], rules: &Rules<'_>) -> BTreeMap<String, u64> {
     let mut seen: HashMap<(u32, &str, Option<&str>), u128> = HashMap::new();
     let mut conflicts: BTreeMap<String, u64> = BTreeMap::new();
     for row in fresh {
-        let Some(key) = row.row_key.as_deref() else { continue };
-        if rules.of_keys.get(row.source.as_str()) == Some(&Rule::Only) {
+        let Some(key) = row.row_key() else { continue };
+        if rules.of_keys.get(row.source()) == Some(&Rule::Only) {
             continue;
         }
-        let first = *seen.entry((row.file_id, key, row.version.as_deref())).or_insert(row.content);
+        let first = *seen.entry((row.file_id, key, row.version())).or_insert(row.content);
         if first != row.content {
-            *conflicts.entry(row.source.clone()).or_default() += 1;
+            *conflicts.entry(row.source().to_owned()).or_default() += 1;
         }
     }
     conflicts

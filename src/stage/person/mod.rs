@@ -88,13 +88,13 @@ impl Person {
         let anonymous = self.ids.iter().any(|id| id.starts_with("c_"));
         let mut others = Vec::new();
         for row in &rows {
-            let own = row.source_id.as_ref().is_some_and(|id| self.has_number(&row.id_space, id));
+            let own = row.source_id().is_some_and(|id| self.has_number(row.id_space(), id));
             if own {
-                let cell = |name: &str| row.person.get(name).cloned();
+                let cell = |name: &str| row.get(name).map(str::to_owned);
                 self.emails.extend(cell(c::EMAIL));
                 self.phones.extend(cell(c::PHONE));
                 self.cards.extend(cell(c::CARD_ID));
-            } else if row.source_id.is_some() && row.superseded_by.is_none() {
+            } else if row.source_id().is_some() && row.superseded_by.is_none() {
                 others.push(row);
             }
         }
@@ -111,9 +111,8 @@ impl Person {
         }
         for row in others {
             for name in [c::EMAIL, c::PHONE, c::CARD_ID] {
-                let shared =
-                    row.person.get(name).filter(|text| self.has_point(text) || self.cards.contains(*text));
-                self.shared.extend(shared.into_iter().flat_map(|text| forms(text)));
+                let shared = row.get(name).filter(|text| self.has_point(text) || self.cards.contains(*text));
+                self.shared.extend(shared.into_iter().flat_map(forms));
             }
         }
         Ok(())
@@ -213,8 +212,8 @@ impl Person {
         if table.name == ContactRows::TABLE.name {
             let rows = contacts::from_batch(batch)?;
             any(&|row| {
-                let Some(row) = rows.get(row).filter(|row| row.source_id.is_none()) else { return false };
-                let point = |name: &str| row.person.get(name).is_some_and(|text| self.has_own_point(text));
+                let Some(row) = rows.get(row).filter(|row| row.source_id().is_none()) else { return false };
+                let point = |name: &str| row.get(name).is_some_and(|text| self.has_own_point(text));
                 point(c::EMAIL) || point(c::PHONE)
             });
         }

@@ -196,16 +196,16 @@ impl Keys {
         let Some(contact) = contact else { return keys };
         keys.person.extend(contact.value(c::CARD_ID).map(|card| key('k', card)));
         keys.person.extend(contact.value(c::HOUSEHOLD_ID).map(|household| key('h', household)));
-        let email = contact.email.as_ref().map(|email| key('m', &email_match_key(email)));
+        let email = contact.email().map(|email| key('m', &email_match_key(&email)));
         keys.points.extend(email.map(|key| (key, true, MAIL)));
         // Also a number that cannot be used: what is forbidden for it is forbidden for its owner.
         let phone = contact.value(c::PHONE).and_then(digits).map(|phone| key('p', end_of(&phone)));
         keys.points.extend(phone.map(|key| (key, true, NUMBER)));
-        for other in &contact.also {
+        for other in contact.also() {
             match other.chars().next() {
-                Some('m') => keys.points.push((other.clone(), false, MAIL)),
-                Some('p') => keys.points.push((other.clone(), false, NUMBER)),
-                _ => keys.person.push(other.clone()),
+                Some('m') => keys.points.push((other, false, MAIL)),
+                Some('p') => keys.points.push((other, false, NUMBER)),
+                _ => keys.person.push(other),
             }
         }
         keys
@@ -282,7 +282,7 @@ impl Permissions {
     ) -> (Vec<Statement<'a>>, Vec<String>) {
         let (mut statements, mut words) = (Vec::new(), Vec::new());
         let Some(contact) = contact else { return (statements, words) };
-        for said in contact.said.iter().filter(|said| said.channel.covers(channel)) {
+        for said in contact.said().filter(|said| said.channel.covers(channel)) {
             statements.push(said.statement(contact, self.policy.trusts_undated));
             let date = said.collected_ms.map(|ms| format!(" of {}", day_of(ms))).unwrap_or_default();
             words.push(format!("consent_{} = {}{date}", said.channel.name(), said.status_name));

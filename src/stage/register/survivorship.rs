@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::config::Survivorship;
 use crate::contract::{column as c, exports};
 use crate::kernel::versions::compare_texts;
-use crate::stage::ingest::contacts::ContactRow;
+use crate::stage::ingest::contacts::{ContactRow, Part, Shapes};
 use crate::stage::ingest::moment_ms;
 
 /// Columns that come from one row together: parts of an address or a name make no sense apart.
@@ -27,7 +27,7 @@ pub(super) struct Order<'a> {
 impl Order<'_> {
     /// Whether a row is better than another; ties are told by what rows are, not by when they came.
     pub(super) fn best_first(&self, a: &ContactRow, b: &ContactRow) -> std::cmp::Ordering {
-        let rank = |row: &ContactRow| self.sources.get(row.source.as_str()).copied().unwrap_or(usize::MAX);
+        let rank = |row: &ContactRow| self.sources.get(row.source()).copied().unwrap_or(usize::MAX);
         let present = a.absent_since.is_some().cmp(&b.absent_since.is_some());
         let priority = || rank(a).cmp(&rank(b));
         let newest = || time_of(b).cmp(&time_of(a));
@@ -37,14 +37,9 @@ impl Order<'_> {
         };
         present
             .then_with(by_rule)
-            .then_with(|| compare_texts(b.version.as_deref(), a.version.as_deref()))
+            .then_with(|| compare_texts(b.version(), a.version()))
             .then_with(|| {
-                (&a.source, &a.id_space, &a.source_id, a.content).cmp(&(
-                    &b.source,
-                    &b.id_space,
-                    &b.source_id,
-                    b.content,
-                ))
+                (&a.provenance, a.source_id(), a.content).cmp(&(&b.provenance, b.source_id(), b.content))
             })
             .then_with(|| (b.file_id, b.line).cmp(&(a.file_id, a.line)))
     }
@@ -52,71 +47,83 @@ impl Order<'_> {
 
 /// When a row was changed last, as it says itself.
 fn time_of(row: &ContactRow) -> Option<i64> {
-    let updated = row.person.get(c::UPDATED_AT).map(String::as_str).or(row.version.as_deref());
-    updated.and_then(moment_ms)
+    row.get(c::UPDATED_AT).or_else(|| row.version()).and_then(moment_ms)
 }
 
-/// The row that stands for a customer, of rows best first, and where its fields come from. Consents are not chosen but
-/// narrowed: what any row forbids is forbidden.
-pub(super) fn survive(rows: &[&ContactRow]) -> Option<(ContactRow, String)> {
-    let (first, others) = rows.split_first()?;
-    let mut whole = (*first).clone();
-    let mut origins: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
-    let origin = |row: &ContactRow| json!([row.source, row.version]);
+/// Each field with its text and the row that it is taken from, of rows best first.
+fn choose<'r>(rows: &[&'r ContactRow]) -> BTreeMap<(Part, &'r str), (&'r str, &'r ContactRow)> {
+    let mut chosen = BTreeMap::new();
+    let mut of_groups: Vec<&str> = Vec::new();
     for (group, leads) in GROUPS.iter().zip(LEADS) {
-        let giver = rows.iter().find(|row| leads.iter().any(|lead| row.person.contains_key(*lead)));
+        let giver = rows.iter().find(|row| leads.iter().any(|lead| row.has(lead)));
         let Some(giver) = giver else { continue };
-        for name in *group {
-            whole.person.remove(*name);
-            if let Some(value) = giver.person.get(*name) {
-                whole.person.insert((*name).to_owned(), value.clone());
-                origins.insert(name, origin(giver));
-            }
+        of_groups.extend(*group);
+        for (name, text) in giver.cells(Part::Person).filter(|(name, _)| group.contains(name)) {
+            chosen.insert((Part::Person, name), (text, *giver));
         }
     }
-    let is_grouped = |name: &str| origins.contains_key(name);
-    let mut told: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
     for row in rows {
-        for (name, value) in row.person.iter().filter(|(name, _)| !is_grouped(name)) {
-            let is_of_group = GROUPS.iter().zip(LEADS).any(|(group, leads)| {
-                group.contains(&name.as_str())
-                    && rows.iter().any(|row| leads.iter().any(|lead| row.person.contains_key(*lead)))
-            });
-            if !is_of_group && !told.contains_key(name.as_str()) {
-                whole.person.insert(name.clone(), value.clone());
-                told.insert(name, origin(row));
-            }
-        }
-        for (name, value) in &row.attributes {
-            if !told.contains_key(name.as_str()) {
-                whole.attributes.insert(name.clone(), value.clone());
-                told.insert(name, origin(row));
+        for part in [Part::Person, Part::Attribute] {
+            for (name, text) in row.cells(part) {
+                if part == Part::Attribute || !of_groups.contains(&name) {
+                    chosen.entry((part, name)).or_insert((text, *row));
+                }
             }
         }
     }
-    origins.append(&mut told);
-    for row in others {
-        for (channel, status) in &row.consents {
-            let known = whole.consents.get(channel).map(String::as_str);
-            let forbids = |status: &str| matches!(status, exports::DENIED | exports::WITHDRAWN);
-            if forbids(status) || matches!(known, None | Some(exports::UNKNOWN)) {
-                whole.consents.insert(channel.clone(), status.clone());
-            }
+    chosen
+}
+
+/// The row that stands for a customer, of rows best first. Consents are not chosen but narrowed: what any row forbids is
+/// forbidden.
+pub(super) fn survive(rows: &[&ContactRow], shapes: &Shapes) -> Option<ContactRow> {
+    let (first, others) = rows.split_first()?;
+    if others.is_empty() {
+        return Some((*first).clone());
+    }
+    let chosen = choose(rows);
+    let own = first.cells(Part::Person).map(|(name, _)| (Part::Person, name));
+    let mut changes: Vec<(Part, &str, Option<&str>)> =
+        own.filter(|name| !chosen.contains_key(name)).map(|(part, name)| (part, name, None)).collect();
+    changes.extend(chosen.iter().map(|((part, name), (text, _))| (*part, *name, Some(*text))));
+    // The form of the number goes with the number.
+    let number = chosen.get(&(Part::Person, c::PHONE)).and_then(|(_, giver)| giver.number());
+    changes.push((Part::Canonical, c::PHONE, number));
+    let mut consents: BTreeMap<&str, &str> = first.cells(Part::Consent).collect();
+    for (channel, status) in others.iter().flat_map(|row| row.cells(Part::Consent)) {
+        let forbids = matches!(status, exports::DENIED | exports::WITHDRAWN);
+        if forbids || matches!(consents.get(channel), None | Some(&exports::UNKNOWN)) {
+            consents.insert(channel, status);
         }
     }
-    let origins = serde_json::to_string(&origins).unwrap_or_default();
-    Some((whole, origins))
+    changes.extend(consents.iter().map(|(channel, status)| (Part::Consent, *channel, Some(*status))));
+    Some(first.with(&changes, shapes))
+}
+
+/// Source and version of each field, a JSON object, of rows best first; `None` where all of them are of one row.
+pub(super) fn origins(rows: &[&ContactRow]) -> Option<String> {
+    if rows.len() < 2 {
+        return None;
+    }
+    let origin = |row: &ContactRow| json!([row.source(), row.version()]);
+    let origins: BTreeMap<&str, serde_json::Value> =
+        choose(rows).into_iter().map(|((_, name), (_, giver))| (name, origin(giver))).collect();
+    serde_json::to_string(&origins).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::stage::ingest::contacts::Provenance;
 
     fn row(source: &str, updated: &str, cells: &[(&str, &str)]) -> ContactRow {
-        let mut person: BTreeMap<String, String> =
-            cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        person.insert(c::UPDATED_AT.to_owned(), updated.to_owned());
-        ContactRow { source: source.to_owned(), person, ..ContactRow::default() }
+        let provenance = Provenance { source: source.to_owned(), id_space: String::new() };
+        let row = ContactRow::at(Arc::new(provenance), 0, 0);
+        let cells = cells.iter().map(|(name, text)| (Part::Person, *name, Some(*text)));
+        let updated = (Part::Person, c::UPDATED_AT, Some(updated));
+        row.with(&cells.chain([updated]).collect::<Vec<_>>(), &Shapes::default())
     }
 
     fn survivor(rule: Survivorship, rows: &[&ContactRow]) -> (ContactRow, String) {
@@ -124,10 +131,13 @@ mod tests {
         let order = Order { sources: &sources, rule };
         let mut sorted = rows.to_vec();
         sorted.sort_by(|a, b| order.best_first(a, b));
-        let result = survive(&sorted).unwrap();
+        let survive = |rows: &[&ContactRow]| {
+            (survive(rows, &Shapes::default()).unwrap(), origins(rows).unwrap_or_default())
+        };
+        let result = survive(&sorted);
         let mut reversed: Vec<&ContactRow> = rows.iter().rev().copied().collect();
         reversed.sort_by(|a, b| order.best_first(a, b));
-        assert_eq!(survive(&reversed).unwrap(), result, "in any order of delivery");
+        assert_eq!(survive(&reversed), result, "in any order of delivery");
         result
     }
 
@@ -149,7 +159,7 @@ mod tests {
             "2026-02-01T00:00:00",
             &[("last_name", "Lee-Ray"), ("city", "Leeds"), ("email", "a@b.c"), ("language", "en")],
         );
-        let field = |row: &ContactRow, name: &str| row.person.get(name).cloned();
+        let field = |row: &ContactRow, name: &str| row.get(name).map(str::to_owned);
         let (newest, origins) = survivor(Survivorship::Recency, &[&crm, &shop]);
         assert_eq!(field(&newest, "city").as_deref(), Some("Leeds"));
         assert_eq!((field(&newest, "street"), field(&newest, "country")), (None, None), "of one row");
@@ -174,9 +184,9 @@ mod tests {
 
     #[test]
     fn what_one_row_forbids_is_forbidden() {
-        let says = |source: &str, status: &str| ContactRow {
-            consents: BTreeMap::from([("email".to_owned(), status.to_owned())]),
-            ..row(source, "2026-01-01T00:00:00", &[])
+        let says = |source: &str, status: &str| {
+            let row = row(source, "2026-01-01T00:00:00", &[]);
+            row.with(&[(Part::Consent, "email", Some(status))], &Shapes::default())
         };
         for (a, b, expected) in [
             ("granted", "denied", "denied"),
@@ -185,7 +195,7 @@ mod tests {
             ("granted", "unknown", "granted"),
         ] {
             let (whole, _) = survivor(Survivorship::Recency, &[&says("crm", a), &says("shop", b)]);
-            assert_eq!(whole.consents["email"], expected, "{a}, {b}");
+            assert_eq!(whole.consent("email"), Some(expected), "{a}, {b}");
         }
     }
 }

@@ -1,63 +1,94 @@
 //! The register's tables.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
+use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
-use super::matching::Matching;
+use super::matching::{Mapped, Matching};
 use super::{Contact, Register};
 use crate::contract::tables::{ContactPoints, IdMap, Identities, MatchReview, RegisterCustomers};
-use crate::contract::{Checked, Table, column as c};
-use crate::error::Result;
+use crate::contract::{Checked, Contract, column as c};
+use crate::error::{Error, Result};
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
 use crate::kernel::identity::Veto;
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
+use crate::stage::ingest::contacts::Part;
 use crate::stage::ingest::{Keys, moment_ms};
 
-/// The register's tables.
-#[derive(Debug)]
-pub struct Tables {
-    /// `register/customers`.
-    pub customers: Checked<RegisterCustomers>,
-    /// `register/identities`.
-    pub identities: Checked<Identities>,
-    /// `register/contact_points`.
-    pub contact_points: Checked<ContactPoints>,
-    /// `register/id_map` and `tables/match_review`, where persons are matched.
-    pub matched: Option<(Checked<IdMap>, Checked<MatchReview>)>,
-}
+/// Rows that are in memory at a time as columns, about.
+const PIECE: usize = 1 << 16;
 
-/// Makes the register's tables.
+/// Writes the register's tables, in pieces, since as columns they are as large as all that they are made of.
 ///
 /// # Errors
-/// `ContractBroken`, `Internal`.
-pub fn tables(
+/// `ContractBroken`, `Io`, `Internal`.
+pub fn write(
     context: &Context,
     register: &Register,
     keys: &Keys,
     first_days: &[Option<i32>],
-) -> Result<Tables> {
-    let units = &context.units;
-    Ok(Tables {
-        customers: Checked::from_columns(units, customer_columns(&register.contacts))?,
-        identities: Checked::from_columns(units, identity_columns(register, keys, first_days))?,
-        contact_points: Checked::from_columns(units, point_columns(&register.contacts))?,
-        matched: match &register.matching {
-            Some(matching) => Some((
-                Checked::from_columns(units, id_map_columns(matching))?,
-                Checked::from_columns(units, review_columns(matching))?,
-            )),
-            None => None,
-        },
-    })
+) -> Result<Vec<TableEntry>> {
+    let contacts = |places: Range<usize>| register.contacts.slice(places);
+    let n_contacts = register.contacts.len();
+    let mut entries = vec![
+        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(contacts(places)))?,
+        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(contacts(places)))?,
+    ];
+    {
+        let rows = identities(register, keys, first_days);
+        entries.push(in_pieces::<Identities>(context, rows.len(), |places| {
+            identity_columns(rows.get(places).unwrap_or_default())
+        })?);
+    }
+    if let Some(matching) = &register.matching {
+        let id_map = &matching.id_map;
+        entries.push(in_pieces::<IdMap>(context, id_map.len(), |places| {
+            id_map_columns(id_map.get(places).unwrap_or_default())
+        })?);
+        let review = Checked::<MatchReview>::from_columns(&context.units, review_columns(matching))?;
+        let batches = std::slice::from_ref(review.batch());
+        entries.push(context.write(MatchReview::TABLE, &MatchReview::TABLE.file(), batches)?);
+    }
+    Ok(entries)
 }
 
-fn id_map_columns(matching: &Matching) -> Vec<ArrayRef> {
-    let rows = || matching.id_map.iter();
+/// Writes a table of which only a piece at a time is made.
+fn in_pieces<T: Contract>(
+    context: &Context,
+    n: usize,
+    columns: impl Fn(Range<usize>) -> Vec<ArrayRef>,
+) -> Result<TableEntry> {
+    let mut file = context.create(T::TABLE)?;
+    let mut last: Option<RecordBatch> = None;
+    for from in (0..n).step_by(PIECE) {
+        context.go_on()?;
+        let piece = Checked::<T>::from_columns(&context.units, columns(from..n.min(from + PIECE)))?;
+        let batch = piece.batch();
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        if let Some(last) = last.take() {
+            // What holds between rows holds across pieces too.
+            let seam = concat_batches(&batch.schema(), [&last, &batch.slice(0, 1)])
+                .map_err(|cause| Error::internal("rows of one table do not fit").caused_by(cause))?;
+            Checked::<T>::verify(&context.units, seam)?;
+        }
+        file.add(batch)?;
+        last = Some(batch.slice(batch.num_rows() - 1, 1));
+    }
+    let n_rows = file.n_rows();
+    Ok(TableEntry::new(T::TABLE, &T::TABLE.file(), n_rows, file.finish()?.hash))
+}
+
+fn id_map_columns(rows: &[Mapped]) -> Vec<ArrayRef> {
+    let rows = || rows.iter();
     vec![
         texts(rows().map(|one| one.old.as_deref())),
         texts(rows().map(|one| one.new.as_deref())),
@@ -79,7 +110,7 @@ fn review_columns(matching: &Matching) -> Vec<ArrayRef> {
                 Veto::Numbers => "numbers",
                 Veto::TooLarge => "too_large",
             };
-            (a.space.as_str(), a.id.as_str(), b.space.as_str(), b.id.as_str(), link.name(), why)
+            (matching.space(a), &*a.id, matching.space(b), &*b.id, link.name(), why)
         })
         .collect();
     rows.sort_unstable();
@@ -99,25 +130,29 @@ fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn customer_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
-    let text =
-        |name: &'static str| texts(contacts.values().map(|contact| contact.value(name).map(str::to_owned)));
+fn customer_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+    let text = |name: &'static str| {
+        texts(
+            contacts.iter().map(|(_, contact)| contact).map(|contact| contact.value(name).map(str::to_owned)),
+        )
+    };
     let day = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| {
             contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
         };
-        Arc::new(contacts.values().map(of).collect::<Date32Array>())
+        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<Date32Array>())
     };
     let truth = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| contact.value(name).map(|text| text == "true");
-        Arc::new(contacts.values().map(of).collect::<BooleanArray>())
+        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<BooleanArray>())
     };
-    let object = |value: &dyn Fn(&Contact) -> &BTreeMap<String, String>| {
-        texts(contacts.values().map(|contact| serde_json::to_string(value(contact)).ok()))
-    };
-    let created = contacts.values().map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
+    let object = |part| texts(contacts.iter().map(|(_, contact)| Some(contact.row.object(part))));
+    let created = contacts
+        .iter()
+        .map(|(_, contact)| contact)
+        .map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
     vec![
-        texts(contacts.keys().cloned().map(Some)),
+        texts(contacts.iter().map(|(id, _)| Some(id))),
         text(c::FIRST_NAME),
         text(c::LAST_NAME),
         text(c::STREET),
@@ -134,10 +169,12 @@ fn customer_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
         day(c::JOINED_ON),
         day(c::CONTRACT_UNTIL),
         day(c::CLOSED_AT),
-        object(&|contact| &contact.row.attributes),
-        object(&|contact| &contact.row.consents),
-        texts(contacts.values().map(|contact| Some(contact.row.source.clone()))),
-        texts(contacts.values().map(|contact| contact.origins.as_deref())),
+        object(Part::Attribute),
+        object(Part::Consent),
+        texts(
+            contacts.iter().map(|(_, contact)| contact).map(|contact| Some(contact.row.source().to_owned())),
+        ),
+        texts(contacts.iter().map(|(_, contact)| contact.origins())),
     ]
 }
 
@@ -154,10 +191,11 @@ struct Identity<'a> {
     linked_by: &'static str,
 }
 
-fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]) -> Vec<ArrayRef> {
+/// Every number, by customer.
+fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i32>]) -> Vec<Identity<'a>> {
     let of_contacts = register.contacts.iter().map(|(id, contact)| {
-        let (id_space, source_id, linked_by) = match &contact.row.source_id {
-            Some(source_id) => (contact.row.id_space.as_str(), source_id.as_str(), c::CUSTOMER_ID),
+        let (id_space, source_id, linked_by) = match contact.row.source_id() {
+            Some(source_id) => (contact.row.id_space(), source_id, c::CUSTOMER_ID),
             None => (c::CONTACT_POINT, id.as_str(), "hmac"),
         };
         Identity {
@@ -195,6 +233,10 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
         }
         is_same
     });
+    rows
+}
+
+fn identity_columns(rows: &[Identity<'_>]) -> Vec<ArrayRef> {
     vec![
         texts(rows.iter().map(|row| Some(row.customer_id))),
         texts(rows.iter().map(|row| Some(row.id_space))),
@@ -207,90 +249,85 @@ fn identity_columns(register: &Register, keys: &Keys, first_days: &[Option<i32>]
 
 /// Every number, where persons are matched.
 fn matched(matching: &Matching) -> impl Iterator<Item = Identity<'_>> {
-    matching.nodes.iter().zip(&matching.ids).map(|(node, id)| Identity {
+    matching.nodes_of_customers().map(|(node, id)| Identity {
         customer_id: id,
-        id_space: &node.space,
+        id_space: matching.space(node),
         source_id: &node.id,
         is_contact: true,
         key: None,
         first_day: None,
         linked_by: match node.linked_by {
             Some(link) => link.name(),
-            None if node.space == c::CONTACT_POINT => "hmac",
+            None if matching.space(node) == c::CONTACT_POINT => "hmac",
             None => c::CUSTOMER_ID,
         },
     })
 }
 
-struct Point {
-    customer_id: String,
+/// One row of `register/contact_points`.
+struct Point<'a> {
+    customer_id: &'a str,
     kind: &'static str,
     canonical: Option<String>,
-    raw: String,
-    match_key: Option<String>,
-    source: String,
+    raw: Cow<'a, str>,
+    source: &'a str,
     reason: Option<&'static str>,
 }
 
-fn point_columns(contacts: &BTreeMap<String, Contact>) -> Vec<ArrayRef> {
+/// Contact points of a customer, by kind.
+fn points<'a>(customer_id: &'a str, contact: &'a Contact) -> Vec<Point<'a>> {
     let mut points = Vec::new();
-    for (id, contact) in contacts {
-        let n_before = points.len();
-        let own = &contact.row.source;
-        let mut add = |kind, raw: String, source: &String, canonical: Option<String>, reason| {
-            let match_key = canonical.as_deref().filter(|_| kind == c::EMAIL).map(email_match_key);
-            let (customer_id, source) = (id.clone(), source.clone());
-            points.push(Point { customer_id, kind, canonical, raw, match_key, source, reason });
+    let mut add = |kind, raw: Cow<'a, str>, source: &'a str, canonical: Option<String>, reason| {
+        points.push(Point { customer_id, kind, canonical, raw, source, reason });
+    };
+    let own = contact.row.source();
+    if let Some(raw) = contact.value(c::EMAIL) {
+        let (canonical, reason) = match email_canonical(raw) {
+            Ok(canonical) => (Some(canonical), None),
+            Err(fault) => (None, Some(fault.code())),
         };
-        if let Some(raw) = contact.value(c::EMAIL) {
-            match email_canonical(raw) {
-                Ok(canonical) => add(c::EMAIL, raw.to_owned(), own, Some(canonical), None),
-                Err(fault) => add(c::EMAIL, raw.to_owned(), own, None, Some(fault.code())),
-            }
-        }
-        if let Some(raw) = contact.value(c::PHONE) {
-            let reason = contact.phone.is_none().then_some("no_phone_number");
-            add(c::PHONE, raw.to_owned(), own, contact.phone.clone(), reason);
-        }
-        for (kind, raw, source) in &contact.other_points {
-            let canonical = if *kind == c::EMAIL { email_canonical(raw).ok() } else { Some(raw.clone()) };
-            let reason = canonical.is_none().then_some("not_used");
-            add(kind, raw.clone(), source, canonical, reason);
-        }
-        let parts: Vec<&str> = [c::STREET, c::POSTAL_CODE, c::CITY, c::COUNTRY]
-            .iter()
-            .filter_map(|name| contact.value(name))
-            .collect();
-        if !parts.is_empty() {
-            let raw = parts.join(", ");
-            let canonical = contact.has_address.then(|| collapse_spaces(&raw).into_owned());
-            let reason = (!contact.has_address).then_some("incomplete_address");
-            add("post", raw, own, canonical, reason);
-        }
-        points.get_mut(n_before..).unwrap_or_default().sort_by_key(|point: &Point| point.kind);
+        add(c::EMAIL, Cow::Borrowed(raw), own, canonical, reason);
     }
-    vec![
-        texts(points.iter().map(|point| Some(point.customer_id.clone()))),
-        texts(points.iter().map(|point| Some(point.kind.to_owned()))),
-        texts(points.iter().map(|point| point.canonical.clone())),
-        texts(points.iter().map(|point| Some(point.raw.clone()))),
-        texts(points.iter().map(|point| point.match_key.clone())),
-        texts(points.iter().map(|point| Some(point.source.clone()))),
-        texts(points.iter().map(|point| point.reason.map(str::to_owned))),
-    ]
+    if let Some(raw) = contact.value(c::PHONE) {
+        let reason = contact.phone().is_none().then_some("no_phone_number");
+        add(c::PHONE, Cow::Borrowed(raw), own, contact.phone().map(str::to_owned), reason);
+    }
+    for point in contact.other_points() {
+        let canonical = match point.kind {
+            c::EMAIL => email_canonical(point.raw).ok(),
+            _ => Some(point.number.unwrap_or(point.raw).to_owned()),
+        };
+        let reason = canonical.is_none().then_some("not_used");
+        add(point.kind, Cow::Borrowed(point.raw), point.source, canonical, reason);
+    }
+    let parts: Vec<&str> = [c::STREET, c::POSTAL_CODE, c::CITY, c::COUNTRY]
+        .iter()
+        .filter_map(|name| contact.value(name))
+        .collect();
+    if !parts.is_empty() {
+        let raw = parts.join(", ");
+        let canonical = contact.has_address.then(|| collapse_spaces(&raw).into_owned());
+        let reason = (!contact.has_address).then_some("incomplete_address");
+        add("post", Cow::Owned(raw), own, canonical, reason);
+    }
+    points.sort_by_key(|point: &Point<'_>| point.kind);
+    points
 }
 
-/// Batches of the register's tables with their contracts, for the outputs.
-#[must_use]
-pub fn batches(tables: &Tables) -> Vec<(&'static Table, &RecordBatch)> {
-    use crate::contract::Contract as _;
-    let mut batches = vec![
-        (RegisterCustomers::TABLE, tables.customers.batch()),
-        (Identities::TABLE, tables.identities.batch()),
-        (ContactPoints::TABLE, tables.contact_points.batch()),
-    ];
-    if let Some((id_map, review)) = &tables.matched {
-        batches.extend([(IdMap::TABLE, id_map.batch()), (MatchReview::TABLE, review.batch())]);
-    }
-    batches
+/// Columns of `register/contact_points` for some customers.
+fn point_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+    let points: Vec<Point<'_>> =
+        contacts.par_iter().flat_map_iter(|(id, contact)| points(id, contact)).collect();
+    let match_key = |point: &Point<'_>| {
+        point.canonical.as_deref().filter(|_| point.kind == c::EMAIL).map(email_match_key)
+    };
+    vec![
+        texts(points.iter().map(|point| Some(point.customer_id))),
+        texts(points.iter().map(|point| Some(point.kind))),
+        texts(points.iter().map(|point| point.canonical.as_deref())),
+        texts(points.iter().map(|point| Some(&point.raw))),
+        texts(points.iter().map(match_key)),
+        texts(points.iter().map(|point| Some(point.source))),
+        texts(points.iter().map(|point| point.reason)),
+    ]
 }

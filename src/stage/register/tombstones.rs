@@ -55,7 +55,7 @@ pub fn marks_of_email(raw: &str) -> Vec<(&'static str, String)> {
 /// Marks of a telephone number as exported: its international form, and its end, which all ways to write it share.
 #[must_use]
 pub fn marks_of_phone(raw: &str) -> Vec<(&'static str, String)> {
-    let whole = phone::e164(raw).map(|number| (c::PHONE, number));
+    let whole = phone::e164(raw, None).map(|number| (c::PHONE, number));
     let end = digits(raw).map(|digits| (PHONE_END, format!("{PHONE_END}{SEPARATOR}{}", end_of(&digits))));
     whole.into_iter().chain(end).collect()
 }
@@ -93,19 +93,11 @@ impl Tombstones {
         }
         let own = |name: &str| contact.value(name);
         let mut marks: Vec<(&'static str, String)> =
-            contact.numbers.iter().map(|(space, id)| mark_of_number(space, id)).collect();
-        let emails = contact
-            .other_points
-            .iter()
-            .filter(|(kind, ..)| *kind == c::EMAIL)
-            .map(|(_, raw, _)| raw.as_str());
-        marks.extend(own(c::EMAIL).into_iter().chain(emails).flat_map(marks_of_email));
-        let phones = contact
-            .other_points
-            .iter()
-            .filter(|(kind, ..)| *kind == c::PHONE)
-            .map(|(_, raw, _)| raw.as_str());
-        marks.extend(own(c::PHONE).into_iter().chain(phones).flat_map(marks_of_phone));
+            contact.numbers().map(|(space, id)| mark_of_number(space, id)).collect();
+        let others = contact.other_points();
+        let others = |kind| others.iter().filter(move |point| point.kind == kind).map(|point| point.raw);
+        marks.extend(own(c::EMAIL).into_iter().chain(others(c::EMAIL)).flat_map(marks_of_email));
+        marks.extend(own(c::PHONE).into_iter().chain(others(c::PHONE)).flat_map(marks_of_phone));
         marks.extend(own(c::CARD_ID).map(mark_of_card));
         let day = |(_, text): &(&'static str, String)| {
             keyed_hash(&self.key, text).ok().and_then(|hash| self.days.get(&hash)).copied()

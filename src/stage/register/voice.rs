@@ -1,9 +1,9 @@
 //! What customers said and when there was contact: open complaints and bad answers keep marketing away (customers.md 4.2,
 //! order 9), contact keeps a consent alive (S-7).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use super::Contact;
+use super::Contacts;
 use super::permissions::DAY_MS;
 use super::whom::{digits, end_of, key};
 use crate::contract::tables::Interactions;
@@ -33,7 +33,7 @@ pub(super) struct Voice {
 /// Who is meant by an interaction.
 pub(super) struct Who<'a> {
     pub customer_of_key: &'a [String],
-    pub contacts: &'a BTreeMap<String, Contact>,
+    pub contacts: &'a Contacts,
 }
 
 /// Reads the ledger of interactions.
@@ -126,10 +126,10 @@ impl<'a> Who<'a> {
     /// Customers by card, mailbox and number; of several the first.
     fn by_point(&self) -> HashMap<String, &'a String> {
         let mut index: HashMap<String, &'a String> = HashMap::new();
-        for (id, contact) in self.contacts {
+        for (id, contact) in self.contacts.iter() {
             let of = |space: &str, name: &str| contact.value(name).and_then(|text| point(space, text));
             let own = [of("card", c::CARD_ID), of(c::EMAIL, c::EMAIL), of(c::PHONE, c::PHONE)];
-            for key in own.into_iter().flatten().chain(contact.also.iter().cloned()) {
+            for key in own.into_iter().flatten().chain(contact.also()) {
                 index.entry(key).or_insert(id);
             }
         }

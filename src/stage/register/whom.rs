@@ -52,9 +52,9 @@ pub(super) struct Numbering<'a> {
 impl Numbering<'_> {
     /// The customer's id.
     #[must_use]
-    pub(super) fn id(&self, space: &str, id: &str) -> String {
+    pub(super) fn id<'b>(&'b self, space: &str, id: &'b str) -> Cow<'b, str> {
         let matched = self.matching.and_then(|matching| matching.customer(space, id));
-        matched.map_or_else(|| self.labels.of(space, id).into_owned(), str::to_owned)
+        matched.map_or_else(|| self.labels.of(space, id), Cow::Borrowed)
     }
 }
 
@@ -62,16 +62,16 @@ impl Whom {
     /// Whom a row names.
     pub(super) fn of(row: &ContactRow, numbering: &Numbering<'_>) -> Self {
         let mut whom = Self {
-            customer: row.source_id.as_ref().map(|id| numbering.id(&row.id_space, id)),
-            is_known_space: numbering.labels.spaces.contains(row.id_space.as_str()),
-            card: row.person.get(c::CARD_ID).cloned(),
+            customer: row.source_id().map(|id| numbering.id(row.id_space(), id).into_owned()),
+            is_known_space: numbering.labels.spaces.contains(row.id_space()),
+            card: row.get(c::CARD_ID).map(str::to_owned),
             ..Self::default()
         };
-        let point = row.person.get(c::CONTACT_POINT);
-        for email in row.person.get(c::EMAIL).into_iter().chain(point.filter(|point| point.contains('@'))) {
+        let point = row.get(c::CONTACT_POINT);
+        for email in row.get(c::EMAIL).into_iter().chain(point.filter(|point| point.contains('@'))) {
             whom.emails.extend(email_canonical(email));
         }
-        for phone in row.person.get(c::PHONE).into_iter().chain(point.filter(|point| !point.contains('@'))) {
+        for phone in row.get(c::PHONE).into_iter().chain(point.filter(|point| !point.contains('@'))) {
             whom.phones.extend(digits(phone));
         }
         whom
@@ -94,8 +94,9 @@ impl Whom {
     /// Whether a grant names exactly this person and, where it names an address or number of the channel, exactly that
     /// of today.
     pub(super) fn is_exactly(&self, id: &str, contact: &Contact, channel: Channel) -> bool {
-        let email = contact.email.as_ref().is_some_and(|email| self.emails.contains(email));
-        let number = contact.phone.as_deref().and_then(digits);
+        let email =
+            !self.emails.is_empty() && contact.email().is_some_and(|email| self.emails.contains(&email));
+        let number = contact.value(c::PHONE).filter(|_| contact.phone().is_some()).and_then(digits);
         let phone = number.is_some_and(|number| self.phones.contains(&number));
         let card = self.card.is_some() && self.card.as_deref() == contact.value(c::CARD_ID);
         let customer = self.is_known_space && self.customer.as_deref() == Some(id);

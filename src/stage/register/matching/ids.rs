@@ -1,22 +1,24 @@
 //! Ids of clusters from night to night (I-3), and what became of those of before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use rayon::prelude::*;
 
 use super::super::whom::Labels;
 use super::{Node, place};
 use crate::contract::{column as c, read};
 use crate::error::Result;
-use crate::kernel::identity::{Clusters, Fate, Origin, persist};
+use crate::kernel::identity::{Clusters, Fate, Origin, Persisted, persist};
 
-/// A row of `register/id_map`.
+/// A row of `register/id_map`; ids are shared, since most of them stand in it twice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) struct Mapped {
     /// Id of before.
-    pub old: Option<String>,
+    pub old: Option<Arc<str>>,
     /// Id of today.
-    pub new: Option<String>,
+    pub new: Option<Arc<str>>,
     /// What happened.
     pub kind: &'static str,
     /// Day on which the new id was made.
@@ -34,7 +36,7 @@ pub(in super::super) const SPLIT: &str = "split_from";
 /// The ids of the night before.
 pub(super) struct Before {
     /// Ids that were borne, ascending.
-    ids: Vec<String>,
+    ids: Vec<Arc<str>>,
     /// Days on which they were made.
     since: Vec<i32>,
     /// By node, its id as a place in `ids`.
@@ -44,21 +46,26 @@ pub(super) struct Before {
 }
 
 impl Before {
-    pub(super) fn read(identities: &RecordBatch, id_map: &RecordBatch, nodes: &[Node]) -> Result<Self> {
+    pub(super) fn read(
+        identities: &RecordBatch,
+        id_map: &RecordBatch,
+        names: &[String],
+        nodes: &[Node],
+    ) -> Result<Self> {
         let (customers, spaces, numbers) = (
             read::texts(identities, c::CUSTOMER_ID)?,
             read::texts(identities, c::ID_SPACE)?,
             read::texts(identities, c::SOURCE_ID)?,
         );
         // They stand by customer, so that equal ones are neighbours.
-        let mut ids: Vec<String> = Vec::new();
+        let mut ids: Vec<Arc<str>> = Vec::new();
         let mut of_node = vec![None; nodes.len()];
         for row in 0..identities.num_rows() {
             let id = customers.value(row);
-            if ids.last().is_none_or(|last| last != id) {
-                ids.push(id.to_owned());
+            if ids.last().is_none_or(|last| **last != *id) {
+                ids.push(id.into());
             }
-            let node = place(nodes, spaces.value(row), numbers.value(row));
+            let node = place(names, nodes, spaces.value(row), numbers.value(row));
             if let Some(of_node) = node.and_then(|node| of_node.get_mut(node as usize)) {
                 *of_node = u32::try_from(ids.len() - 1).ok();
             }
@@ -66,7 +73,7 @@ impl Before {
         let past = past(id_map)?;
         let days: HashMap<&str, i32> =
             past.iter().filter_map(|one| Some((one.new.as_deref()?, one.since?))).collect();
-        let since = ids.iter().map(|id| days.get(id.as_str()).copied().unwrap_or(i32::MIN)).collect();
+        let since = ids.iter().map(|id| days.get(&**id).copied().unwrap_or(i32::MIN)).collect();
         Ok(Self { ids, since, of_node, past })
     }
 }
@@ -78,8 +85,8 @@ fn past(id_map: &RecordBatch) -> Result<Vec<Mapped>> {
     let kind = |text: &str| [KEPT, NEW, RETIRED, MERGED, SPLIT].into_iter().find(|kind| *kind == text);
     let row = |row: usize| {
         Some(Mapped {
-            old: read::text_at(olds, row).map(str::to_owned),
-            new: read::text_at(news, row).map(str::to_owned),
+            old: read::text_at(olds, row).map(Arc::from),
+            new: read::text_at(news, row).map(Arc::from),
             kind: kind(kinds.value(row))?,
             since: read::at(since, row),
             changed_on: changed.value(row),
@@ -90,123 +97,153 @@ fn past(id_map: &RecordBatch) -> Result<Vec<Mapped>> {
 
 /// What ids are given from.
 pub(super) struct Naming<'a> {
+    pub spaces: &'a [String],
     pub nodes: &'a [Node],
     pub clusters: &'a Clusters,
     pub labels: &'a Labels<'a>,
     pub as_of: i32,
 }
 
+/// Ids of today.
+pub(super) struct Named {
+    /// Ids of clusters, in the order of their smallest nodes.
+    pub ids: Vec<Arc<str>>,
+    /// By node, the place of its id.
+    pub of_node: Vec<u32>,
+    /// What became of ids.
+    pub id_map: Vec<Mapped>,
+}
+
 impl Naming<'_> {
-    /// Gives each node the id of its cluster, and tells what became of ids.
-    pub(super) fn run(&self, before: Before) -> (Vec<String>, Vec<Mapped>) {
+    /// Gives each cluster an id, and tells what became of ids.
+    pub(super) fn run(&self, before: Before) -> Named {
         let Before { ids, since, of_node, past } = before;
-        let persisted = persist(&self.clusters.of, &of_node, &since);
-        let id = |place: u32| ids.get(place as usize).cloned().unwrap_or_default();
-        let merged = |one: &&Mapped| one.kind == MERGED;
-        // Ids of others, which nobody new may bear: those that are borne, and those whose history went elsewhere.
-        let mut taken: BTreeSet<String> = persisted
-            .origins
-            .iter()
-            .filter_map(|(_, origin)| if let Origin::Kept(place) = origin { Some(id(*place)) } else { None })
-            .collect();
-        let gone: BTreeSet<&str> = past.iter().filter(merged).filter_map(|one| one.old.as_deref()).collect();
-        let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        let is_new = |cluster: &u32| {
-            let found = persisted.origins.binary_search_by_key(cluster, |(cluster, _)| *cluster);
-            found
-                .ok()
-                .and_then(|place| persisted.origins.get(place))
-                .is_some_and(|(_, origin)| !matches!(origin, Origin::Kept(_)))
+        let Persisted { origins, fates } = persist(&self.clusters.of, &of_node, &since);
+        let mut place_of: Vec<u32> = vec![u32::MAX; self.clusters.of.len()];
+        for (place, (cluster, _)) in (0_u32..).zip(&origins) {
+            place_of.get_mut(*cluster as usize).into_iter().for_each(|of| *of = place);
+        }
+        let place = |cluster: u32| place_of.get(cluster as usize).copied().unwrap_or(u32::MAX);
+        let is_new = |place: u32| {
+            origins.get(place as usize).is_some_and(|(_, origin)| !matches!(origin, Origin::Kept(_)))
         };
-        for (node, cluster) in (0_u32..).zip(&self.clusters.of).filter(|(_, cluster)| is_new(cluster)) {
-            members.entry(*cluster).or_default().push(node);
-        }
-        let mut name_of: HashMap<u32, String> = HashMap::new();
-        let mut id_map: Vec<Mapped> = Vec::new();
-        for (cluster, origin) in &persisted.origins {
-            let row = |old, new: &String, kind, since| Mapped {
-                old,
-                new: Some(new.clone()),
-                kind,
-                since: Some(since).filter(|day| *day > i32::MIN),
-                changed_on: self.as_of,
-            };
-            let name = match origin {
+        let of_node: Vec<u32> = self.clusters.of.par_iter().map(|cluster| place(*cluster)).collect();
+        let mut members: Vec<(u32, u32)> =
+            of_node.iter().copied().zip(0_u32..).filter(|(place, _)| is_new(*place)).collect();
+        members.par_sort_unstable();
+        let merged = |one: &&Mapped| one.kind == MERGED;
+        let gone: BTreeSet<&str> = past.iter().filter(merged).filter_map(|one| one.old.as_deref()).collect();
+        let known = Known { ids: &ids, fates: &fates, gone };
+        let mut made: HashSet<Arc<str>> = HashSet::new();
+        let mut own = members.chunk_by(|a, b| a.0 == b.0);
+        let old = |place: u32| ids.get(place as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let mut names: Vec<Arc<str>> = Vec::with_capacity(origins.len());
+        let mut id_map: Vec<Mapped> = Vec::with_capacity(origins.len());
+        for (_, origin) in &origins {
+            let (name, before, kind, since) = match origin {
                 Origin::Kept(place) => {
-                    let name = id(*place);
                     let since = since.get(*place as usize).copied().unwrap_or(i32::MIN);
-                    id_map.push(row(Some(name.clone()), &name, KEPT, since));
-                    name
+                    (old(*place), Some(old(*place)), KEPT, since)
                 }
-                Origin::New | Origin::SplitFrom(_) => {
-                    let own = members.get(cluster).map_or(&[][..], Vec::as_slice);
-                    let name = self.new_id(own, &taken, &gone);
-                    taken.insert(name.clone());
-                    let (old, kind) = match origin {
-                        Origin::SplitFrom(place) => (Some(id(*place)), SPLIT),
-                        _ => (None, NEW),
-                    };
-                    id_map.push(row(old, &name, kind, self.as_of));
-                    name
+                Origin::New => (self.new_id(own.next(), &known, &made), None, NEW, self.as_of),
+                Origin::SplitFrom(place) => {
+                    (self.new_id(own.next(), &known, &made), Some(old(*place)), SPLIT, self.as_of)
                 }
             };
-            name_of.insert(*cluster, name);
+            if kind != KEPT {
+                made.insert(Arc::clone(&name));
+            }
+            let since = Some(since).filter(|day| *day > i32::MIN);
+            let new = Some(Arc::clone(&name));
+            id_map.push(Mapped { old: before, new, kind, since, changed_on: self.as_of });
+            names.push(name);
         }
-        let of_cluster = |cluster: &u32| name_of.get(cluster).cloned().unwrap_or_default();
-        for (place, fate) in (0_u32..).zip(&persisted.fates) {
+        let of_cluster = |cluster: u32| names.get(place(cluster) as usize).cloned();
+        for (place, fate) in (0_u32..).zip(&fates) {
             let (new, kind) = match fate {
                 Fate::Kept(_) => continue,
-                Fate::MergedInto(cluster) => (Some(of_cluster(cluster)), MERGED),
+                Fate::MergedInto(cluster) => (of_cluster(*cluster), MERGED),
                 Fate::Retired => (None, RETIRED),
             };
-            id_map.push(Mapped { old: Some(id(place)), new, kind, since: None, changed_on: self.as_of });
+            id_map.push(Mapped { old: Some(old(place)), new, kind, since: None, changed_on: self.as_of });
         }
         carry(&mut id_map, past);
-        (self.clusters.of.iter().map(of_cluster).collect(), id_map)
+        Named { ids: names, of_node, id_map }
     }
 
-    /// The id of a cluster that has none: that of its smallest number whose id is nobody else's. One that was merged into
-    /// another customer comes back only where nothing else is left.
-    fn new_id(&self, own: &[u32], taken: &BTreeSet<String>, gone: &BTreeSet<&str>) -> String {
-        let label = |node: &u32| {
-            self.nodes.get(*node as usize).map(|node| self.labels.of(&node.space, &node.id).into_owned())
+    /// The id of a cluster that has none, of its nodes: that of its smallest number whose id is nobody else's. One that was
+    /// merged into another customer comes back only where nothing else is left.
+    fn new_id(&self, own: Option<&[(u32, u32)]>, known: &Known<'_>, made: &HashSet<Arc<str>>) -> Arc<str> {
+        let label = |(_, node): &(u32, u32)| {
+            let node = self.nodes.get(*node as usize)?;
+            let space = self.spaces.get(usize::from(node.space))?;
+            Some(self.labels.of(space, &node.id))
         };
-        let free = || own.iter().filter_map(label).filter(|label| !taken.contains(label));
-        if let Some(found) = free().find(|label| !gone.contains(label.as_str())).or_else(|| free().next()) {
-            return found;
+        let is_free = |label: &str| !known.is_borne(label) && !made.contains(label);
+        let labels = || own.unwrap_or_default().iter().filter_map(label);
+        let free = || labels().filter(|label| is_free(label));
+        if let Some(found) = free().find(|label| !known.gone.contains(&**label)).or_else(|| free().next()) {
+            return Arc::from(&*found);
         }
-        let first = own.first().and_then(label).unwrap_or_default();
-        (2..u64::MAX).map(|n| format!("{first}~{n}")).find(|id| !taken.contains(id)).unwrap_or_default()
+        let first = labels().next().unwrap_or_default();
+        let numbered = (2..u64::MAX).map(|n| format!("{first}~{n}"));
+        numbered.into_iter().find(|id| is_free(id)).map_or_else(|| Arc::from(""), Arc::from)
+    }
+}
+
+/// Ids of others, which nobody new may bear: those that are borne, and those whose history went elsewhere.
+struct Known<'a> {
+    /// Ids of before, ascending.
+    ids: &'a [Arc<str>],
+    /// What became of them.
+    fates: &'a [Fate],
+    /// Ids that were merged into others.
+    gone: BTreeSet<&'a str>,
+}
+
+impl Known<'_> {
+    fn is_borne(&self, label: &str) -> bool {
+        let place = self.ids.binary_search_by(|id| (**id).cmp(label));
+        place.is_ok_and(|place| matches!(self.fates.get(place), Some(Fate::Kept(_))))
     }
 }
 
 /// Adds what happened before and still holds: ids that went, with those that bear their history today, and splits. What
 /// came back is not gone any more.
 fn carry(id_map: &mut Vec<Mapped>, past: Vec<Mapped>) {
-    let borne: BTreeSet<String> = id_map.iter().filter_map(|one| one.new.clone()).collect();
-    let went: BTreeMap<String, Option<String>> = id_map
+    let mut past: Vec<Mapped> =
+        past.into_iter().filter(|one| matches!(one.kind, MERGED | RETIRED | SPLIT)).collect();
+    // Only what was gone is looked for among those of today.
+    let left: BTreeSet<Arc<str>> = past.iter().filter_map(|one| one.old.clone()).collect();
+    let borne: BTreeSet<Arc<str>> = id_map
+        .iter()
+        .filter_map(|one| one.new.as_ref())
+        .filter(|new| !left.is_empty() && left.contains(*new))
+        .map(Arc::clone)
+        .collect();
+    let went: BTreeMap<Arc<str>, Option<Arc<str>>> = id_map
         .iter()
         .filter(|one| matches!(one.kind, MERGED | RETIRED))
         .filter_map(|one| Some((one.old.clone()?, one.new.clone())))
         .collect();
+    past.retain(|one| {
+        let is_told = |old: &Arc<str>| borne.contains(old) || went.contains_key(old);
+        one.kind == SPLIT || !one.old.as_ref().is_some_and(is_told)
+    });
     for mut one in past {
-        match one.kind {
-            SPLIT => id_map.push(one),
-            MERGED | RETIRED
-                if !one.old.as_ref().is_some_and(|old| borne.contains(old) || went.contains_key(old)) =>
-            {
-                // Whoever it was merged into may have gone since.
-                while let Some(next) = one.new.as_ref().and_then(|new| went.get(new)) {
-                    one.new.clone_from(next);
-                }
-                id_map.push(one);
-            }
-            _ => {}
+        // Whoever it was merged into may have gone since.
+        while one.kind != SPLIT
+            && let Some(next) = one.new.as_ref().and_then(|new| went.get(new))
+        {
+            one.new.clone_from(next);
         }
+        id_map.push(one);
     }
-    id_map.sort_unstable_by(|a, b| {
-        let place = |one: &Mapped| (one.old.clone().or_else(|| one.new.clone()), one.clone());
-        place(a).cmp(&place(b))
+    id_map.par_sort_unstable_by(|a, b| {
+        fn name(one: &Mapped) -> Option<&str> {
+            one.old.as_deref().or(one.new.as_deref())
+        }
+        name(a).cmp(&name(b)).then_with(|| a.cmp(b))
     });
     id_map.dedup();
 }

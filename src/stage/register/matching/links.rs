@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Node, RowIdentity, place};
+use super::RowsOfNodes;
 use crate::config::{Config, Identity, Link};
 use crate::contract::column as c;
 use crate::kernel::identity::{Edge, pairs};
@@ -52,16 +52,12 @@ pub(in super::super) fn hash(link: Link, text: &str) -> u128 {
     xxh3_128(&bytes)
 }
 
-pub(super) fn of(
-    config: &Config,
-    rows: &[(&ContactRow, RowIdentity<'_>)],
-    row_nodes: &[u32],
-    nodes: &[Node],
-) -> Links {
+pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>) -> Links {
     let identity = &config.identity;
-    let placeholders = placeholders(identity);
-    let of_rows = rows.par_iter().zip(row_nodes).flat_map_iter(|((row, _), node)| carried(row, *node));
-    let of_spaces = nodes.par_iter().enumerate().flat_map_iter(|(place, node)| of_space(place, node));
+    let placeholders = placeholders(identity, &config.project.country);
+    let of_rows = known.rows.par_iter().flat_map_iter(|(node, row)| carried(row, *node));
+    let of_spaces =
+        known.named().enumerate().flat_map_iter(|(place, (space, node))| of_space(place, space, &node.id));
     let mut all: Vec<Carried> = of_rows
         .chain(of_spaces)
         .filter(|one| {
@@ -98,7 +94,7 @@ pub(super) fn of(
         })
         .collect();
     if identity.links.contains(&Link::SameAs) {
-        edges.extend(rows.iter().zip(row_nodes).flat_map(|((row, _), node)| same_as(row, *node, nodes)));
+        edges.extend(known.rows.iter().flat_map(|(node, row)| same_as(row, *node, known)));
     }
     Links { edges, overused }
 }
@@ -109,14 +105,14 @@ fn carried(row: &ContactRow, node: u32) -> impl Iterator<Item = Carried> {
         let key = hash(link, text);
         Carried { key, link: Some(key), node, strength: strength(link) }
     };
-    let card = row.person.get(c::CARD_ID).map(|card| plain(Link::Card, card));
-    let email = row.person.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
+    let card = row.get(c::CARD_ID).map(|card| plain(Link::Card, card));
+    let email = row.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
     let email = email.map(|email| plain(Link::Email, &email_match_key(&email)));
-    let phone = row.person.get(c::PHONE).and_then(|raw| phone::e164(raw)).map(|number| {
-        let name = row.person.get(c::LAST_NAME).map(|name| name_match_key(name)).unwrap_or_default();
+    let phone = row.number().map(|number| {
+        let name = row.get(c::LAST_NAME).map(name_match_key).unwrap_or_default();
         let with_name = || hash(Link::Phone, &format!("{number}\u{1f}{name}"));
         Carried {
-            key: hash(Link::Phone, &number),
+            key: hash(Link::Phone, number),
             link: (!name.is_empty()).then(with_name),
             node,
             strength: strength(Link::Phone),
@@ -126,10 +122,10 @@ fn carried(row: &ContactRow, node: u32) -> impl Iterator<Item = Carried> {
 }
 
 /// The key of a number that is one itself: of a numbering called `card` or `email`.
-fn of_space(place: usize, node: &Node) -> Option<Carried> {
-    let (link, text) = match node.space.as_str() {
-        "card" => (Link::Card, node.id.clone()),
-        c::EMAIL => (Link::Email, email_match_key(&email_canonical(&node.id).ok()?)),
+fn of_space(place: usize, space: &str, id: &str) -> Option<Carried> {
+    let (link, text) = match space {
+        "card" => (Link::Card, id.to_owned()),
+        c::EMAIL => (Link::Email, email_match_key(&email_canonical(id).ok()?)),
         _ => return None,
     };
     let key = hash(link, &text);
@@ -137,21 +133,25 @@ fn of_space(place: usize, node: &Node) -> Option<Carried> {
 }
 
 /// Links to numbers that a row names as the same person's; one that nobody knows links nothing.
-fn same_as<'a>(row: &'a ContactRow, node: u32, nodes: &'a [Node]) -> impl Iterator<Item = Edge> + 'a {
-    let named = row.person.get(c::SAME_AS).map_or("", String::as_str);
+fn same_as<'a>(
+    row: &'a ContactRow,
+    node: u32,
+    known: &'a RowsOfNodes<'_>,
+) -> impl Iterator<Item = Edge> + 'a {
+    let named = row.get(c::SAME_AS).unwrap_or_default();
     named
         .split(';')
         .filter_map(|one| one.trim().split_once(':'))
-        .filter_map(move |(space, id)| place(nodes, space.trim(), id.trim()))
+        .filter_map(move |(space, id)| known.place(space.trim(), id.trim()))
         .filter(move |other| *other != node)
         .map(move |other| Edge::new(strength(Link::SameAs), node, other))
 }
 
 /// Hashes of what stands for "none", whatever kind it is of.
-fn placeholders(identity: &Identity) -> HashSet<u128> {
-    let of = |text: &String| {
+fn placeholders(identity: &Identity, country: &str) -> HashSet<u128> {
+    let of = move |text: &String| {
         let email = email_canonical(text).ok().map(|email| hash(Link::Email, &email_match_key(&email)));
-        let phone = phone::e164(text).map(|number| hash(Link::Phone, &number));
+        let phone = phone::e164(text, Some(country)).map(|number| hash(Link::Phone, &number));
         [Some(hash(Link::Card, text)), email, phone].into_iter().flatten()
     };
     identity.placeholders.iter().flat_map(of).collect()

@@ -39,13 +39,12 @@ impl Policy {
         let begin_ms = i64::from(as_of) * DAY_MS;
         let mut similar: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for row in products.iter().filter(|row| row.superseded_by.is_none() && !row.deleted) {
-            let (Some(line), Some(others)) = (row.person.get(c::PRODUCT_LINE), row.person.get(c::SIMILAR_TO))
-            else {
+            let (Some(line), Some(others)) = (row.get(c::PRODUCT_LINE), row.get(c::SIMILAR_TO)) else {
                 continue;
             };
             for other in others.split([',', ';', '|']).map(str::trim).filter(|other| !other.is_empty()) {
-                similar.entry(line.clone()).or_default().insert(other.to_owned());
-                similar.entry(other.to_owned()).or_default().insert(line.clone());
+                similar.entry(line.to_owned()).or_default().insert(other.to_owned());
+                similar.entry(other.to_owned()).or_default().insert(line.to_owned());
             }
         }
         Self {

@@ -1,15 +1,15 @@
 //! Suppressions and consents as delivered, and the index by which they are found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use super::super::Contact;
 use super::super::matching::{Matching, SPLIT};
 use super::super::whom::{Numbering, Whom, digits, end_of, key};
+use super::super::{Contact, Contacts};
 use super::{DAY_MS, Permissions, Policy, Via};
 use crate::contract::{column as c, exports};
 use crate::kernel::consent::{Basis, Channel, Restriction, Rule, Statement, Status};
 use crate::kernel::text::email_match_key;
-use crate::stage::ingest::contacts::ContactRow;
+use crate::stage::ingest::contacts::{ContactRow, Part};
 use crate::stage::ingest::moment_ms;
 
 /// The one purpose for which a grant lets somebody be addressed; none named means it too.
@@ -87,7 +87,7 @@ fn parse_status(text: &str) -> (Status, &'static str) {
 }
 
 /// The legal basis of a text, however its words are parted; one that is not known allows no marketing.
-fn parse_basis(text: Option<&String>) -> Option<Basis> {
+fn parse_basis(text: Option<&str>) -> Option<Basis> {
     let text = text?.to_lowercase().replace([' ', '-'], "_");
     Some(match text.as_str() {
         "consent" | "opt_in" => Basis::Consent,
@@ -99,22 +99,20 @@ fn parse_basis(text: Option<&String>) -> Option<Basis> {
 
 impl Suppression {
     fn of(row: &ContactRow, begin_ms: i64) -> Option<Self> {
-        let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
-        let kind = row.person.get(c::KIND).map_or("", String::as_str);
+        let moment = |name: &str| row.get(name).and_then(moment_ms);
+        let kind = row.get(c::KIND).unwrap_or_default();
         let kind = exports::SUPPRESSION.iter().find(|known| **known == kind)?;
         let is_over = moment(c::UNTIL).is_some_and(|until| until <= begin_ms);
-        let channel = row.person.get(c::CHANNEL).and_then(|name| Channel::of(name));
+        let channel = row.get(c::CHANNEL).and_then(Channel::of);
         (!is_over).then(|| Self {
             kind,
             rule: rule_of(kind),
             // Who is gone away gets no letters; elsewhere nobody knows.
             channel: channel.or_else(|| (*kind == "gone_away").then_some(Channel::Post)),
-            product_line: row.person.get(c::PRODUCT_LINE).cloned(),
+            product_line: row.get(c::PRODUCT_LINE).map(str::to_owned),
             since_ms: moment(c::SINCE),
-            source: row.source.clone(),
-            names_point: [c::EMAIL, c::PHONE, c::CONTACT_POINT]
-                .iter()
-                .any(|name| row.person.contains_key(*name)),
+            source: row.source().to_owned(),
+            names_point: [c::EMAIL, c::PHONE, c::CONTACT_POINT].iter().any(|name| row.has(name)),
         })
     }
 
@@ -150,22 +148,22 @@ impl Suppression {
 
 impl Consent {
     fn of(row: &ContactRow, numbering: &Numbering<'_>) -> Option<Self> {
-        let cell = |name: &str| row.person.get(name).cloned();
-        let moment = |name: &str| row.person.get(name).map(String::as_str).and_then(moment_ms);
+        let cell = |name: &str| row.get(name).map(str::to_owned);
+        let moment = |name: &str| row.get(name).and_then(moment_ms);
         let (status, status_name) = parse_status(&cell(c::STATUS).unwrap_or_default());
         Some(Self {
             whom: Whom::of(row, numbering),
-            channel: row.person.get(c::CHANNEL).and_then(|name| Channel::of(name))?,
+            channel: row.get(c::CHANNEL).and_then(Channel::of)?,
             status,
             status_name,
             collected_ms: moment(c::COLLECTED_AT),
-            basis: parse_basis(row.person.get(c::LEGAL_BASIS)),
+            basis: parse_basis(row.get(c::LEGAL_BASIS)),
             product_scope: cell(c::PRODUCT_SCOPE),
             // A day means all of it.
             valid_until_ms: moment(c::VALID_UNTIL),
-            has_evidence: row.person.contains_key(c::EVIDENCE_ID),
+            has_evidence: row.has(c::EVIDENCE_ID),
             is_for_marketing: cell(c::PURPOSE).is_none_or(|purpose| purpose.eq_ignore_ascii_case(PURPOSE)),
-            source: row.source.clone(),
+            source: row.source().to_owned(),
         })
     }
 
@@ -187,11 +185,10 @@ impl Consent {
 impl Said {
     /// What a row says.
     pub(in super::super) fn of(row: &ContactRow) -> impl Iterator<Item = Self> + '_ {
-        let cell = |name: &str| row.person.get(name);
-        let collected_ms = cell(c::CONSENT_AT).map(String::as_str).and_then(moment_ms);
-        let basis = parse_basis(cell(c::LEGAL_BASIS));
+        let collected_ms = row.get(c::CONSENT_AT).and_then(moment_ms);
+        let basis = parse_basis(row.get(c::LEGAL_BASIS));
         let points = points(row);
-        row.consents.iter().filter_map(move |(channel, status)| {
+        row.cells(Part::Consent).filter_map(move |(channel, status)| {
             let (status, status_name) = parse_status(status);
             let channel = Channel::of(channel)?;
             Some(Self { channel, status, status_name, collected_ms, basis, points: points.clone() })
@@ -199,7 +196,7 @@ impl Said {
     }
 
     /// A row speaks of its own contact points: its yes is for those, its no for the person.
-    pub(super) fn statement(&self, contact: &Contact, trusts_undated: bool) -> Statement<'_> {
+    pub(super) fn statement(&self, contact: &Contact, trusts_undated: bool) -> Statement<'static> {
         let used = points(&contact.row);
         let is_trusted = trusts_undated && self.status == Status::Granted;
         let is_exact = match self.channel {
@@ -225,8 +222,8 @@ impl Said {
 /// Mailbox and end of the number of a row.
 fn points(row: &ContactRow) -> (Option<String>, Option<String>) {
     use crate::kernel::text::email_canonical;
-    let email = row.person.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
-    let phone = row.person.get(c::PHONE).and_then(|raw| digits(raw));
+    let email = row.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
+    let phone = row.get(c::PHONE).and_then(digits);
     (email, phone.map(|phone| end_of(&phone).to_owned()))
 }
 
@@ -237,7 +234,7 @@ impl Permissions {
         consents: &[ContactRow],
         suppressions: &[ContactRow],
         numbering: &Numbering<'_>,
-        contacts: &BTreeMap<String, Contact>,
+        contacts: &Contacts,
         policy: Policy,
     ) -> Self {
         let mut permissions = Self { policy, ..Self::default() };
@@ -260,7 +257,7 @@ impl Permissions {
         &mut self,
         suppressions: &[ContactRow],
         numbering: &Numbering<'_>,
-        contacts: &BTreeMap<String, Contact>,
+        contacts: &Contacts,
     ) {
         for row in suppressions {
             let Some(suppression) = Suppression::of(row, self.policy.begin_ms) else { continue };
@@ -268,7 +265,7 @@ impl Permissions {
             let mut keys = whom.keys();
             self.n_nameless += u64::from(keys.is_empty());
             let place = self.suppressions.len();
-            if row.person.get(c::SCOPE).is_some_and(|scope| scope == HOUSEHOLD) {
+            if row.get(c::SCOPE).is_some_and(|scope| scope == HOUSEHOLD) {
                 let contact = whom.customer().and_then(|id| contacts.get(id));
                 let household = contact.and_then(|contact| contact.value(c::HOUSEHOLD_ID));
                 keys.extend(household.map(|household| key('h', household)));
@@ -280,7 +277,7 @@ impl Permissions {
             if matches!(suppression.rule, Rule::OptOut | Rule::SpamComplaint)
                 && let Some(contact) = whom.customer().and_then(|id| contacts.get(id))
             {
-                let mailbox = contact.email.as_ref().map(|email| key('m', &email_match_key(email)));
+                let mailbox = contact.email().map(|email| key('m', &email_match_key(&email)));
                 let number = contact.value(c::PHONE).and_then(digits).map(|phone| key('p', end_of(&phone)));
                 for key in mailbox.into_iter().chain(number) {
                     self.shared_of.entry(key).or_default().push(place);
@@ -296,8 +293,8 @@ fn split(matching: &Matching) -> HashMap<String, Vec<(String, i32)>> {
     let mut split: HashMap<String, Vec<(String, i32)>> = HashMap::new();
     for one in matching.id_map.iter().filter(|one| one.kind == SPLIT) {
         if let (Some(old), Some(new)) = (&one.old, &one.new) {
-            split.entry(old.clone()).or_default().push((new.clone(), one.changed_on));
-            split.entry(new.clone()).or_default().push((old.clone(), one.changed_on));
+            split.entry(old.to_string()).or_default().push((new.to_string(), one.changed_on));
+            split.entry(new.to_string()).or_default().push((old.to_string(), one.changed_on));
         }
     }
     split

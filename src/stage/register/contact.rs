@@ -1,0 +1,254 @@
+//! One customer of the contact exports, and all of them by id.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::matching::Matching;
+use super::permissions::Said;
+use super::survivorship;
+use super::whom::{digits, end_of, key};
+use crate::contract::column as c;
+use crate::kernel::consent::Channel;
+use crate::kernel::phone;
+use crate::kernel::text::{email_canonical, email_match_key};
+use crate::stage::ingest::contacts::ContactRow;
+
+/// Digits below which a text is no telephone number.
+const MIN_PHONE_DIGITS: usize = 7;
+
+/// One customer of the contact exports.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// The row that counts.
+    pub row: ContactRow,
+    /// Its rows, where there are several.
+    several: Box<[ContactRow]>,
+    /// When mailbox, number and address became what they are, milliseconds, where rows tell that they were others.
+    changed: Option<Box<[Option<i64>; 3]>>,
+    /// Whether the e-mail address can be used.
+    has_email: bool,
+    /// Whether the telephone number can be used.
+    has_phone: bool,
+    /// Whether street, postal code and city are there.
+    pub has_address: bool,
+    /// Whether e-mail address and telephone number are those of too many others (N-8).
+    is_shared: (bool, bool),
+}
+
+/// Why contact points of a customer are not used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub email: Option<&'static str>,
+    pub phone: bool,
+}
+
+/// A contact point of a customer beside those that count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct OtherPoint<'a> {
+    /// `email` or `phone`.
+    pub kind: &'static str,
+    /// As exported.
+    pub raw: &'a str,
+    /// The source of its row.
+    pub source: &'a str,
+    /// Its form of E.164.
+    pub number: Option<&'a str>,
+}
+
+impl Contact {
+    /// The customer of a row; `rows` are all of its rows, best first.
+    pub(super) fn new(row: ContactRow, rows: &[&ContactRow], country: &str) -> (Self, Refused) {
+        let mut refused = Refused::default();
+        let has_email = row.get(c::EMAIL).is_some_and(|raw| match email_canonical(raw) {
+            Ok(_) => true,
+            Err(fault) => {
+                refused.email = Some(fault.code());
+                false
+            }
+        });
+        let has_phone = row.get(c::PHONE).is_some_and(|raw| {
+            let is_known = || phone::knows(row.get(c::COUNTRY).unwrap_or(country));
+            let can_be = row.number().is_some() || (!is_known() && can_be_phone(raw));
+            refused.phone = !can_be;
+            can_be
+        });
+        let several =
+            if rows.len() > 1 { rows.iter().map(|row| (*row).clone()).collect() } else { Box::default() };
+        let has_address = [c::STREET, c::POSTAL_CODE, c::CITY].iter().all(|name| row.has(name));
+        let (changed, is_shared) = (None, (false, false));
+        (Self { row, several, changed, has_email, has_phone, has_address, is_shared }, refused)
+    }
+
+    /// Takes over when contact points changed.
+    pub(super) fn set_changed(&mut self, changed: [Option<i64>; 3]) {
+        self.changed = changed.iter().any(Option::is_some).then(|| Box::new(changed));
+    }
+
+    /// Takes over which contact points are those of too many.
+    pub(super) fn set_shared(&mut self, matching: &Matching) {
+        self.is_shared = matching.is_shared(self);
+    }
+
+    /// Usable e-mail address, canonical.
+    #[must_use]
+    pub fn email(&self) -> Option<String> {
+        let raw = self.row.get(c::EMAIL).filter(|_| self.has_email)?;
+        email_canonical(raw).ok()
+    }
+
+    /// Usable telephone number: in the form of E.164, or as exported where no country is known.
+    #[must_use]
+    pub fn phone(&self) -> Option<&str> {
+        let raw = self.row.get(c::PHONE).filter(|_| self.has_phone)?;
+        Some(self.row.number().unwrap_or(raw))
+    }
+
+    /// Whether the customer can be addressed so, consent apart.
+    #[must_use]
+    pub const fn has_point(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Email => self.has_email,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.has_phone,
+            Channel::Post => self.has_address,
+            Channel::Ads => {
+                let (email, phone) = self.is_shared;
+                (self.has_email && !email) || (self.has_phone && !phone)
+            }
+            Channel::Push => false,
+        }
+    }
+
+    /// When the contact point of a channel became what it is.
+    pub(super) fn changed_ms(&self, channel: Channel) -> Option<i64> {
+        let [email, phone, post] = self.changed.as_deref().copied()?;
+        match channel {
+            Channel::Email => email,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => phone,
+            Channel::Post => post,
+            Channel::Push | Channel::Ads => None,
+        }
+    }
+
+    /// A column of the row, canonical text.
+    #[must_use]
+    pub fn value(&self, column: &str) -> Option<&str> {
+        self.row.get(column).or_else(|| self.row.attribute(column))
+    }
+
+    /// Its rows, best first.
+    fn rows(&self) -> &[ContactRow] {
+        if self.several.is_empty() { std::slice::from_ref(&self.row) } else { &self.several }
+    }
+
+    /// Source and version of each field, a JSON object; `None`: all of them are of one row.
+    pub(super) fn origins(&self) -> Option<String> {
+        survivorship::origins(&self.several.iter().collect::<Vec<_>>())
+    }
+
+    /// Numbers of its rows, each with its numbering.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows().iter().filter_map(|row| Some((row.id_space(), row.source_id()?)))
+    }
+
+    /// What its rows say of channels.
+    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
+        self.rows().iter().flat_map(Said::of)
+    }
+
+    /// E-mail addresses and telephone numbers of its rows that are not those that count.
+    pub(super) fn other_points(&self) -> Vec<OtherPoint<'_>> {
+        let mut points = Vec::new();
+        for row in &self.several {
+            for kind in [c::EMAIL, c::PHONE] {
+                let raw = row.get(kind).filter(|raw| self.row.get(kind) != Some(raw));
+                let number = row.number().filter(|_| kind == c::PHONE);
+                points.extend(raw.map(|raw| OtherPoint { kind, raw, source: row.source(), number }));
+            }
+        }
+        points.sort_unstable();
+        points.dedup_by(|a, b| (a.kind, a.raw) == (b.kind, b.raw));
+        points
+    }
+
+    /// Cards, mailboxes and numbers of its rows that are not those that count, as keys by which restrictions find it too.
+    pub(super) fn also(&self) -> Vec<String> {
+        let cards = self.several.iter().filter_map(|row| row.get(c::CARD_ID));
+        let cards = cards.filter(|card| self.row.get(c::CARD_ID) != Some(card)).map(|card| key('k', card));
+        let points = self.other_points();
+        let points = points.iter().filter_map(|point| match point.kind {
+            c::EMAIL => email_canonical(point.raw).ok().map(|email| key('m', &email_match_key(&email))),
+            _ => digits(point.raw).map(|phone| key('p', end_of(&phone))),
+        });
+        let mut also: Vec<String> = cards.chain(points).collect();
+        also.sort_unstable();
+        also.dedup();
+        also
+    }
+}
+
+/// Whether a text can be a telephone number at all: digits enough and nothing but what people write between them.
+fn can_be_phone(raw: &str) -> bool {
+    let digits = raw.chars().filter(char::is_ascii_digit).count();
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/');
+    digits >= MIN_PHONE_DIGITS && raw.chars().all(plain)
+}
+
+/// Customers by id, ascending.
+#[derive(Debug, Default)]
+pub struct Contacts {
+    all: Vec<(String, Contact)>,
+}
+
+impl Contacts {
+    /// Of customers in ascending order of their ids, each once.
+    pub(super) const fn sorted(all: Vec<(String, Contact)>) -> Self {
+        Self { all }
+    }
+
+    /// Brings customers into the order of their ids.
+    pub(super) fn sort(&mut self) {
+        self.all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    /// The customer of an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Contact> {
+        let place = self.all.binary_search_by(|(own, _)| own.as_str().cmp(id)).ok()?;
+        self.all.get(place).map(|(_, contact)| contact)
+    }
+
+    /// Whether there is a customer of an id.
+    #[must_use]
+    pub fn contains_key(&self, id: &str) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Customers with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Contact)> {
+        self.all.iter().map(|(id, contact)| (id, contact))
+    }
+
+    /// The customers at places of the order.
+    #[must_use]
+    pub fn slice(&self, places: Range<usize>) -> &[(String, Contact)] {
+        self.all.get(places).unwrap_or_default()
+    }
+
+    /// Ids.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.all.iter().map(|(id, _)| id)
+    }
+
+    /// Number of customers.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
