@@ -9,7 +9,7 @@ mod plain_tiers;
 use clienting::kernel::calendar::day_from_civil;
 use clienting::kernel::loyalty::{
     Downgrade, Event, EventKind, Fact, Jump, Manual, Member, NEVER, Programme, Role, Room, Rules, Standing,
-    Tier, Validity, Window, run, tier_on,
+    Tier, Validity, Window, needed_from, resume, run, tier_on,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,10 +29,12 @@ impl History {
     fn run(&self, as_of: i32) -> (Vec<Event>, Option<Standing>) {
         let mut log = Vec::new();
         let slices = [self.facts.as_slice()];
-        let member =
-            Member { enrolled: self.enrolled, left: self.left, facts: &slices, manual: &self.manual };
-        let standing = run(&self.programme, &member, as_of, &mut Room::default(), &mut log);
+        let standing = run(&self.programme, &self.member(&slices), as_of, &mut Room::default(), &mut log);
         (log, standing)
+    }
+
+    fn member<'a>(&'a self, facts: &'a [&'a [Fact]]) -> Member<'a> {
+        Member { enrolled: self.enrolled, left: self.left, facts, manual: &self.manual }
     }
 
     fn up_to(&self, day: i32) -> Self {
@@ -97,13 +99,13 @@ fn rules(ids: [u8; 3]) -> impl Strategy<Value = Rules> {
 }
 
 fn manual() -> impl Strategy<Value = Vec<Manual>> {
-    let one = (0..SPAN / 2, 0_i32..200, 0_u8..3, any::<bool>(), 0_i32..300);
+    let role = prop_oneof![Just(Role::Floor), Just(Role::Fixed), Just(Role::Published)];
+    let one = (0..SPAN / 2, 0_i32..200, 0_u8..3, role);
     vec(one, 0..3).prop_map(|entries| {
         let mut since = first_day();
         let mut manual = Vec::new();
-        for (after, days, tier, is_floor, _) in entries {
+        for (after, days, tier, role) in entries {
             since += after;
-            let role = if is_floor { Role::Floor } else { Role::Fixed };
             manual.push(Manual { since, until: since + days, tier, role });
             since += days + 1;
         }
@@ -176,6 +178,37 @@ proptest! {
             prop_assert_eq!(&log, &before);
             let tier = standing.and_then(|standing| standing.tier);
             prop_assert_eq!(tier_on(&whole, as_of), tier);
+        }
+    }
+
+    #[test]
+    fn going_on_from_the_log_is_as_good_as_beginning_anew(
+        history in history(),
+        mut nights in vec(0..SPAN, 2..6),
+    ) {
+        let mut history = history;
+        history.programme.versions.truncate(1);
+        nights.sort_unstable();
+        nights.dedup();
+        for pair in nights.windows(2) {
+            let (until, as_of) = (first_day() + pair[0], first_day() + pair[1]);
+            let (before, _) = history.up_to(until).run(until);
+            let Some(first) = needed_from(&history.programme, &history.member(&[]), &before, until) else {
+                let has_left = before.last().is_some_and(|event| event.kind == EventKind::Left);
+                prop_assert!(before.is_empty() || has_left || !history.manual.is_empty());
+                continue;
+            };
+            // What lies before, and what comes later, is not even looked at.
+            let needed: Vec<Fact> =
+                history.facts.iter().copied().filter(|fact| (first..=as_of).contains(&fact.day)).collect();
+            let mut log = Vec::new();
+            let slices = [needed.as_slice()];
+            let known = (before.as_slice(), until);
+            let standing = resume(
+                &history.programme, &history.member(&slices), known, as_of, &mut Room::default(), &mut log,
+            );
+            let anew = history.up_to(as_of).run(as_of);
+            prop_assert_eq!((log, standing), anew);
         }
     }
 

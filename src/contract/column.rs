@@ -209,6 +209,7 @@ names! {
     FROM_TIER = "from_tier",
     GRACE_UNTIL = "grace_until",
     LEFT_ON = "left_on",
+    PUBLISHED_FLOOR = "published_floor",
     MANUAL = "manual",
     MARGIN_12M = "margin_12m",
     MARGIN_PROBABILITY = "margin_probability",

@@ -18,6 +18,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Result};
 
+/// What the numbers of people begin with who were erased and whose purchases stay in the books.
+pub const ERASED: &str = "erased_";
+
 /// Physical and logical type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {

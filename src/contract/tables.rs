@@ -687,6 +687,7 @@ table! { TierState = "tables/tier_state" v 1 sorted [c::PROGRAMME, c::CUSTOMER_I
         c::ENROLLED_ON: Date, "day of enrolment";
         c::LEFT_ON: Date null, "day from which the customer is gone";
         c::MANUAL: Text null, "tiers given by hand: role:tier:first..last";
+        c::PUBLISHED_FLOOR: Text null, "tiers that were published before customers became one or one was parted, and are kept: tier:first..last";
         c::POINTS: Float null, "points earned and not expired; null: the basis is not points";
         c::POINTS_EXPIRE_ON: Date null, "day on which the next of them expire";
         c::POINTS_EXPIRING: Float null, "how many do so";
@@ -708,7 +709,7 @@ table! { TierEvents = "tables/tier_events" v 1
         c::CUSTOMER_ID: Text, "customer";
         c::DAY: Date, "day";
         c::SEQ: Int, "number of the event among the member's, from 1";
-        c::EVENT: Text, "enrolled, upgrade, reversal, renewal, grace, downgrade, manual, rules or left";
+        c::EVENT: Text, "enrolled, upgrade, reversal, renewal, grace, downgrade, manual, merged, rules or left";
         c::FROM_TIER: Text null, "tier before; null: no member";
         c::TO_TIER: Text null, "tier after; null: gone";
         c::METRIC: Float, "what decided, in units of the basis: of the upgrade window for upgrades, reversals and tiers given by hand or rules, else of the period";

@@ -101,7 +101,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
     })?;
-    night::forget_customers(&mut features, &valued, &tiers);
+    night::forget_customers(&mut features, &valued);
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {
         customers: &customers,

@@ -1,5 +1,7 @@
 //! The parts of a night between stages: gates on customers, and the writing of every table.
 
+use std::time::Instant;
+
 use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
@@ -74,12 +76,26 @@ fn tiers(
     let expected = expected.map(|values| (c::CLV, values));
     let parent_as_of = session.parent_as_of;
     let inputs = loyalty::Inputs { context, features, register, days, parent_as_of, expected };
+    let started = Instant::now();
     let outcomes = loyalty::run(&inputs)?;
+    let seconds = started.elapsed().as_secs_f64();
+    session
+        .manifest
+        .models
+        .push(json!({ "name": "loyalty", "n_programmes": outcomes.len(), "seconds": seconds }));
     session.manifest.models.extend(outcomes.iter().map(|outcome| {
         json!({
             "name": format!("loyalty:{}", outcome.plan.name),
             "n_members": outcome.members.len(),
             "n_replayed": outcome.n_replayed,
+            "last_month": outcome.last_month().map(|one| json!({
+                "n_before": one.n_before,
+                "n_after": one.n_after,
+                "stayed": one.stayed,
+                "rose": one.rose,
+                "fell": one.fell,
+                "left": one.left,
+            })),
             "worth": loyalty::basis_name(outcome.by_margin),
             "expected": outcome.expected_basis,
         })
@@ -147,10 +163,10 @@ pub(super) fn modelled(
     Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))
 }
 
-/// Frees what is known of customers once the customers table stands, but where totals of lifetime value or tables of tiers
-/// look at it once more.
-pub(super) fn forget_customers(features: &mut Features, valued: &Valued, tiers: &[Outcome]) {
-    if valued.lifetimes.is_none() && tiers.is_empty() {
+/// Frees what is known of customers once the customers table stands, but where totals of lifetime value look at it once
+/// more.
+pub(super) fn forget_customers(features: &mut Features, valued: &Valued) {
+    if valued.lifetimes.is_none() {
         features.forget_customers();
     }
 }

@@ -213,9 +213,17 @@ impl Context {
     /// # Errors
     /// `Io`.
     pub fn read_parent(&self, table: &Table) -> Result<RecordBatch> {
+        self.read_parent_columns(table, None)
+    }
+
+    /// Some columns of a table of the parent, all for `None`; an empty table, with all of them, where there is none.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn read_parent_columns(&self, table: &Table, columns: Option<&[&str]>) -> Result<RecordBatch> {
         match self.parent() {
             Some(parent) if files::exists(&parent.join(table.file())) => {
-                parquet::read(&parent.join(table.file()), table, &self.units, None)
+                parquet::read(&parent.join(table.file()), table, &self.units, columns)
             }
             _ => Ok(table.empty(&self.units)),
         }

@@ -156,7 +156,7 @@ impl Machine<'_> {
         let Some((manual, place)) = self.manual(rules, day) else { return false };
         let end = if place == 0 { NEVER } else { manual.until + 1 };
         let from = self.held.tier;
-        if manual.role == Role::Floor && from >= place {
+        if manual.role != Role::Fixed && from >= place {
             self.floor(rules, day);
             return false;
         }
@@ -169,7 +169,8 @@ impl Machine<'_> {
         self.held =
             Held { tier: place, start: day, by_upgrade: false, row_from: day, renewals: 0, check: end };
         let roll = self.roll(rules, day);
-        self.tell(rules, day, "manual", Some(from), roll);
+        let kind = if manual.role == Role::Published { "merged" } else { "manual" };
+        self.tell(rules, day, kind, Some(from), roll);
         manual.role == Role::Fixed
     }
 

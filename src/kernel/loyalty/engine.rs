@@ -1,7 +1,10 @@
 //! The evaluation of one member, from one day on which anything can happen to the next.
 
+mod resume;
 mod steps;
 mod time;
+
+pub use self::resume::{needed_from, resume};
 
 use super::history::Room;
 use super::{Event, EventKind, Jump, Manual, Member, NEVER, Programme, Role, Rules, Standing};
@@ -248,7 +251,7 @@ impl<'a> Engine<'a, '_> {
         let Some(manual) = self.manual(day) else { return };
         let Some(place) = self.place_of(manual.tier) else { return };
         let is_wanted = match manual.role {
-            Role::Floor => self.period.tier < place,
+            Role::Floor | Role::Published => self.period.tier < place,
             Role::Fixed => self.period.tier != place,
         };
         let check = manual.until.saturating_add(1);
@@ -268,7 +271,9 @@ impl<'a> Engine<'a, '_> {
             if place == 0 {
                 self.period.check = NEVER;
             }
-            self.note(day, EventKind::Manual, Some(from), metric);
+            let is_published = manual.role == Role::Published;
+            let kind = if is_published { EventKind::Merged } else { EventKind::Manual };
+            self.note(day, kind, Some(from), metric);
         } else if manual.role == Role::Fixed {
             self.upgraded = None;
             self.grace_until = None;
@@ -280,7 +285,7 @@ impl<'a> Engine<'a, '_> {
 
     /// Lifts a period to a floor that holds, and keeps the floor's tier from being checked before it ends.
     fn hold_floor(&mut self, day: i32) {
-        let Some(manual) = self.manual(day).filter(|manual| manual.role == Role::Floor) else { return };
+        let Some(manual) = self.manual(day).filter(|manual| manual.role != Role::Fixed) else { return };
         let Some(place) = self.place_of(manual.tier).filter(|place| *place > 0) else { return };
         let end = manual.until.saturating_add(1);
         if self.period.tier < place {

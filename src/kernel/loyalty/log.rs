@@ -17,6 +17,8 @@ pub enum EventKind {
     Downgrade,
     /// Got a tier by hand.
     Manual,
+    /// Keeps a tier that was published before customers became one, or before one was parted.
+    Merged,
     /// New rules have no such tier, and put the member into another.
     Rules,
     /// Is gone.
@@ -35,6 +37,7 @@ impl EventKind {
             Self::Grace => "grace",
             Self::Downgrade => "downgrade",
             Self::Manual => "manual",
+            Self::Merged => "merged",
             Self::Rules => "rules",
             Self::Left => "left",
         }
@@ -43,7 +46,7 @@ impl EventKind {
     /// The kind of that name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
-        const ALL: [EventKind; 9] = [
+        const ALL: [EventKind; 10] = [
             EventKind::Enrolled,
             EventKind::Upgrade,
             EventKind::Reversal,
@@ -51,6 +54,7 @@ impl EventKind {
             EventKind::Grace,
             EventKind::Downgrade,
             EventKind::Manual,
+            EventKind::Merged,
             EventKind::Rules,
             EventKind::Left,
         ];

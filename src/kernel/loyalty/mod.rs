@@ -19,7 +19,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use self::engine::run;
+pub use self::engine::{needed_from, resume, run};
 pub use self::history::Room;
 pub use self::log::{Event, EventKind, Standing, tier_on};
 
@@ -143,6 +143,8 @@ pub enum Role {
     Floor,
     /// The tier is this one.
     Fixed,
+    /// A floor that nobody gave by hand: what was published before customers became one.
+    Published,
 }
 
 /// What one day brought, in units of the basis.

@@ -4,6 +4,8 @@
 //! first counts as new, who is gone at the second as left. Whoever is gone at the first day, or no member at the second,
 //! counts nowhere. Counts and sums are integers, so that the order of members cannot show.
 
+use std::cmp::Ordering;
+
 use super::Event;
 
 /// Counts of moves of a programme over periods.
@@ -31,6 +33,23 @@ pub struct Worth {
     pub day: i32,
     /// Minor units.
     pub minor: i64,
+}
+
+/// How members fared in a period: those before, those after, and what became of those before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turnover {
+    /// Members at its first day.
+    pub n_before: i64,
+    /// Members at its last, those who joined among them.
+    pub n_after: i64,
+    /// In the same tier.
+    pub stayed: i64,
+    /// In a higher tier.
+    pub rose: i64,
+    /// In a lower tier.
+    pub fell: i64,
+    /// Gone.
+    pub left: i64,
 }
 
 impl Moves {
@@ -101,6 +120,29 @@ impl Moves {
     /// The first period that ends on a day or later.
     fn first_period(&self, day: i32) -> usize {
         self.periods.partition_point(|(_, to)| *to < day)
+    }
+
+    /// How members fared in a period; `ranks` ascend with the thresholds of tiers.
+    #[must_use]
+    pub fn turnover(&self, period: usize, ranks: &[i64]) -> Turnover {
+        let mut sum = Turnover::default();
+        let n = self.n_tiers;
+        for (from, to) in (0..=n).flat_map(|from| (0..=n).map(move |to| (from, to))) {
+            let count = self.cell(period, from, to).n;
+            sum.n_before += if from < n { count } else { 0 };
+            sum.n_after += if to < n { count } else { 0 };
+            if from == n {
+                continue;
+            }
+            let into = match ranks.get(to).cmp(&ranks.get(from)) {
+                _ if to == n => &mut sum.left,
+                Ordering::Equal => &mut sum.stayed,
+                Ordering::Greater => &mut sum.rose,
+                Ordering::Less => &mut sum.fell,
+            };
+            *into += count;
+        }
+        sum
     }
 
     /// Adds the counts of other members over the same periods.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::erasing::Eraser;
 use super::{find, units};
 use crate::config::Config;
-use crate::contract::column as c;
+use crate::contract::{ERASED, column as c};
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::day_label;
 use crate::pipeline::identity::{check_identity, extended, identity};
@@ -153,7 +153,7 @@ fn pseudonyms(person: &Person, config: &Config) -> Result<Pseudonyms> {
     let has_several = config.id_spaces().len() > 1;
     for (key, (space, id)) in &person.number_of_key {
         let hash = keyed_hash(&config.privacy.suppression_key, &format!("erased\u{1f}{space}\u{1f}{id}"))?;
-        let name = format!("erased_{}", hash.chars().take(PSEUDONYM_DIGITS).collect::<String>());
+        let name = format!("{ERASED}{}", hash.chars().take(PSEUDONYM_DIGITS).collect::<String>());
         let label = if has_several { format!("{space}:{name}") } else { name.clone() };
         pseudonyms.by_key.insert(*key, name);
         pseudonyms.label_by_key.insert(*key, label);

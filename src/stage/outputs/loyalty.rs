@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::{Array as _, ArrayRef, BooleanArray, StringArray};
 
+use rayon::prelude::*;
+
 use super::column::{Make, days, floats, ints, texts};
 use crate::config::{Loyalty, ProgrammeKind};
 use crate::contract::Checked;
@@ -36,6 +38,14 @@ fn id_of(ids: &StringArray, row: u32) -> Option<&str> {
     (row < ids.len()).then(|| ids.value(row))
 }
 
+/// Makes one column.
+type Column<'a> = dyn Fn() -> ArrayRef + Sync + 'a;
+
+/// Columns that are made at the same time.
+fn side_by_side(columns: &[&Column<'_>]) -> Vec<ArrayRef> {
+    columns.par_iter().map(|column| column()).collect()
+}
+
 /// `tables/tier_state`; `ids` are those of the customers' rows.
 ///
 /// # Errors
@@ -62,45 +72,43 @@ pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &StringArray) ->
     let tier =
         |row: &Row<'_>, tier: Option<u8>| tier.and_then(|tier| row.of.plan.tier(tier)).map(str::to_owned);
     let amount = |row: &Row<'_>, scaled: Option<i64>| scaled.map(|scaled| row.of.plan.amount(scaled));
-    let is_candidate: BooleanArray =
-        rows().map(|row| (!row.of.plan.minis.is_empty()).then_some(row.chance.mini.is_some())).collect();
+    let is_candidate = |row: &Row<'_>| (!row.of.plan.minis.is_empty()).then_some(row.chance.mini.is_some());
     let points = |row: &Row<'_>| row.member.points;
     let next_change = |row: &Row<'_>| {
         let expiry = points(row).and_then(|points| points.next).map_or(NEVER, |(day, _)| day);
         day(row.member.standing.next_day.min(expiry))
     };
-    Checked::from_columns(
-        &context.units,
-        vec![
-            texts(rows().map(|row| Some(&row.of.plan.name))),
-            texts(rows().map(id)),
-            texts(rows().map(|row| tier(row, row.member.standing.tier))),
-            days(rows().map(|row| Some(row.member.standing.tier_start))),
-            days(rows().map(|row| day(row.member.standing.check))),
-            days(rows().map(|row| row.member.standing.grace_until)),
-            floats(rows().map(|row| amount(row, Some(row.member.standing.metric)))),
-            floats(rows().map(|row| amount(row, Some(row.member.standing.window_metric)))),
-            floats(rows().map(|row| amount(row, row.member.standing.to_stay))),
-            floats(rows().map(|row| amount(row, row.member.standing.to_next))),
-            texts(rows().map(|row| tier(row, row.member.standing.next_tier))),
-            texts(rows().map(|row| tier(row, row.member.standing.projected))),
-            texts(rows().map(|row| Some(row.member.standing.reason.name()))),
-            days(rows().map(|row| Some(row.member.enrolled))),
-            days(rows().map(|row| row.member.left)),
-            texts(rows().map(|row| row.of.plan.manual_text(id(row).unwrap_or_default()))),
-            floats(rows().map(|row| amount(row, points(row).map(|points| points.valid)))),
-            days(rows().map(|row| points(row)?.next.map(|(day, _)| day))),
-            floats(rows().map(|row| amount(row, points(row)?.next.map(|(_, n)| n)))),
-            floats(rows().map(|row| row.chance.reach)),
-            make.money(rows().map(|row| row.chance.expected)),
-            texts(rows().map(|row| Some(&row.of.expected_basis))),
-            texts(rows().map(|row| mini(row).map(|mini| &mini.name))),
-            Arc::new(is_candidate),
-            make.money(rows().map(|row| mini(row)?.mini_bonus)),
-            ints(rows().map(|row| Some(i64::from(row.n_keys)))),
-            days(rows().map(next_change)),
-        ],
-    )
+    let columns: [&Column<'_>; 28] = [
+        &|| texts(rows().map(|row| Some(&row.of.plan.name))),
+        &|| texts(rows().map(id)),
+        &|| texts(rows().map(|row| tier(row, row.member.standing.tier))),
+        &|| days(rows().map(|row| Some(row.member.standing.tier_start))),
+        &|| days(rows().map(|row| day(row.member.standing.check))),
+        &|| days(rows().map(|row| row.member.standing.grace_until)),
+        &|| floats(rows().map(|row| amount(row, Some(row.member.standing.metric)))),
+        &|| floats(rows().map(|row| amount(row, Some(row.member.standing.window_metric)))),
+        &|| floats(rows().map(|row| amount(row, row.member.standing.to_stay))),
+        &|| floats(rows().map(|row| amount(row, row.member.standing.to_next))),
+        &|| texts(rows().map(|row| tier(row, row.member.standing.next_tier))),
+        &|| texts(rows().map(|row| tier(row, row.member.standing.projected))),
+        &|| texts(rows().map(|row| Some(row.member.standing.reason.name()))),
+        &|| days(rows().map(|row| Some(row.member.enrolled))),
+        &|| days(rows().map(|row| row.member.left)),
+        &|| texts(rows().map(|row| row.of.plan.manual_text(id(row).unwrap_or_default()))),
+        &|| texts(rows().map(|row| row.of.plan.floor_text(id(row).unwrap_or_default()))),
+        &|| floats(rows().map(|row| amount(row, points(row).map(|points| points.valid)))),
+        &|| days(rows().map(|row| points(row)?.next.map(|(day, _)| day))),
+        &|| floats(rows().map(|row| amount(row, points(row)?.next.map(|(_, n)| n)))),
+        &|| floats(rows().map(|row| row.chance.reach)),
+        &|| make.money(rows().map(|row| row.chance.expected)),
+        &|| texts(rows().map(|row| Some(&row.of.expected_basis))),
+        &|| texts(rows().map(|row| mini(row).map(|mini| &mini.name))),
+        &|| Arc::new(rows().map(is_candidate).collect::<BooleanArray>()),
+        &|| make.money(rows().map(|row| mini(row)?.mini_bonus)),
+        &|| ints(rows().map(|row| Some(i64::from(row.n_keys)))),
+        &|| days(rows().map(next_change)),
+    ];
+    Checked::from_columns(&context.units, side_by_side(&columns))
 }
 
 /// `tables/tier_events`.
@@ -119,21 +127,19 @@ pub fn tier_events(
         }
     }
     let all = || rows.iter();
-    Checked::from_columns(
-        &context.units,
-        vec![
-            texts(all().map(|(plan, ..)| Some(&plan.name))),
-            texts(all().map(|(_, row, ..)| id_of(ids, *row))),
-            days(all().map(|(.., event)| Some(event.day))),
-            ints(all().map(|(_, _, n, _)| Some(*n))),
-            texts(all().map(|(.., event)| Some(event.kind.name()))),
-            texts(all().map(|(plan, .., event)| event.from.and_then(|tier| plan.tier(tier)))),
-            texts(all().map(|(plan, .., event)| event.to.and_then(|tier| plan.tier(tier)))),
-            floats(all().map(|(plan, .., event)| Some(plan.amount(event.metric)))),
-            days(all().map(|(.., event)| Some(event.tier_start))),
-            days(all().map(|(.., event)| day(event.check))),
-        ],
-    )
+    let columns: [&Column<'_>; 10] = [
+        &|| texts(all().map(|(plan, ..)| Some(&plan.name))),
+        &|| texts(all().map(|(_, row, ..)| id_of(ids, *row))),
+        &|| days(all().map(|(.., event)| Some(event.day))),
+        &|| ints(all().map(|(_, _, n, _)| Some(*n))),
+        &|| texts(all().map(|(.., event)| Some(event.kind.name()))),
+        &|| texts(all().map(|(plan, .., event)| event.from.and_then(|tier| plan.tier(tier)))),
+        &|| texts(all().map(|(plan, .., event)| event.to.and_then(|tier| plan.tier(tier)))),
+        &|| floats(all().map(|(plan, .., event)| Some(plan.amount(event.metric)))),
+        &|| days(all().map(|(.., event)| Some(event.tier_start))),
+        &|| days(all().map(|(.., event)| day(event.check))),
+    ];
+    Checked::from_columns(&context.units, side_by_side(&columns))
 }
 
 /// One cell of a matrix.

@@ -161,9 +161,20 @@ fn columns(rows: &[DayRow], texts: &[String], units: &Units) -> Vec<ArrayRef> {
     ]
 }
 
-/// Columns of days, for [`read_days`].
-const COLUMNS: [&str; 8] =
-    [c::SOURCE_KEY, c::DAY, c::PRODUCT_LINE, c::N_ORDERS, c::REVENUE, c::REFUNDS, c::COST, c::N_VISITS];
+/// Keys whose days are read.
+pub struct KeyRange<'a> {
+    /// Least key.
+    pub first: u32,
+    /// Greatest key.
+    pub last: u32,
+    /// Whether any key of a range is asked for, both ends included.
+    pub asks: &'a (dyn Fn(u32, u32) -> bool + Sync),
+}
+
+impl KeyRange<'static> {
+    /// All keys.
+    pub const ALL: Self = Self { first: 0, last: u32::MAX, asks: &|_, _| true };
+}
 
 /// One row of days as it is read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +186,8 @@ pub struct ReadDay<'a> {
 }
 
 /// Hands on the days of a month of a run whose keys lie in a range, both ends included, ascending by key and day; none
-/// where the run has no such file.
+/// where the run has no such file. Keys that are not asked for can come too. Lines and visits that are not wanted are not
+/// read.
 ///
 /// # Errors
 /// `Io`, `SumOutOfRange`.
@@ -183,19 +195,25 @@ pub fn read_days(
     run: &std::path::Path,
     units: &Units,
     month: i32,
-    (first, last): (u32, u32),
+    keys: &KeyRange<'_>,
+    wanted: &Wanted,
     mut take: impl FnMut(ReadDay<'_>),
 ) -> Result<()> {
     let path = run.join(day_file(month));
     if !files::exists(&path) {
         return Ok(());
     }
-    let within = parquet::KeyRange { column: c::SOURCE_KEY, first, last };
-    for batch in parquet::read_range(&path, CustomerDay::TABLE, units, &COLUMNS, &within)? {
+    let mut columns = vec![c::SOURCE_KEY, c::DAY, c::N_ORDERS, c::REVENUE, c::REFUNDS, c::COST];
+    columns.extend((!wanted.lines.is_empty()).then_some(c::PRODUCT_LINE));
+    columns.extend(wanted.visits.then_some(c::N_VISITS));
+    let &KeyRange { first, last, asks } = keys;
+    let within = parquet::KeyRange { column: c::SOURCE_KEY, first, last, asks };
+    for batch in parquet::read_range(&path, CustomerDay::TABLE, units, &columns, &within)? {
         let keys = read::u32s(&batch, c::SOURCE_KEY)?.values();
         let days = read::days(&batch, c::DAY)?.values();
-        let lines = read::texts(&batch, c::PRODUCT_LINE)?;
-        let (orders, visits) = (read::ints(&batch, c::N_ORDERS)?, read::ints(&batch, c::N_VISITS)?);
+        let lines = (!wanted.lines.is_empty()).then(|| read::texts(&batch, c::PRODUCT_LINE)).transpose()?;
+        let visits = wanted.visits.then(|| read::ints(&batch, c::N_VISITS)).transpose()?;
+        let orders = read::ints(&batch, c::N_ORDERS)?;
         let (revenue, refunds) = (read::decimals(&batch, c::REVENUE)?, read::decimals(&batch, c::REFUNDS)?);
         let costs = read::decimals(&batch, c::COST)?;
         let minor = |value: i128| i64::try_from(value).map_err(|_| too_large());
@@ -212,9 +230,9 @@ pub fn read_days(
                     revenue: minor(revenue.value(row))?,
                     refunds: minor(refunds.value(row))?,
                     cost: read::at(costs, row).map(minor).transpose()?,
-                    n_visits: visits.value(row),
+                    n_visits: visits.map_or(0, |visits| visits.value(row)),
                 },
-                line: read::text_at(lines, row),
+                line: lines.and_then(|lines| read::text_at(lines, row)),
             });
         }
     }

@@ -75,15 +75,20 @@ impl Engine<'_, '_> {
     }
 
     pub(super) fn renew(&mut self, day: i32, metric: i64) {
-        let Period { tier, check, anchor, n_renewals, .. } = self.period;
-        let is_regular = self.regular_check() == check;
-        let (anchor, n_renewals) = if is_regular { (anchor, n_renewals + 1) } else { (check, 0) };
+        let Period { tier, check, .. } = self.period;
+        let (anchor, n_renewals) = self.after_renewal();
         self.period =
             Period { tier, start: check, began: Began::Otherwise, anchor, n_renewals, check: NEVER };
         self.period.check = self.regular_check();
         self.grace_until = None;
         self.hold_floor(day);
         self.note(day, EventKind::Renewal, Some(tier), metric);
+    }
+
+    /// From where check dates are counted after a renewal, and the how manieth it is.
+    pub(super) fn after_renewal(&self) -> (i32, i32) {
+        let Period { check, anchor, n_renewals, .. } = self.period;
+        if self.regular_check() == check { (anchor, n_renewals + 1) } else { (check, 0) }
     }
 
     pub(super) fn downgrade(&mut self, day: i32, metric: i64) {

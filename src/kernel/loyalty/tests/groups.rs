@@ -110,3 +110,23 @@ fn reaching_counts_whoever_was_there_once() {
     assert!((p(400) - 0.75).abs() < 1e-9);
     assert!((p(0) - 0.0).abs() < 1e-12);
 }
+
+/// The table of customers.md, section 7.4.
+#[test]
+fn the_turnover_of_section_7_4() {
+    use crate::kernel::loyalty::moves::{Cell, Moves, Turnover};
+    let rows = [[820, 60, 10, 110], [50, 210, 30, 10], [2, 18, 75, 5], [180, 15, 5, 0]];
+    let mut moves = Moves::new(3, vec![(0, 30)]);
+    for (from, row) in rows.iter().enumerate() {
+        for (to, n) in row.iter().enumerate() {
+            moves.set(0, from, to, Cell { n: *n, worth: 0 });
+        }
+    }
+    let all = moves.turnover(0, &[0, 500, 1500]);
+    let expected = Turnover { n_before: 1400, n_after: 1475, stayed: 1105, rose: 100, fell: 70, left: 125 };
+    assert_eq!(all, expected);
+    let shares = [all.stayed, all.rose, all.fell, all.left].map(|n| (n * 10_000 + 700) / 1400);
+    assert_eq!(shares, [7893, 714, 500, 893]);
+    // Numbers of tiers need not ascend.
+    assert_eq!(moves.turnover(0, &[1500, 500, 0]).rose, 70);
+}

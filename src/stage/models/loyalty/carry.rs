@@ -1,21 +1,23 @@
-//! What is taken over from the parent: standings, events and counts of all whom nothing has touched.
+//! What is taken over from the parent: standings, events and counts of all whom nothing has touched, and how far back the
+//! days of the others have to be looked at.
 
 use std::collections::BTreeSet;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
+use rayon::prelude::*;
 
+use super::identities::Regrouped;
 use super::plan::Plan;
-use super::{Customer, Inputs, Member, Periods, Tally};
+use super::published::{EVENT_COLUMNS, STATE_COLUMNS, States, rows_of};
+use super::touched::Touched;
+use super::{Customer, Inputs, Member, Periods, Tally, floors};
 use crate::contract::tables::{TierEvents, TierState, TierTransitions};
-use crate::contract::{Contract, Table, column as c, read};
+use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
-use crate::kernel::accumulate::days::DayRow;
-use crate::kernel::calendar::month_index;
+use crate::kernel::calendar::add_months;
 use crate::kernel::loyalty::moves::{Cell, Moves};
-use crate::kernel::loyalty::points::Points;
-use crate::kernel::loyalty::{Event, EventKind, NEVER, Standing};
+use crate::kernel::loyalty::{self as engine, Event, Manual, NEVER, Role};
 use crate::stage::features::NO_ROW;
-use crate::stage::summarise::days::read_days;
 
 /// Names of a period's length in `tier_transitions`.
 pub const MONTH: &str = "month";
@@ -26,82 +28,268 @@ pub const NEW: &str = "new";
 /// Name of the column of those who are gone.
 pub const LEFT: &str = "left";
 
+/// All days are looked at, and the customer is replayed from the first.
+pub(super) const FROM_THE_FIRST: i32 = i32::MIN;
+/// Days by which expiries of points may lie off, for the ends of short months.
+const MONTH_ENDS: i32 = 4;
+
 /// Name of what moves are worth.
 #[must_use]
 pub const fn basis_name(by_margin: bool) -> &'static str {
     if by_margin { c::MARGIN } else { c::NET_REVENUE }
 }
 
+/// A member of the parent who is no customer of its own any more, or has other numbers.
+pub(super) struct Gone {
+    pub(super) events: Vec<Event>,
+    /// Its keys in the parent.
+    pub(super) keys: Vec<u32>,
+}
+
 /// One programme as the parent left it.
 pub(super) struct Carried {
-    /// Members of the parent, by row.
+    /// Members of the parent whose numbers are the same, by row.
     members: Vec<Member>,
-    /// Rows that are replayed.
-    pub(super) changed: Vec<bool>,
-    /// The parent's counts.
-    pub(super) tally: Tally,
+    /// By row, the first day that has to be looked at: [`NEVER`] where everything is taken over, [`FROM_THE_FIRST`] where
+    /// the customer is replayed, else where the engine goes on from the events of the parent.
+    pub(super) since: Vec<i32>,
+    /// Whose moves are taken away.
+    pub(super) gone: Vec<Gone>,
+    /// The parent's counts; `None`: all members are counted anew.
+    pub(super) tally: Option<Tally>,
+    /// The parent's day.
+    pub(super) until: i32,
 }
 
 impl Carried {
     /// Events that a row had.
-    pub(super) fn events_of(&self, row: u32) -> Vec<Event> {
+    pub(super) fn events_of(&self, row: u32) -> &[Event] {
         let found = self.members.binary_search_by_key(&row, |member| member.row).ok();
-        found.and_then(|at| self.members.get(at)).map_or_else(Vec::new, |member| member.events.clone())
+        found.and_then(|at| self.members.get(at)).map_or(&[], |member| member.events.as_slice())
     }
 
-    /// Members who stay as they were.
-    pub(super) fn unchanged(self) -> impl Iterator<Item = Member> {
-        let changed = self.changed;
-        self.members.into_iter().filter(move |member| changed.get(member.row as usize) == Some(&false))
+    /// Whether a row is taken over as it is.
+    pub(super) fn is_same(&self, row: u32) -> bool {
+        self.since.get(row as usize) == Some(&NEVER)
     }
-}
 
-/// What can be taken over of each programme; `None`: everybody is replayed.
-///
-/// # Errors
-/// `Io`, `SumOutOfRange`.
-pub(super) fn carried(
-    inputs: &Inputs<'_>,
-    plans: &[Plan],
-    customers: &[Customer],
-    periods: &[Periods],
-    by_margin: bool,
-) -> Result<Vec<Option<Carried>>> {
-    let none = || plans.iter().map(|_| None).collect();
-    let as_of = inputs.features.as_of;
-    let Some(parent_as_of) = inputs.parent_as_of.filter(|day| *day <= as_of) else { return Ok(none()) };
-    if inputs.context.replay_all {
-        return Ok(none());
-    }
-    let states = inputs.context.read_parent(TierState::TABLE)?;
-    let events = inputs.context.read_parent(TierEvents::TABLE)?;
-    let cells = inputs.context.read_parent(TierTransitions::TABLE)?;
-    let touched = touched(inputs, parent_as_of)?;
-    let mut all = Vec::with_capacity(plans.len());
-    for (plan, periods) in plans.iter().zip(periods) {
-        let tally = tally(plan, periods, &cells, by_margin)?;
-        let parent = Parent { inputs, plan, customers, states: &states, events: &events };
-        all.push(match tally {
-            Some(tally) => parent.carried(tally, &touched)?,
-            None => None,
-        });
-    }
-    Ok(all)
-}
-
-/// Rows of the table that speak of a programme.
-fn of_programme(batch: &RecordBatch, table: &Table, plan: &Plan) -> Result<std::ops::Range<usize>> {
-    debug_assert!(table.sorted_by.first() == Some(&c::PROGRAMME));
-    let names = read::texts(batch, c::PROGRAMME)?;
-    let at = |is_before: &dyn Fn(&str) -> bool| {
-        let (mut low, mut high) = (0, names.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if is_before(names.value(middle)) { low = middle + 1 } else { high = middle }
+    /// All members, by row: those who stay as they were, and those who were brought up to the day.
+    pub(super) fn with(self, replayed: Vec<Member>) -> Vec<Member> {
+        let Self { mut members, mut since, .. } = self;
+        let mut others = Vec::new();
+        for member in replayed {
+            let found = members.binary_search_by_key(&member.row, |one| one.row).ok();
+            match found.and_then(|at| members.get_mut(at)) {
+                Some(one) => {
+                    since.get_mut(member.row as usize).into_iter().for_each(|day| *day = NEVER);
+                    *one = member;
+                }
+                None => others.push(member),
+            }
         }
-        low
-    };
-    Ok(at(&|name| name < plan.name.as_str())..at(&|name| name <= plan.name.as_str()))
+        members.retain(|member| since.get(member.row as usize) == Some(&NEVER));
+        if !others.is_empty() {
+            members.extend(others);
+            members.sort_by_key(|member| member.row);
+        }
+        members
+    }
+}
+
+/// The parent's tables.
+pub(super) struct Published {
+    states: RecordBatch,
+    events: RecordBatch,
+    cells: RecordBatch,
+    regrouped: Regrouped,
+}
+
+impl Published {
+    /// Reads them; `None` where there is no parent, or one of a later day.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn read(inputs: &Inputs<'_>, customers: &[Customer]) -> Result<Option<Self>> {
+        if inputs.parent_as_of.is_none_or(|day| day > inputs.features.as_of) {
+            return Ok(None);
+        }
+        let context = inputs.context;
+        let (states, events) = rayon::join(
+            || context.read_parent_columns(TierState::TABLE, Some(&STATE_COLUMNS)),
+            || context.read_parent_columns(TierEvents::TABLE, Some(&EVENT_COLUMNS)),
+        );
+        let states = states?;
+        let had_several = read::ints(&states, c::N_IDENTITIES)?.values().iter().any(|n| *n > 1);
+        let regrouped = Regrouped::new(inputs, customers, had_several)?;
+        let cells = context.read_parent(TierTransitions::TABLE)?;
+        Ok(Some(Self { states, events: events?, cells, regrouped }))
+    }
+
+    /// Gives a plan the tiers that were published of its members and hold on: floors of before, and new ones for whoever
+    /// bears the history of another today.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(super) fn put_floors(&self, plan: &mut Plan, inputs: &Inputs<'_>) -> Result<()> {
+        let as_of = inputs.features.as_of;
+        let since = inputs.parent_as_of.map_or(as_of, |day| day.saturating_add(1)).min(as_of);
+        let mut found: Vec<(String, Manual)> = Vec::new();
+        {
+            let Some(states) = States::new(plan, &self.states, &self.events)? else { return Ok(()) };
+            let bearing: BTreeSet<&str> =
+                (0..states.len()).flat_map(|at| self.regrouped.bearers(states.id(at))).collect();
+            for at in 0..states.len() {
+                let id = states.id(at);
+                let mut bearers: BTreeSet<&str> = self.regrouped.bearers(id).collect();
+                if bearing.contains(id)
+                    && inputs.features.customer_id.binary_search_by(|x| x.as_str().cmp(id)).is_ok()
+                {
+                    bearers.insert(id);
+                }
+                let kept = states.floors(at).map_or_else(Vec::new, |text| floors::parse(plan, text));
+                if bearers.is_empty() {
+                    found.extend(kept.into_iter().map(|floor| (id.to_owned(), floor)));
+                    continue;
+                }
+                let held = states.held(at).filter(|(tier, check)| plan.rank(*tier) > 0 && *check > since);
+                let held = held.map(|(tier, check)| Manual {
+                    since,
+                    until: check.saturating_sub(1),
+                    tier,
+                    role: Role::Published,
+                });
+                for bearer in bearers {
+                    let all = kept.iter().copied().chain(held);
+                    found.extend(all.map(|floor| (bearer.to_owned(), floor)));
+                }
+            }
+        }
+        for (id, floor) in found {
+            plan.put_floor(id, floor);
+        }
+        Ok(())
+    }
+
+    /// What can be taken over of a programme; `None`: everybody is replayed.
+    ///
+    /// # Errors
+    /// `Io`, `SumOutOfRange`.
+    pub(super) fn carried(
+        &self,
+        inputs: &Inputs<'_>,
+        plan: &Plan,
+        (customers, periods, by_margin): (&[Customer], &Periods, bool),
+        touched: &Touched,
+    ) -> Result<Option<Carried>> {
+        let Some(until) = inputs.parent_as_of.filter(|_| !inputs.context.replay_all) else { return Ok(None) };
+        let Some(states) = States::new(plan, &self.states, &self.events)? else { return Ok(None) };
+        // The counts of the parent still have who was erased since it was made.
+        let tally = tally(plan, periods, &self.cells, by_margin)?
+            .filter(|tally| states.agrees_with(tally) != Some(false));
+        let rows = rows_of_members(&states, &inputs.features.customer_id);
+        let is_own = |at: usize, row: u32| row != NO_ROW && !self.regrouped.keys.contains_key(states.id(at));
+        let (own, others): (Vec<Placed>, Vec<Placed>) =
+            rows.into_iter().enumerate().partition(|(at, row)| is_own(*at, *row));
+        let members: Option<Vec<Member>> = own
+            .par_iter()
+            .map(|(at, row)| states.member(*at, *row).map(|one| with_rules(one, plan, until)))
+            .collect();
+        let Some(members) = members else { return Ok(None) };
+        let gone = others.into_iter().map(|(at, _)| Gone {
+            events: states.events(at),
+            keys: self.regrouped.keys.get(states.id(at)).cloned().unwrap_or_default(),
+        });
+        let gone = gone.collect();
+        // Whoever is no member yet is one from the day of enrolment on; its days may begin before.
+        let mut since: Vec<i32> = customers
+            .par_iter()
+            .map(|one| match one.enrolled.filter(|day| *day <= inputs.features.as_of) {
+                None => NEVER,
+                Some(day) => day.min(one.first.unwrap_or(day)),
+            })
+            .collect();
+        let change = Change { inputs, plan, customers, touched, until };
+        let of_members: Vec<(u32, i32)> = own
+            .par_iter()
+            .zip(&members)
+            .map(|((at, row), member)| (*row, change.since(&states, *at, member)))
+            .collect();
+        for (row, day) in of_members {
+            since.get_mut(row as usize).into_iter().for_each(|since| *since = day);
+        }
+        Ok(Some(Carried { members, since, gone, tally, until }))
+    }
+}
+
+/// The place of a member in the parent's state, and its row of the customers.
+type Placed = (usize, u32);
+
+/// Fills in what the rules tell.
+fn with_rules(mut member: Member, plan: &Plan, day: i32) -> Member {
+    let rules = plan.programme.versions.iter().rev().find(|rules| rules.from <= day);
+    let threshold = |id: u8| rules?.tiers.iter().find(|tier| tier.id == id).map(|tier| tier.threshold);
+    member.standing.next_threshold = member.standing.next_tier.and_then(threshold);
+    member
+}
+
+/// By member, its row of the customers; both ascend by id.
+fn rows_of_members(states: &States<'_>, ids: &[String]) -> Vec<u32> {
+    let mut next = 0;
+    (0..states.len())
+        .map(|at| {
+            let id = states.id(at);
+            while ids.get(next).is_some_and(|known| known.as_str() < id) {
+                next += 1;
+            }
+            let is_there = ids.get(next).is_some_and(|known| known == id);
+            u32::try_from(next).ok().filter(|_| is_there).unwrap_or(NO_ROW)
+        })
+        .collect()
+}
+
+/// How members of the parent differ today.
+struct Change<'a> {
+    inputs: &'a Inputs<'a>,
+    plan: &'a Plan,
+    customers: &'a [Customer],
+    touched: &'a Touched,
+    until: i32,
+}
+
+impl Change<'_> {
+    /// See [`Carried::since`].
+    fn since(&self, states: &States<'_>, at: usize, member: &Member) -> i32 {
+        let as_of = self.inputs.features.as_of;
+        let Some(customer) = self.customers.get(member.row as usize) else { return FROM_THE_FIRST };
+        let id = states.id(at);
+        let leaves_now = member.left.is_none() && customer.left.is_some_and(|day| day > self.until);
+        let is_as_before = Some(member.enrolled) == customer.enrolled
+            && (member.left == customer.left || leaves_now)
+            && states.n_keys(at) == i64::from(customer.n_keys)
+            && states.manual(at) == self.plan.manual_text(id).as_deref()
+            && states.floors(at) == self.plan.floor_text(id).as_deref();
+        if !is_as_before || self.touched.is_late(member.row) {
+            return FROM_THE_FIRST;
+        }
+        let is_due = member.standing.next_day <= as_of || leaves_now;
+        if !is_due && !self.touched.is_new(member.row) {
+            return NEVER;
+        }
+        let of_engine = engine::Member {
+            enrolled: member.enrolled,
+            left: customer.left,
+            facts: &[],
+            manual: self.plan.manual_of(id),
+        };
+        let needed = engine::needed_from(&self.plan.programme, &of_engine, &member.events, self.until)
+            .filter(|_| self.until < as_of);
+        let of_points = match self.plan.points() {
+            Some(0) => FROM_THE_FIRST,
+            Some(months) => add_months(as_of, -months).saturating_sub(MONTH_ENDS),
+            None => NEVER,
+        };
+        needed.map_or(FROM_THE_FIRST, |day| day.min(of_points))
+    }
 }
 
 /// The parent's counts, if they are of the same periods and of the same worth.
@@ -116,7 +304,7 @@ fn tally(plan: &Plan, periods: &Periods, cells: &RecordBatch, by_margin: bool) -
         Some(id) => Some(usize::from(id)),
         None => (name == other).then_some(n_tiers),
     };
-    let rows = of_programme(cells, TierTransitions::TABLE, plan)?;
+    let rows = rows_of(cells, TierTransitions::TABLE, plan)?;
     let n_expected = (periods.months.len() + periods.years.len()) * (n_tiers + 1) * (n_tiers + 1);
     if rows.len() != n_expected {
         return Ok(None);
@@ -134,196 +322,4 @@ fn tally(plan: &Plan, periods: &Periods, cells: &RecordBatch, by_margin: bool) -
         moves.set(period, from, to, Cell { n: counts.value(row), worth: worth.value(row) });
     }
     Ok(Some(tally))
-}
-
-/// Keys whose days differ from the parent's, or lie between the parent's day and this one.
-fn touched(inputs: &Inputs<'_>, parent_as_of: i32) -> Result<BTreeSet<u32>> {
-    let Inputs { context, features, days, .. } = inputs;
-    let mut keys = BTreeSet::new();
-    let mut months: BTreeSet<i32> = days.counted.clone();
-    months.extend(month_index(parent_as_of)..=month_index(features.as_of));
-    let read = |run: &std::path::Path, month: i32| -> Result<Vec<(DayRow, Option<String>)>> {
-        let mut rows = Vec::new();
-        read_days(run, &context.units, month, (0, u32::MAX), |read| {
-            rows.push((read.row, read.line.map(str::to_owned)));
-        })?;
-        Ok(rows)
-    };
-    for month in months.into_iter().filter(|month| *month <= month_index(features.as_of)) {
-        context.go_on()?;
-        let now = read(&context.work, month)?;
-        let is_new = |row: &DayRow| (parent_as_of + 1..=features.as_of).contains(&row.day);
-        keys.extend(now.iter().map(|(row, _)| row).filter(|row| is_new(row)).map(|row| row.key));
-        let Some(parent) = context.parent().filter(|_| days.counted.contains(&month)) else { continue };
-        let before = read(parent, month)?;
-        let (mut old, mut new) = (before.chunk_by(same_key).peekable(), now.chunk_by(same_key).peekable());
-        let key =
-            |rows: Option<&&[(DayRow, Option<String>)]>| rows.and_then(|rows| Some(rows.first()?.0.key));
-        loop {
-            match (key(old.peek()), key(new.peek())) {
-                (None, None) => break,
-                (Some(a), Some(b)) if a == b => {
-                    if old.next() != new.next() {
-                        keys.insert(a);
-                    }
-                }
-                (Some(a), b) if b.is_none_or(|b| a < b) => {
-                    keys.insert(a);
-                    old.next();
-                }
-                (_, b) => {
-                    keys.extend(b);
-                    new.next();
-                }
-            }
-        }
-    }
-    Ok(keys)
-}
-
-fn same_key(a: &(DayRow, Option<String>), b: &(DayRow, Option<String>)) -> bool {
-    a.0.key == b.0.key
-}
-
-/// One programme's tables of the parent.
-struct Parent<'a> {
-    inputs: &'a Inputs<'a>,
-    plan: &'a Plan,
-    customers: &'a [Customer],
-    states: &'a RecordBatch,
-    events: &'a RecordBatch,
-}
-
-impl Parent<'_> {
-    /// Members of the parent and who of them has changed; `None` where one of them is no customer any more.
-    fn carried(&self, tally: Tally, touched: &BTreeSet<u32>) -> Result<Option<Carried>> {
-        let features = self.inputs.features;
-        let as_of = features.as_of;
-        let mut changed: Vec<bool> = self
-            .customers
-            .iter()
-            // Without a row in the parent: whoever is enrolled by now. Members are looked at below.
-            .map(|one| one.n_keys > 1 || one.enrolled.is_some_and(|day| day <= as_of))
-            .collect();
-        let ids = read::texts(self.states, c::CUSTOMER_ID)?;
-        let by_hand = read::texts(self.states, c::MANUAL)?;
-        let n_keys = read::ints(self.states, c::N_IDENTITIES)?;
-        let mut events = EventRows::new(self.events, self.plan)?;
-        let mut members = Vec::new();
-        let mut row = 0;
-        for at in of_programme(self.states, TierState::TABLE, self.plan)? {
-            let id = ids.value(at);
-            while features.customer_id.get(row).is_some_and(|known| known.as_str() < id) {
-                row += 1;
-            }
-            if features.customer_id.get(row).map(String::as_str) != Some(id) {
-                return Ok(None);
-            }
-            let (Some(customer), Ok(number)) = (self.customers.get(row), u32::try_from(row)) else {
-                return Ok(None);
-            };
-            let Some(member) = self.member(at, number, events.of(id))? else { return Ok(None) };
-            let is_same = Some(member.enrolled) == customer.enrolled
-                && member.left == customer.left
-                && n_keys.value(at) == i64::from(customer.n_keys)
-                && customer.n_keys <= 1
-                && read::text_at(by_hand, at) == self.plan.manual_text(id).as_deref()
-                && member.standing.next_day > as_of;
-            changed.get_mut(row).into_iter().for_each(|changed| *changed = !is_same);
-            members.push(member);
-        }
-        for key in touched {
-            let row = features.row_of_key.get(*key as usize).copied().unwrap_or(NO_ROW);
-            changed.get_mut(row as usize).into_iter().for_each(|changed| *changed = true);
-        }
-        Ok(Some(Carried { members, changed, tally }))
-    }
-
-    /// A row of the parent's state; `None` where its tiers are no more.
-    fn member(&self, at: usize, row: u32, events: Vec<Event>) -> Result<Option<Member>> {
-        let (plan, states) = (self.plan, self.states);
-        let amount = |name: &str| -> Result<Option<i64>> {
-            Ok(read::at(read::floats(states, name)?, at).map(|amount| plan.scaled(amount)))
-        };
-        let day = |name: &str| -> Result<Option<i32>> { Ok(read::at(read::days(states, name)?, at)) };
-        let text = |name: &str| -> Result<Option<&str>> { Ok(read::text_at(read::texts(states, name)?, at)) };
-        let tier = |name: &str| -> Result<Option<u8>> { Ok(text(name)?.and_then(|tier| plan.tier_id(tier))) };
-        let next_tier = tier(c::NEXT_TIER)?;
-        let rules =
-            plan.programme.versions.iter().rev().find(|rules| rules.from <= self.inputs.features.as_of);
-        let threshold = |id: u8| rules?.tiers.iter().find(|tier| tier.id == id).map(|tier| tier.threshold);
-        let Some(reason) = text(c::REASON)?.and_then(EventKind::of) else { return Ok(None) };
-        let left = day(c::LEFT_ON)?;
-        if tier(c::TIER)?.is_none() && left.is_none() {
-            return Ok(None);
-        }
-        let standing = Standing {
-            tier: tier(c::TIER)?,
-            tier_start: day(c::TIER_SINCE)?.unwrap_or(NEVER),
-            check: day(c::TIER_CHECK)?.unwrap_or(NEVER),
-            grace_until: day(c::GRACE_UNTIL)?,
-            metric: amount(c::TIER_METRIC)?.unwrap_or(0),
-            window_metric: amount(c::WINDOW_METRIC)?.unwrap_or(0),
-            to_stay: amount(c::TO_STAY)?,
-            to_next: amount(c::TO_NEXT)?,
-            next_threshold: next_tier.and_then(threshold),
-            next_tier,
-            projected: tier(c::PROJECTED_TIER)?,
-            reason,
-            next_day: day(c::NEXT_CHANGE)?.unwrap_or(NEVER),
-        };
-        let valid = amount(c::POINTS)?;
-        let expiring = day(c::POINTS_EXPIRE_ON)?.zip(amount(c::POINTS_EXPIRING)?);
-        let points = valid.map(|valid| Points { valid, next: expiring });
-        let enrolled = day(c::ENROLLED_ON)?.unwrap_or(NEVER);
-        Ok(Some(Member { row, standing, enrolled, left, points, events }))
-    }
-}
-
-/// The parent's events, gone through customer by customer.
-struct EventRows<'a> {
-    batch: &'a RecordBatch,
-    plan: &'a Plan,
-    ids: &'a arrow_array::StringArray,
-    next: usize,
-    end: usize,
-}
-
-impl<'a> EventRows<'a> {
-    fn new(batch: &'a RecordBatch, plan: &'a Plan) -> Result<Self> {
-        let rows = of_programme(batch, TierEvents::TABLE, plan)?;
-        let ids = read::texts(batch, c::CUSTOMER_ID)?;
-        Ok(Self { batch, plan, ids, next: rows.start, end: rows.end })
-    }
-
-    /// Events of a customer; those asked for ascend.
-    fn of(&mut self, id: &str) -> Vec<Event> {
-        let mut events = Vec::new();
-        while self.next < self.end && self.ids.value(self.next) <= id {
-            if self.ids.value(self.next) == id {
-                events.extend(self.event(self.next).ok().flatten());
-            }
-            self.next += 1;
-        }
-        events
-    }
-
-    fn event(&self, row: usize) -> Result<Option<Event>> {
-        let tier = |name: &str| -> Result<Option<u8>> {
-            let text = read::text_at(read::texts(self.batch, name)?, row);
-            Ok(text.and_then(|tier| self.plan.tier_id(tier)))
-        };
-        let Some(kind) = EventKind::of(read::texts(self.batch, c::EVENT)?.value(row)) else {
-            return Ok(None);
-        };
-        Ok(Some(Event {
-            day: read::days(self.batch, c::DAY)?.value(row),
-            kind,
-            from: tier(c::FROM_TIER)?,
-            to: tier(c::TO_TIER)?,
-            metric: self.plan.scaled(read::floats(self.batch, c::METRIC)?.value(row)),
-            tier_start: read::days(self.batch, c::TIER_SINCE)?.value(row),
-            check: read::at(read::days(self.batch, c::TIER_CHECK)?, row).unwrap_or(NEVER),
-        }))
-    }
 }

@@ -10,7 +10,7 @@ use crate::contract::Units;
 use crate::error::Result;
 use crate::kernel::loyalty::Fact;
 use crate::kernel::loyalty::moves::Worth;
-use crate::stage::summarise::days::{ReadDay, read_days};
+use crate::stage::summarise::days::{self, KeyRange, ReadDay, read_days};
 
 /// One row of days.
 #[derive(Clone, Copy, Debug)]
@@ -36,12 +36,8 @@ pub(super) struct Wanted<'a> {
     pub(super) lines: Vec<String>,
     /// Whether days are worth their margin; else their net revenue.
     pub(super) by_margin: bool,
-}
-
-impl FactRow {
-    pub(super) const fn day_and_key(&self) -> (i32, u32) {
-        (self.day, self.key)
-    }
+    /// What is read of days.
+    pub(super) columns: days::Wanted,
 }
 
 impl Wanted<'_> {
@@ -67,21 +63,20 @@ impl Wanted<'_> {
         }
     }
 
-    /// Rows of the keys from `first` to `last` that are asked for, by month in the order given, each ascending by key and
-    /// day.
+    /// Rows of the keys that are asked for in a month, by month in the order given, each ascending by key and day.
     ///
     /// # Errors
     /// `Io`, `SumOutOfRange`.
     pub(super) fn load(
         &self,
         months: &[(i32, &Path)],
-        keys: (u32, u32),
-        is_asked: impl Fn(u32) -> bool + Sync,
+        keys: &KeyRange<'_>,
+        is_asked: impl Fn(u32, i32) -> bool + Sync,
     ) -> Result<Vec<Vec<FactRow>>> {
         let of_month = |(month, run): &(i32, &Path)| -> Result<Vec<FactRow>> {
             let mut rows = Vec::new();
-            read_days(run, self.units, *month, keys, |read| {
-                if read.row.day <= self.as_of && is_asked(read.row.key) {
+            read_days(run, self.units, *month, keys, &self.columns, |read| {
+                if read.row.day <= self.as_of && is_asked(read.row.key, *month) {
                     rows.push(self.row(&read));
                 }
             })?;
@@ -131,9 +126,7 @@ pub(super) struct MemberFacts {
 impl MemberFacts {
     /// Takes the rows of one member; of several keys they need not ascend.
     pub(super) fn fill(&mut self, rows: &mut [FactRow], plan: &Plan, lines: &[String]) {
-        if !rows.is_sorted_by_key(|row| row.day) {
-            rows.sort_by_key(|row| (row.day, row.key, row.line));
-        }
+        self.fill_worth(rows);
         self.versions.resize_with(plan.versions.len(), Vec::new);
         for (facts, version) in self.versions.iter_mut().zip(&plan.versions) {
             facts.clear();
@@ -152,11 +145,13 @@ impl MemberFacts {
                 }
             }
         }
-        self.fill_worth(rows);
     }
 
-    /// Takes only what the days of one member were worth.
-    pub(super) fn fill_worth(&mut self, rows: &[FactRow]) {
+    /// Takes only what the days of one member were worth, and has the rows ascend by day.
+    pub(super) fn fill_worth(&mut self, rows: &mut [FactRow]) {
+        if !rows.is_sorted_by_key(|row| row.day) {
+            rows.sort_by_key(|row| (row.day, row.key, row.line));
+        }
         self.worth.clear();
         for same_day in rows.chunk_by(|a, b| a.day == b.day) {
             let minor = same_day.iter().fold(0_i64, |sum, row| sum.saturating_add(row.worth));

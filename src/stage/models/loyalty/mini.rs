@@ -1,5 +1,7 @@
 //! Chances of members to reach the next tier, and who of them a mini programme lifts.
 
+use rayon::prelude::*;
+
 use super::plan::Plan;
 use super::{Inputs, Member, Tally, YEAR_MONTHS, months_after, outlook};
 use crate::kernel::loyalty::NEVER;
@@ -37,21 +39,24 @@ pub(super) fn chances(plan: &Plan, members: &[Member], tally: &Tally, inputs: &I
     };
     let of_reach = reaches(plan, tally);
     let as_of = inputs.features.as_of;
+    let ends: Vec<i32> = (1..LONGEST_MONTHS).map(|n| months_after(as_of, n)).collect();
     let chance = |member: &Member| Chance {
         expected: expected(member.row),
         reach: member.standing.tier.filter(|_| member.standing.to_next.is_some()).and_then(|tier| {
             let n_months = match member.standing.check {
                 NEVER => YEAR_MONTHS,
-                check => {
-                    (1..LONGEST_MONTHS).find(|n| months_after(as_of, *n) >= check).unwrap_or(LONGEST_MONTHS)
-                }
+                check => (1..LONGEST_MONTHS)
+                    .zip(&ends)
+                    .find(|(_, end)| **end >= check)
+                    .map_or(LONGEST_MONTHS, |(n, _)| n),
             };
             of_reach(tier, n_months)
         }),
         mini: None,
     };
-    let mut chances: Vec<Chance> = members.iter().map(chance).collect();
-    for tier in 0..plan.n_current {
+    let mut chances: Vec<Chance> = members.par_iter().map(chance).collect();
+    let n_tiers = if plan.minis.is_empty() { 0 } else { plan.n_current };
+    for tier in 0..n_tiers {
         let in_tier: Vec<usize> = members
             .iter()
             .enumerate()

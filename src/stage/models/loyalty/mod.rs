@@ -1,30 +1,37 @@
 //! Days → tiers: standings, events, counts of moves, what they say of the months to come, and candidates of mini
 //! programmes.
 //!
-//! A night replays the customers whose facts, enrolment, tiers by hand or identities changed, and those for whom
-//! something comes due by itself, each from its first day; of all others standing and events are taken over. Counts of
-//! moves are kept too: what a customer added to them is taken away and added anew. When a month has become whole, or
-//! the rules are others, everybody is replayed.
+//! A night takes standing and events of everybody over from the parent whom nothing touched. Whoever has new days only, or
+//! something that comes due by itself, goes on from the log. Customers whose earlier days, enrolment, tiers by hand or
+//! numbers are others are replayed from the first day, and what they added to the counts of moves is taken away and added
+//! anew. When a month has become whole, or days are worth something else, everybody is counted anew by the logs; when the
+//! rules are others, everybody is replayed.
 
 mod carry;
 mod facts;
+mod floors;
+mod identities;
 mod mini;
 mod outlook;
 mod plan;
+mod published;
 mod replay;
+mod touched;
 
 pub use self::carry::{LEFT, MONTH, NEW, YEAR, basis_name};
 pub use self::mini::Chance;
 pub use self::outlook::{Outlook, Ranged, Worths};
 pub use self::plan::{Plan, counts_visits};
 
-use self::carry::Carried;
+use self::carry::{Carried, Published};
+use self::facts::Wanted as Facts;
 use self::replay::{Part, Replayed};
+use self::touched::Touched;
 use crate::config::Loyalty;
-use crate::contract::column as c;
+use crate::contract::{ERASED, column as c};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::{add_months, month_index, month_start, parse_day_in};
-use crate::kernel::loyalty::moves::{Moves, Worth};
+use crate::kernel::loyalty::moves::{Moves, Turnover, Worth};
 use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, Standing};
 use crate::run::context::Context;
@@ -63,6 +70,8 @@ pub struct Inputs<'a> {
 struct Customer {
     /// `joined_on`, else the first purchase day.
     enrolled: Option<i32>,
+    /// First purchase day.
+    first: Option<i32>,
     left: Option<i32>,
     n_keys: u32,
 }
@@ -172,6 +181,18 @@ pub struct Outcome {
     pub n_replayed: usize,
 }
 
+impl Outcome {
+    /// How members fared in the last whole month.
+    #[must_use]
+    pub fn last_month(&self) -> Option<Turnover> {
+        let last = self.tally.months.periods().len().checked_sub(1)?;
+        let ranks: Vec<i64> = (0..self.plan.tiers.len())
+            .map(|id| u8::try_from(id).map_or(0, |id| self.plan.rank(id)))
+            .collect();
+        Some(self.tally.months.turnover(last, &ranks))
+    }
+}
+
 /// What the programmes of a config want of days; `None`: there is none.
 #[must_use]
 pub fn wanted(config: &[Loyalty]) -> Option<Wanted> {
@@ -190,14 +211,30 @@ pub fn run(inputs: &Inputs<'_>) -> Result<Vec<Outcome>> {
     if config.is_empty() {
         return Ok(Vec::new());
     }
-    let plans = plan::plans(config)?;
+    let mut plans = plan::plans(config, &inputs.register.successors())?;
     plans.iter().for_each(|plan| warn(inputs, plan));
     let customers = customers(inputs);
+    let published = Published::read(inputs, &customers)?;
+    for plan in &mut plans {
+        if let Some(published) = &published {
+            published.put_floors(plan, inputs)?;
+        }
+        plan.settle();
+    }
     let by_margin = has_costs(inputs.features);
     let as_of = inputs.features.as_of;
     let periods: Vec<Periods> =
         plans.iter().map(|plan| Periods::new(first_day(inputs, &customers, plan), as_of)).collect();
-    let mut carried: Vec<Option<Carried>> = carry::carried(inputs, &plans, &customers, &periods, by_margin)?;
+    let wanted = facts(inputs, by_margin);
+    let mut carried: Vec<Option<Carried>> = plans.iter().map(|_| None).collect();
+    if let Some((published, until)) =
+        published.zip(inputs.parent_as_of).filter(|_| !inputs.context.replay_all)
+    {
+        let touched = Touched::new(inputs, &wanted.lines, until)?;
+        for ((plan, periods), carried) in plans.iter().zip(&periods).zip(&mut carried) {
+            *carried = published.carried(inputs, plan, (&customers, periods, by_margin), &touched)?;
+        }
+    }
     let parts: Vec<Part<'_>> = plans
         .iter()
         .zip(&periods)
@@ -209,7 +246,7 @@ pub fn run(inputs: &Inputs<'_>) -> Result<Vec<Outcome>> {
             carried: carried.as_ref(),
         })
         .collect();
-    let replayed = replay::replay(inputs, &customers, by_margin, &parts)?;
+    let replayed = replay::replay(inputs, &customers, wanted, &parts)?;
     drop(parts);
     let mut outcomes = Vec::with_capacity(plans.len());
     for ((plan, carried), replayed) in plans.into_iter().zip(&mut carried).zip(replayed) {
@@ -230,9 +267,10 @@ fn finish(
     let n_replayed = replayed.members.len();
     let (mut members, mut tally) = (replayed.members, replayed.tally);
     if let Some(carried) = carried {
-        tally.add(&carried.tally);
-        members.extend(carried.unchanged());
-        members.sort_unstable_by_key(|member| member.row);
+        if let Some(before) = &carried.tally {
+            tally.add(before);
+        }
+        members = carried.with(members);
     }
     let n_keys = members.iter().map(|member| customers.get(member.row as usize).map_or(0, |one| one.n_keys));
     let n_keys = n_keys.collect();
@@ -240,6 +278,18 @@ fn finish(
     let chances = mini::chances(&plan, &members, &tally, inputs);
     let expected_basis = mini::basis(inputs).to_owned();
     Outcome { plan, members, n_keys, tally, by_margin, chances, outlook, expected_basis, n_replayed }
+}
+
+/// What is read of days.
+fn facts<'a>(inputs: &'a Inputs<'_>, by_margin: bool) -> Facts<'a> {
+    let columns = wanted(&inputs.context.config.loyalty).unwrap_or_default();
+    Facts {
+        units: &inputs.context.units,
+        as_of: inputs.features.as_of,
+        lines: columns.lines.iter().cloned().collect(),
+        by_margin,
+        columns,
+    }
 }
 
 /// Whether so few sales lack their cost that days are worth their margin.
@@ -264,9 +314,11 @@ fn customers(inputs: &Inputs<'_>) -> Vec<Customer> {
         .map(|(id, total, n_keys)| {
             let contact = register.contacts.get(id);
             let of = |column: &str| day(contact.and_then(|contact| contact.value(column)));
-            let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first));
+            // Whose tiers were erased is no member in any period.
+            let is_erased = id.rsplit(':').next().is_some_and(|number| number.starts_with(ERASED));
+            let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first)).filter(|_| !is_erased);
             let left = of(c::CLOSED_AT).filter(|left| *left <= features.as_of);
-            Customer { enrolled, left, n_keys }
+            Customer { enrolled, first: total.days.map(|(first, _)| first), left, n_keys }
         })
         .collect()
 }

@@ -1,8 +1,9 @@
 //! The programmes of the config as the tier engine takes them: versions of rules, numbers of tiers, tiers by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use super::floors;
 use crate::config::{Basis, Loyalty, LoyaltyManual, ProgrammeKind};
 use crate::contract::column as c;
 use crate::error::{Code, Error, Place, Result};
@@ -28,6 +29,10 @@ pub struct Plan {
     pub minis: Vec<Loyalty>,
     /// Tiers by hand, by customer.
     pub manual: BTreeMap<String, Vec<Manual>>,
+    /// Tiers that were published and are kept, by customer.
+    floors: BTreeMap<String, Vec<Manual>>,
+    /// What of both holds on which days, by customer.
+    in_force: BTreeMap<String, Vec<Manual>>,
 }
 
 impl Plan {
@@ -76,30 +81,73 @@ impl Plan {
         self.tiers.iter().position(|tier| tier == name).and_then(|id| u8::try_from(id).ok())
     }
 
-    /// Tiers by hand of a customer.
+    /// Tiers of a customer that no rule gave, by day.
     #[must_use]
     pub fn manual_of(&self, customer: &str) -> &[Manual] {
-        self.manual.get(customer).map_or(&[], Vec::as_slice)
+        if self.in_force.is_empty() {
+            return &[];
+        }
+        self.in_force.get(customer).map_or(&[], Vec::as_slice)
+    }
+
+    /// A number that ascends with the threshold of a tier.
+    #[must_use]
+    pub fn rank(&self, id: u8) -> i64 {
+        let name = self.tier(id);
+        let of = |entry: &Loyalty| entry.tiers.iter().find(|tier| Some(tier.name.as_str()) == name).cloned();
+        self.versions.iter().rev().find_map(of).map_or(0, |tier| tier.threshold)
+    }
+
+    /// Adds a tier that was published and is kept.
+    pub(super) fn put_floor(&mut self, customer: String, floor: Manual) {
+        let of_customer = self.floors.entry(customer).or_default();
+        of_customer.push(floor);
+        of_customer.sort_unstable_by_key(|one| (one.since, one.until, one.tier));
+        of_customer.dedup();
+    }
+
+    /// Works out what holds on which days.
+    pub(super) fn settle(&mut self) {
+        let ids: BTreeSet<&String> = self.manual.keys().chain(self.floors.keys()).collect();
+        let of = |id: &String| {
+            let of_both = [&self.manual, &self.floors].into_iter().filter_map(|of| of.get(id));
+            let entries: Vec<Manual> = of_both.flatten().copied().collect();
+            (id.clone(), floors::in_force(self, &entries))
+        };
+        let in_force = ids.into_iter().map(of).collect();
+        self.in_force = in_force;
+    }
+
+    /// Tiers of a customer that were published and are kept, as a text.
+    #[must_use]
+    pub fn floor_text(&self, customer: &str) -> Option<String> {
+        if self.floors.is_empty() {
+            return None;
+        }
+        floors::text(self, self.floors.get(customer)?)
     }
 
     /// They as a text, by which a change is seen.
     #[must_use]
     pub fn manual_text(&self, customer: &str) -> Option<String> {
+        if self.manual.is_empty() {
+            return None;
+        }
         let text = |manual: &Manual| {
             let role = if manual.role == Role::Fixed { "fixed" } else { "floor" };
             let since = if manual.since == i32::MIN { String::new() } else { day_label(manual.since) };
             format!("{role}:{}:{since}..{}", self.tier(manual.tier).unwrap_or(""), day_label(manual.until))
         };
-        let all = self.manual_of(customer);
+        let all = self.manual.get(customer).map_or(&[][..], Vec::as_slice);
         (!all.is_empty()).then(|| all.iter().map(text).collect::<Vec<_>>().join(", "))
     }
 }
 
-/// The programmes of a config; files of tiers by hand are read.
+/// The programmes of a config; files of tiers by hand are read, and `successors` tells who bears an id of before.
 ///
 /// # Errors
 /// `InputMissing`, `InputUnreadable` for a file of tiers by hand.
-pub(super) fn plans(config: &[Loyalty]) -> Result<Vec<Plan>> {
+pub(super) fn plans(config: &[Loyalty], successors: &HashMap<&str, &str>) -> Result<Vec<Plan>> {
     let mut by_name: Vec<(&str, Vec<&Loyalty>)> = Vec::new();
     for one in config.iter().filter(|one| !one.tiers.is_empty()) {
         match by_name.iter_mut().find(|(name, _)| *name == one.name) {
@@ -107,10 +155,15 @@ pub(super) fn plans(config: &[Loyalty]) -> Result<Vec<Plan>> {
             None => by_name.push((&one.name, vec![one])),
         }
     }
-    by_name.into_iter().map(|(name, entries)| plan(name, entries, config)).collect()
+    by_name.into_iter().map(|(name, entries)| plan(name, entries, config, successors)).collect()
 }
 
-fn plan(name: &str, mut entries: Vec<&Loyalty>, config: &[Loyalty]) -> Result<Plan> {
+fn plan(
+    name: &str,
+    mut entries: Vec<&Loyalty>,
+    config: &[Loyalty],
+    successors: &HashMap<&str, &str>,
+) -> Result<Plan> {
     entries.sort_by_key(|entry| entry.effective_from);
     let mut tiers: Vec<String> = Vec::new();
     for tier in entries.iter().rev().flat_map(|entry| &entry.tiers) {
@@ -148,7 +201,9 @@ fn plan(name: &str, mut entries: Vec<&Loyalty>, config: &[Loyalty]) -> Result<Pl
         for one in entry.manual.iter().chain(&of_file) {
             let Some(tier) = id(&one.tier) else { continue };
             let since = one.since.unwrap_or(i32::MIN);
-            let of_customer = manual.entry(one.customer_id.clone()).or_default();
+            let named = one.customer_id.as_str();
+            let of_customer =
+                manual.entry(successors.get(named).copied().unwrap_or(named).to_owned()).or_default();
             of_customer.push(Manual { since, until: one.until, tier, role: one.role });
         }
     }
@@ -167,6 +222,8 @@ fn plan(name: &str, mut entries: Vec<&Loyalty>, config: &[Loyalty]) -> Result<Pl
         tiers,
         minis,
         manual,
+        floors: BTreeMap::new(),
+        in_force: BTreeMap::new(),
     })
 }
 
