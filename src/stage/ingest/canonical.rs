@@ -155,9 +155,11 @@ fn array(column: &Column, rows: &[ContactRow], units: &Units) -> Result<ArrayRef
             let objects = rows.iter().map(|row| Some(row.object(Part::Attribute)));
             Arc::new(objects.collect::<StringArray>())
         }
-        (c::SUPERSEDED_BY, _) => {
-            Arc::new(rows.iter().map(|row| row.superseded_by.map(place_label)).collect::<StringArray>())
-        }
+        (c::SUPERSEDED_BY, _) => Arc::new(
+            rows.iter()
+                .map(|row| row.superseded_by.as_deref().copied().map(place_label))
+                .collect::<StringArray>(),
+        ),
         (c::ABSENT_SINCE, _) => Arc::new(rows.iter().map(|row| row.absent_since).collect::<Date32Array>()),
         (_, ColumnType::Text) => texts(cells),
         (_, ColumnType::Date) => {
@@ -362,7 +364,8 @@ impl<'a> Marks<'a> {
         let mut row = ContactRow::at(provenance, self.files.value(at), self.lines.value(at));
         row.content = self.contents.value(at).try_into().map_or(0, u128::from_be_bytes);
         row.deleted = self.deleted.is_some_and(|deleted| deleted.value(at));
-        row.superseded_by = self.superseded.and_then(|texts| read::text_at(texts, at)).and_then(place_of);
+        row.superseded_by =
+            self.superseded.and_then(|texts| read::text_at(texts, at)).and_then(place_of).map(Box::new);
         row.absent_since = self.absent.and_then(|days| read::at(days, at));
         row
     }

@@ -99,7 +99,7 @@ pub(super) fn settle(
     for (row, winner) in rows.iter_mut().zip(&winners) {
         let Some(winner) = *winner else { continue };
         let winner = places.get(winner).copied();
-        row.superseded_by = winner.filter(|winner| *winner != (row.file_id, row.line));
+        row.superseded_by = winner.filter(|winner| *winner != (row.file_id, row.line)).map(Box::new);
     }
     // Where nothing goes and no list is a whole one, nobody asks which keys stay.
     let is_asked = !rules.files_gone.is_empty() || rules.named.values().any(|is_whole| *is_whole);

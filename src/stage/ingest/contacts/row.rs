@@ -32,7 +32,7 @@ pub struct ContactRow {
     /// Takes the row with this key away.
     pub deleted: bool,
     /// The row that won; `None`: this is the latest.
-    pub superseded_by: Option<(u32, u64)>,
+    pub superseded_by: Option<Box<(u32, u64)>>,
     /// `as_of` of the first run that met a full list without its key, days since 1970-01-01; `None`: present.
     pub absent_since: Option<i32>,
     cells: Cells,
