@@ -49,7 +49,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["store/", "stage/"]),
     ("signal_hook", &["cli/"]),
     ("statrs", &["kernel/clv/"]),
-    ("strsim", &["config/", "stage/"]),
+    ("strsim", &["config/", "kernel/linkage/", "stage/"]),
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
     ("xxhash_rust", &["stage/"]),
