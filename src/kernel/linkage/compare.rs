@@ -15,7 +15,7 @@ pub const EXACT: u8 = 1;
 /// Levels of a field, [`NULL`] among them.
 pub const N_LEVELS: usize = 5;
 /// Fields, in the order of [`Levels`].
-pub const FIELDS: [&str; 5] = ["first_name", "last_name", "birth_date", "postal_code", "street"];
+pub const FIELDS: [&str; 5] = ["first names", "family names", "days of birth", "postal codes", "streets"];
 /// Patterns there can be.
 pub const N_PATTERNS: usize = N_LEVELS.pow(5);
 

@@ -119,7 +119,7 @@ impl Classes {
         let is_odd = |m: f64, u: f64| m.is_nan() || u.is_nan() || m <= u;
         let odd = plain.filter(|((m, u), _)| is_odd(exact(m), exact(u))).map(|(_, name)| name).next();
         let code = |class: &Class| class.address.iter().take(4).sum::<f64>();
-        odd.or_else(|| is_odd(code(m), code(u)).then_some("postal_code"))
+        odd.or_else(|| is_odd(code(m), code(u)).then_some("postal codes"))
     }
 }
 

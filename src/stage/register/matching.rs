@@ -1,6 +1,7 @@
 //! Which numbers are one person (customers.md, section 5): every number of contacts and ledger is a node, nodes that share
 //! a strong key become clusters, and clusters keep their ids from night to night.
 
+mod fuzzy;
 mod ids;
 mod links;
 
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
+pub(super) use self::fuzzy::{Reviewed, weights_text};
 use self::ids::{Before, Naming};
 pub(super) use self::ids::{MERGED, Mapped, SPLIT};
 use super::whom::Labels;
@@ -60,6 +62,8 @@ pub(super) struct Matching {
     pub ids: Vec<String>,
     /// Links that were not made.
     pub refused: Vec<Refused>,
+    /// What came of the pass over people without shared keys, where it is done.
+    pub similar: Option<fuzzy::Outcome>,
     /// What became of ids.
     pub id_map: Vec<Mapped>,
     /// Hashes of keys that more numbers carry than may.
@@ -123,15 +127,25 @@ pub(super) fn run(
     let (births, single) = facts(&context.config, rows, &row_nodes, n_nodes);
     let facts = Facts { births: &births, single: &single };
     let max_cluster = context.config.identity.max_cluster;
-    let clusters = identity::connect(n_nodes, &mut edges, facts, max_cluster);
+    let mut clusters = identity::connect(n_nodes, &mut edges, facts, max_cluster);
     name_links(&mut nodes, &edges, &clusters);
+    let identities = read(context, Identities::TABLE)?;
+    let similar = match context.config.identity.similar {
+        Some(similar) => {
+            let (row_nodes, before) = (&row_nodes, &identities);
+            let inputs = fuzzy::Inputs { context, similar, rows, row_nodes, nodes: &nodes, facts, before };
+            Some(inputs.run(&mut clusters)?)
+        }
+        None => None,
+    };
+    name_similar(&mut nodes, &clusters);
     let refused = clusters.refused.iter().filter_map(|(edge, why)| {
         Some(Refused { nodes: (edge.a, edge.b), link: links::link(edge.strength)?, why: *why })
     });
     let refused = refused.collect();
-    let before = Before::read(&read(context, Identities::TABLE)?, &read(context, IdMap::TABLE)?, &nodes)?;
+    let before = Before::read(&identities, &read(context, IdMap::TABLE)?, &nodes)?;
     let named = Naming { nodes: &nodes, clusters: &clusters, labels, as_of }.run(before);
-    Ok(Matching { ids: named.0, id_map: named.1, nodes, refused, overused })
+    Ok(Matching { ids: named.0, id_map: named.1, nodes, refused, similar, overused })
 }
 
 fn read(context: &Context, table: &crate::contract::Table) -> Result<RecordBatch> {
@@ -186,4 +200,17 @@ fn name_links(nodes: &mut [Node], edges: &[Edge], clusters: &Clusters) {
             }
         }
     }
+}
+
+/// Nodes that no key joined to their cluster, but a match probability.
+fn name_similar(nodes: &mut [Node], clusters: &Clusters) {
+    let mut sizes = vec![0_u32; clusters.of.len()];
+    for cluster in &clusters.of {
+        sizes.get_mut(*cluster as usize).into_iter().for_each(|n| *n += 1);
+    }
+    let is_shared = |cluster: &u32| sizes.get(*cluster as usize).is_some_and(|n| *n > 1);
+    let alone = nodes.iter_mut().zip(&clusters.of).filter(|(node, _)| node.linked_by.is_none());
+    alone
+        .filter(|(_, cluster)| is_shared(cluster))
+        .for_each(|(node, _)| node.linked_by = Some(Link::Similar));
 }

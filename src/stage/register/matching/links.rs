@@ -41,6 +41,7 @@ const fn strength(link: Link) -> u8 {
         Link::Card => 1,
         Link::Email => 2,
         Link::Phone => 3,
+        Link::Similar => 4,
     }
 }
 
