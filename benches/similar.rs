@@ -49,7 +49,7 @@ fn round(rows: &[Row]) {
         row.birth.and_then(|(year, month, day)| day_from_civil(i32::try_from(year).unwrap(), month, day))
     };
     let days: Vec<i32> = rows.iter().map(|row| day(row).unwrap_or(NO_BIRTH)).collect();
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu_seconds());
     let since = || started.elapsed().as_secs_f64();
     let people: Vec<Person<'_>> = rows.iter().zip(&days).map(|(row, day)| as_person(row, *day)).collect();
     let records = Records::new(&people);
@@ -59,7 +59,7 @@ fn round(rows: &[Row]) {
     let model = estimate(&records, &candidates, &Terms::USUAL).unwrap();
     let estimated = since();
     let scored = model.matches(&records, &candidates, 0.01);
-    let done = since();
+    let (done, cpu) = (since(), cpu_seconds() - before);
     let n_true = people::n_true_pairs(rows);
     let is_true = |a: u32, b: u32| rows[a as usize].person == rows[b as usize].person;
     let blocked: usize = candidates.filter_map(|a, b, _| is_true(a, b).then_some(())).len();
@@ -81,7 +81,7 @@ fn round(rows: &[Row]) {
         quality(pairs[..n].iter().filter(|pair| pair.1).count() as u64, n as u64, n_true)
     };
     println!(
-        "{{\"rows\":{},\"true_pairs\":{n_true},\"pairs\":{},\"in_blocks\":{blocked},\"left_out\":{:?},\"total\":{done:.3},\
+        "{{\"rows\":{},\"true_pairs\":{n_true},\"pairs\":{},\"in_blocks\":{blocked},\"left_out\":{:?},\"total\":{done:.3},\"cpu\":{cpu:.2},\
          \"read\":{read:.3},\"compare\":{:.3},\"estimate\":{:.3},\"score\":{:.3},\"iterations\":{},\"expected\":{:.0},\
          \"best_weight\":{:.2},\"best\":{:?},\"at_merge\":{:?},\"at_half\":{:?},\"peak_mb\":{:.0}}}",
         rows.len(),
@@ -118,6 +118,14 @@ fn as_person(row: &Row, birth_day: i32) -> Person<'_> {
 fn quality(n_right: u64, n_found: u64, n_true: u64) -> [f64; 3] {
     let (right, found, all) = (n_right as f64, n_found.max(1) as f64, n_true.max(1) as f64);
     [right / found, right / all, 2.0 * right / (found + all)].map(|share| (share * 1e5).round() / 1e5)
+}
+
+/// Seconds of processor time that the process has taken, in hundredths; 0 where the system does not tell.
+fn cpu_seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = told.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 /// The most memory that the process has held, in megabytes; 0 where the system does not tell.

@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("strsim", &["config/", "kernel/linkage/", "stage/"]),
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
-    ("xxhash_rust", &["stage/"]),
+    ("xxhash_rust", &["kernel/linkage/", "stage/"]),
     ("zstd", &["store/export.rs", "store/parquet/"]),
 ];
 

@@ -2,9 +2,11 @@
 //! compared.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization as _;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::kernel::calendar::civil_from_day;
 use crate::kernel::identity::NO_BIRTH;
@@ -99,9 +101,26 @@ impl Column {
     }
 }
 
+/// Hashes texts by xxh3, since short ones are most of the work.
+#[derive(Default)]
+struct Hash(u64);
+
+impl Hasher for Hash {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    /// The end of a text, which tells a text alone nothing.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Numbers texts in the order in which they first come; empty ones get [`NONE`].
 fn numbered<'t>(texts: impl Iterator<Item = &'t str>) -> (Vec<u32>, Vec<&'t str>) {
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut numbers: HashMap<&str, u32, BuildHasherDefault<Hash>> = HashMap::default();
     let mut found: Vec<&str> = Vec::new();
     let number = |text: &'t str| {
         if text.is_empty() {
