@@ -1,5 +1,7 @@
 //! People without shared keys over whole nights: a made-up register of which it is known who is who.
 
+#![expect(clippy::unwrap_used, reason = "in a test a failure to write is a failure")]
+
 mod common;
 #[path = "common/people.rs"]
 mod people;

@@ -43,11 +43,11 @@ impl Dice {
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        usize::try_from((u128::from(self.next()) * n as u128) >> 64).unwrap()
+        usize::try_from((u128::from(self.next()) * n as u128) >> 64).unwrap_or_default()
     }
 
     fn number(&mut self, low: u32, high: u32) -> u32 {
-        low + u32::try_from(self.below((high - low + 1) as usize)).unwrap()
+        low + u32::try_from(self.below((high - low + 1) as usize)).unwrap_or_default()
     }
 
     pub(crate) fn chance(&mut self, per_mille: usize) -> bool {
@@ -103,7 +103,7 @@ fn words(dice: &mut Dice, n: usize, ends: &[&str]) -> Vec<String> {
         let word =
             format!("{}{}{}{}", dice.pick(&HEADS), dice.pick(&MIDDLES), dice.pick(&MIDDLES), dice.pick(ends));
         let mut letters = word.chars();
-        let word: String = letters.next().unwrap().to_uppercase().chain(letters).collect();
+        let word: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
         if found.insert(word.clone()) {
             words.push(word);
         }
@@ -340,7 +340,7 @@ pub(crate) fn register(n_people: usize, seed: u64, alone: bool) -> Vec<Row> {
         };
         let from = dice.below(3);
         for k in 0..n {
-            let system = u8::try_from((from + k) % 3).unwrap();
+            let system = u8::try_from((from + k) % 3).unwrap_or_default();
             rows.push(row(&world, dice, (number, person), system, k > 0));
         }
     }
