@@ -50,10 +50,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["store/", "stage/"]),
     ("signal_hook", &["cli/"]),
     ("statrs", &["kernel/clv/"]),
-    ("strsim", &["config/", "stage/"]),
+    ("strsim", &["config/", "kernel/linkage/", "stage/"]),
     ("toml", &["config/"]),
     ("unicode_normalization", &["kernel/"]),
-    ("xxhash_rust", &["stage/"]),
+    ("xxhash_rust", &["kernel/linkage/", "stage/"]),
     ("zstd", &["store/export.rs", "store/parquet/"]),
 ];
 

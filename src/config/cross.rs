@@ -2,6 +2,7 @@
 
 mod clv;
 mod feeds;
+mod identity;
 mod loyalty;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     channels(root, faults);
     rfm(root, faults);
     clv::check(root, faults);
+    identity::check(root, faults);
     references(root, faults);
     loyalty::check(root, faults);
     for campaign in root.array("campaign[]") {

@@ -11,6 +11,8 @@ pub enum Link {
     Email,
     /// Telephone number and family name.
     Phone,
+    /// No key, but a match probability; no link of `identity.keys`.
+    Similar,
 }
 
 impl Link {
@@ -22,10 +24,11 @@ impl Link {
             Self::Card => "card",
             Self::Email => "email",
             Self::Phone => "phone",
+            Self::Similar => "similar",
         }
     }
 
-    /// The link of a name.
+    /// The key of a name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         [Self::SameAs, Self::Card, Self::Email, Self::Phone].into_iter().find(|link| link.name() == name)
@@ -56,4 +59,15 @@ pub struct Identity {
     pub placeholders: Vec<String>,
     /// Which row a field is taken from.
     pub survivorship: Survivorship,
+    /// Links people without shared keys; `None`: not done.
+    pub similar: Option<Similar>,
+}
+
+/// Match probabilities from which people without shared keys are linked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Similar {
+    /// They are one customer.
+    pub merge: f64,
+    /// They are told for review; what was one customer the night before stays one.
+    pub review: f64,
 }

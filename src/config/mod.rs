@@ -38,7 +38,7 @@ use crate::kernel::consent::{Channel, Class};
 pub use clv::{Clv, ClvModel, ClvValue};
 pub use consent::Consent;
 pub use format::{DateFormat, Encoding, Format};
-pub use identity::{Identity, Link, Survivorship};
+pub use identity::{Identity, Link, Similar, Survivorship};
 pub use layers::{Origin, Overrides, load};
 pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};

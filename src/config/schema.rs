@@ -137,7 +137,7 @@ pub const SECTIONS: &[Section] = &[
     section(
         "identity",
         "Which numbers are one person. Rows that share a strong key become one customer, unless that puts a contradiction \
-         into it; `register/match_review` tells what was refused.",
+         into it; `tables/match_review` tells what was refused.",
     ),
     section(
         "consent",
@@ -409,7 +409,8 @@ pub const KEYS: &[Key] = &[
     key(
         "identity.match",
         Kind::Choice(&["auto", "on", "off"]),
-        "Whether persons are matched; auto = where there are several numberings. Without it a number is a customer.",
+        "Whether persons are matched; auto = where there are several numberings, or `similar` is on. Without it a number is \
+         a customer.",
     )
     .or(r#""auto""#),
     key(
@@ -445,6 +446,26 @@ pub const KEYS: &[Key] = &[
          Parts of an address, and of a name, come from one row.",
     )
     .or(r#""recency""#),
+    key(
+        "identity.similar",
+        Kind::Bool,
+        "Whether people without shared keys are linked by match probability, from names, day of birth, postal code and \
+         street; after all keys, and never against days of birth or `one_number_per_person`.",
+    )
+    .or("false"),
+    key(
+        "identity.similar_merge",
+        Kind::Share,
+        "Match probability from which two numbers without shared keys are one customer; 1 = all such pairs are for review.",
+    )
+    .or("0.99"),
+    key(
+        "identity.similar_review",
+        Kind::Share,
+        "Match probability from which such a pair is told in `tables/match_review`. What was one customer the night before \
+         stays one from here on.",
+    )
+    .or("0.80"),
     key(
         "consent.trust_undated",
         Kind::Bool,

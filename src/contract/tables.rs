@@ -767,7 +767,7 @@ table! { TierValue = "tables/tier_value" v 1 sorted [c::PROGRAMME, c::TIER] uniq
         c::VALUE_BASIS: Text, "margin or net_revenue";
     }
 }
-table! { MatchReview = "tables/match_review" v 1
+table! { MatchReview = "tables/match_review" v 2
     sorted [c::ID_SPACE, c::SOURCE_ID, c::OTHER_ID_SPACE, c::OTHER_SOURCE_ID, c::LINKED_BY] unique true,
     "A link between two numbers that was not made, for somebody to look at. Where persons are matched only."
     {
@@ -775,8 +775,11 @@ table! { MatchReview = "tables/match_review" v 1
         c::SOURCE_ID: Text, "first number";
         c::OTHER_ID_SPACE: Text, "numbering of the second";
         c::OTHER_SOURCE_ID: Text, "second number";
-        c::LINKED_BY: Text, "what they share: same_as, card, email or phone";
-        c::REASON: Text, "birth_dates or numbers that contradict, or too_large";
+        c::LINKED_BY: Text, "what they share: same_as, card, email or phone; similar: a match probability";
+        c::REASON: Text, "birth_dates or numbers that contradict, too_large, or between_thresholds";
+        c::MATCH_PROBABILITY: Float null, "probability that they are one person; null: not linked by it";
+        c::MATCH_WEIGHT: Float null, "binary logarithm of its odds, the sum of field_weights";
+        c::FIELD_WEIGHTS: Text null, "match weight by field, of the prior, and of what households share: a JSON object";
     }
 }
 table! { Quality = "tables/quality" v 1 sorted [c::GATE, c::SOURCE] unique true,

@@ -13,6 +13,7 @@ pub mod accuracy;
 pub mod loyalty;
 pub mod markov;
 pub mod identity;
+pub mod linkage;
 pub mod consent;
 pub mod phone;
 pub mod packing;

@@ -132,6 +132,7 @@ pub(super) fn after_features(
         n_after += account.after_as_of;
     }
     session.manifest.n_after_as_of = Some(n_after);
+    session.manifest.models.extend(register.models());
     // A look back leaves later rows out on purpose.
     if n_after > 0 && !session.looks_back() {
         let what = "transactions are dated after as_of: they are kept and take no part in this run";
@@ -157,7 +158,7 @@ pub(super) fn modelled(
 ) -> Result<((u64, u64), Modelled)> {
     let scored = models::rfm::run(&context.config.rfm, &context.units, features)?;
     let mut valued = models::clv::run(context, features, &scored, register)?;
-    session.manifest.models = std::mem::take(&mut valued.entries);
+    session.manifest.models.append(&mut valued.entries);
     let tiers = tiers(context, session, features, register, days, valued.lifetimes.as_ref())?;
     let n_scored = scored.scores.iter().flatten().count() as u64;
     Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))

@@ -70,6 +70,12 @@ impl Register {
         Permissions::new(&newest.consents, &newest.suppressions, &numbering, &self.contacts, policy)
     }
 
+    /// Models that the register was made with, for the manifest.
+    pub fn models(&self) -> impl Iterator<Item = serde_json::Value> {
+        let similar = self.matching.iter().filter_map(|matching| matching.similar.as_ref());
+        similar.map(|similar| similar.entry.clone())
+    }
+
     /// Who bears the history of an id of before; the id itself where nothing became of it.
     #[must_use]
     pub fn successors(&self) -> HashMap<&str, &str> {

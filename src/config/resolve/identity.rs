@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 
 use super::super::check::Checked;
 use super::super::consent::{self, Consent};
-use super::super::identity::{Identity, Link, Survivorship};
+use super::super::identity::{Identity, Link, Similar, Survivorship};
 use super::super::{Source, source_kind};
-use super::{integer, text, texts, truth};
+use super::{integer, share, text, texts, truth};
 use crate::kernel::consent::Channel;
 
 pub(super) fn identity(root: &Checked, sources: &[Source]) -> Identity {
     let spaces: BTreeSet<&str> = source_kind::id_spaces(sources);
+    let similar = truth(root, "identity.similar").then(|| Similar {
+        merge: share(root, "identity.similar_merge"),
+        review: share(root, "identity.similar_review"),
+    });
     Identity {
         matches: match text(root, "identity.match").as_str() {
             "on" => true,
             "off" => false,
-            _ => spaces.len() > 1,
+            _ => spaces.len() > 1 || similar.is_some(),
         },
         links: texts(root, "identity.keys").iter().filter_map(|name| Link::of(name)).collect(),
         max_shared: integer(root, "identity.max_shared"),
@@ -25,6 +29,7 @@ pub(super) fn identity(root: &Checked, sources: &[Source]) -> Identity {
             "priority" => Survivorship::Priority,
             _ => Survivorship::Recency,
         },
+        similar,
     }
 }
 

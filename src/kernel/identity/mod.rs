@@ -4,8 +4,10 @@
 //! A node is one identity of a person: a number in a source's numbering, or a contact point where there is no number. Nodes
 //! are numbered by what they are, not by when they came, so that no result depends on the order of delivery.
 
+mod extend;
 mod persist;
 
+pub use self::extend::extend;
 pub use self::persist::{Fate, Origin, Persisted, persist};
 
 /// Two nodes that share a strong key. Edges are taken in their order: strength, then the smaller nodes.
@@ -114,6 +116,11 @@ impl Forest {
 
     fn parent(&self, node: u32) -> u32 {
         self.parents.get(node as usize).copied().unwrap_or(node)
+    }
+
+    /// Nodes of the cluster of a root.
+    fn size(&self, root: u32) -> usize {
+        self.sizes.get(root as usize).map_or(0, |n| *n as usize)
     }
 
     /// The root of a node; the way there is halved.

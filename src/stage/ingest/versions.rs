@@ -87,9 +87,9 @@ pub(super) fn settle(
     let n_known = known.len();
     let mut rows = known;
     if rows.is_empty() {
-        rows = fresh
+        rows = fresh;
     } else {
-        rows.extend(fresh)
+        rows.extend(fresh);
     }
     let active: HashSet<u32> =
         rules.files.iter().filter(|file| file.active).map(|file| file.file_id).collect();

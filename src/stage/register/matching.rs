@@ -1,6 +1,7 @@
 //! Which numbers are one person (customers.md, section 5): every number of contacts and ledger is a node, nodes that share
 //! a strong key become clusters, and clusters keep their ids from night to night.
 
+mod fuzzy;
 mod ids;
 mod links;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
+pub(super) use self::fuzzy::{Reviewed, weights_text};
 use self::ids::{Before, Naming};
 pub(super) use self::ids::{MERGED, Mapped, SPLIT};
 use super::Current;
@@ -65,6 +67,8 @@ pub(super) struct Matching {
     id_of_node: Vec<u32>,
     /// Links that were not made.
     pub refused: Vec<Refused>,
+    /// What came of the pass over people without shared keys, where it is done.
+    pub similar: Option<fuzzy::Outcome>,
     /// What became of ids.
     pub id_map: Vec<Mapped>,
     /// Hashes of keys that more numbers carry than may.
@@ -156,22 +160,31 @@ pub(super) fn run<'a>(
     let (births, single) = facts(&context.config, &known);
     let facts = Facts { births: &births, single: &single };
     let max_cluster = context.config.identity.max_cluster;
-    let clusters = identity::connect(n_nodes, &mut edges, facts, max_cluster);
+    let mut clusters = identity::connect(n_nodes, &mut edges, facts, max_cluster);
     name_links(&mut known.nodes, &edges, &clusters);
+    let identities = read(context, Identities::TABLE)?;
+    let similar = match context.config.identity.similar {
+        Some(similar) => {
+            let inputs = fuzzy::Inputs { context, similar, known: &known, facts, before: &identities };
+            Some(inputs.run(&mut clusters)?)
+        }
+        None => None,
+    };
+    name_similar(&mut known.nodes, &clusters);
     let refused = clusters.refused.iter().filter_map(|(edge, why)| {
         Some(Refused { nodes: (edge.a, edge.b), link: links::link(edge.strength)?, why: *why })
     });
     let refused = refused.collect();
     let RowsOfNodes { spaces, nodes, rows } = known;
-    let before = (read(context, Identities::TABLE)?, read(context, IdMap::TABLE)?);
-    let before = Before::read(&before.0, &before.1, &spaces, &nodes)?;
+    let before = Before::read(&identities, &read(context, IdMap::TABLE)?, &spaces, &nodes)?;
+    drop(identities);
     let named = Naming { spaces: &spaces, nodes: &nodes, clusters: &clusters, labels, as_of }.run(before);
     let id_of = |node: u32| named.of_node.get(node as usize).copied().unwrap_or(u32::MAX);
     let mut of_customers: RowsOfCustomers<'_> =
         rows.into_par_iter().map(|(node, row)| (id_of(node), row)).collect();
     of_customers.par_sort_by_key(|(place, _)| *place);
     let ids::Named { ids, of_node: id_of_node, id_map } = named;
-    Ok((Matching { spaces, nodes, ids, id_of_node, refused, id_map, overused }, of_customers))
+    Ok((Matching { spaces, nodes, ids, id_of_node, refused, similar, id_map, overused }, of_customers))
 }
 
 fn read(context: &Context, table: &crate::contract::Table) -> Result<RecordBatch> {
@@ -260,4 +273,17 @@ fn name_links(nodes: &mut [Node], edges: &[Edge], clusters: &Clusters) {
             }
         }
     }
+}
+
+/// Nodes that no key joined to their cluster, but a match probability.
+fn name_similar(nodes: &mut [Node], clusters: &Clusters) {
+    let mut sizes = vec![0_u32; clusters.of.len()];
+    for cluster in &clusters.of {
+        sizes.get_mut(*cluster as usize).into_iter().for_each(|n| *n += 1);
+    }
+    let is_shared = |cluster: &u32| sizes.get(*cluster as usize).is_some_and(|n| *n > 1);
+    let alone = nodes.iter_mut().zip(&clusters.of).filter(|(node, _)| node.linked_by.is_none());
+    alone
+        .filter(|(_, cluster)| is_shared(cluster))
+        .for_each(|(node, _)| node.linked_by = Some(Link::Similar));
 }

@@ -5,12 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
+};
 use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
-use super::matching::{Mapped, Matching};
+use super::matching::{Mapped, Matching, Reviewed, weights_text};
 use super::{Contact, Register};
+use crate::config::Link;
 use crate::contract::tables::{ContactPoints, IdMap, Identities, MatchReview, RegisterCustomers};
 use crate::contract::{Checked, Contract, column as c};
 use crate::error::{Error, Result};
@@ -98,30 +101,39 @@ fn id_map_columns(rows: &[Mapped]) -> Vec<ArrayRef> {
     ]
 }
 
+/// A row of `tables/match_review`: two numbers, what links them, why they were not joined.
+type ReviewKey<'a> = [&'a str; 6];
+
 fn review_columns(matching: &Matching) -> Vec<ArrayRef> {
-    let node = |place: u32| matching.nodes.get(place as usize);
-    let mut rows: Vec<_> = matching
-        .refused
-        .iter()
-        .filter_map(|one| Some((node(one.nodes.0)?, node(one.nodes.1)?, one.link, one.why)))
-        .map(|(a, b, link, why)| {
-            let why = match why {
-                Veto::BirthDates => "birth_dates",
-                Veto::Numbers => "numbers",
-                Veto::TooLarge => "too_large",
-            };
-            (matching.space(a), &*a.id, matching.space(b), &*b.id, link.name(), why)
-        })
-        .collect();
-    rows.sort_unstable();
-    vec![
-        texts(rows.iter().map(|row| Some(row.0))),
-        texts(rows.iter().map(|row| Some(row.1))),
-        texts(rows.iter().map(|row| Some(row.2))),
-        texts(rows.iter().map(|row| Some(row.3))),
-        texts(rows.iter().map(|row| Some(row.4))),
-        texts(rows.iter().map(|row| Some(row.5))),
-    ]
+    let key = |nodes: (u32, u32), link: Link, why: Option<Veto>| -> Option<ReviewKey<'_>> {
+        let [a, b] = [nodes.0, nodes.1].map(|place| matching.nodes.get(place as usize));
+        let (a, b) = (a?, b?);
+        let why = match why {
+            Some(Veto::BirthDates) => "birth_dates",
+            Some(Veto::Numbers) => "numbers",
+            Some(Veto::TooLarge) => "too_large",
+            None => "between_thresholds",
+        };
+        Some([matching.space(a), &a.id, matching.space(b), &b.id, link.name(), why])
+    };
+    let refused =
+        matching.refused.iter().filter_map(|one| Some((key(one.nodes, one.link, Some(one.why))?, None)));
+    let similar = matching.similar.iter().flat_map(|similar| &similar.reviewed);
+    let similar = similar.filter_map(|one| Some((key(one.nodes, Link::Similar, one.why)?, Some(one))));
+    let mut rows: Vec<(ReviewKey<'_>, Option<&Reviewed>)> = refused.chain(similar).collect();
+    rows.sort_unstable_by_key(|row| row.0);
+    let number = |of: fn(&Reviewed) -> f64| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.1.map(of)).collect::<Float64Array>())
+    };
+    let column = |place: usize| texts(rows.iter().map(|row| row.0.get(place)));
+    (0..6)
+        .map(column)
+        .chain([
+            number(|one| one.probability),
+            number(|one| one.weight),
+            texts(rows.iter().map(|row| row.1.map(|one| weights_text(&one.weights)))),
+        ])
+        .collect()
 }
 
 fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {

@@ -46,6 +46,7 @@ const fn strength(link: Link) -> u8 {
         Link::Card => 1,
         Link::Email => 2,
         Link::Phone => 3,
+        Link::Similar => 4,
     }
 }
 
@@ -123,7 +124,7 @@ fn carried(link: Link, row: &ContactRow, node: u32) -> Option<Carried> {
         Carried { key, link: NonZeroU128::new(key), node }
     };
     match link {
-        Link::SameAs => None,
+        Link::SameAs | Link::Similar => None,
         Link::Card => row.get(c::CARD_ID).map(plain),
         Link::Email => {
             let email = row.get(c::EMAIL).and_then(|raw| email_canonical(raw).ok());
@@ -147,7 +148,7 @@ impl RowsOfNodes<'_> {
         let space = match link {
             Link::Card => CARD_SPACE,
             Link::Email => c::EMAIL,
-            Link::SameAs | Link::Phone => return false,
+            Link::SameAs | Link::Phone | Link::Similar => return false,
         };
         self.spaces.iter().any(|own| own == space)
     }
