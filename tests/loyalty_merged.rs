@@ -309,15 +309,8 @@ fn table_log(run: &Run, programme: &str, customer: &str) -> Vec<String> {
     table.select(&columns).iter().map(text).collect()
 }
 
-#[test]
-fn visits_and_spend_over_several_numbers_by_nights_as_the_plain_engine_tells() {
-    let day = |text: &str| parse_day(text.as_bytes()).unwrap();
-    let first = day("2024-03-01");
-    let nights =
-        ["2025-06-30", "2025-07-01", "2025-07-14", "2025-09-02", "2025-09-03", "2026-02-28"].map(day);
-    let (exports, done) = random_shop(11, &nights, first);
-    let spend = rules(60_000, 150_000, Window::RollingDays(180), 20, Downgrade::OneDown);
-    let visits = rules(3, 7, Window::CalendarYear { month: 1, day: 1 }, 0, Downgrade::Lowest);
+/// A shop with two programmes, and people of whom two in three are known to be one in both systems.
+fn two_programmes() -> Project {
     let config = [
         SYSTEMS.to_owned(),
         programme(
@@ -337,13 +330,25 @@ fn visits_and_spend_over_several_numbers_by_nights_as_the_plain_engine_tells() {
     let project = Project::new(&config.concat());
     let (mut crm, mut web) = (CONTACTS.to_owned(), CONTACTS.to_owned());
     for person in 0..N_PEOPLE {
-        // Two in three are known to be one in both systems.
         let same_as = if person % 3 == 0 { String::new() } else { format!("crm:{person}") };
         writeln!(crm, "{person},,2024-03-01,,2024-01-01").unwrap();
         writeln!(web, "w{person},,2024-03-01,{same_as},2024-01-01").unwrap();
     }
     project.put("crm.csv", crm);
     project.put("web.csv", web);
+    project
+}
+
+#[test]
+fn visits_and_spend_over_several_numbers_by_nights_as_the_plain_engine_tells() {
+    let day = |text: &str| parse_day(text.as_bytes()).unwrap();
+    let first = day("2024-03-01");
+    let nights =
+        ["2025-06-30", "2025-07-01", "2025-07-14", "2025-09-02", "2025-09-03", "2026-02-28"].map(day);
+    let (exports, done) = random_shop(11, &nights, first);
+    let spend = rules(60_000, 150_000, Window::RollingDays(180), 20, Downgrade::OneDown);
+    let visits = rules(3, 7, Window::CalendarYear { month: 1, day: 1 }, 0, Downgrade::Lowest);
+    let project = two_programmes();
     let mut n_replayed = Vec::new();
     for (n, ([till, orders, talks], night)) in exports.iter().zip(nights).enumerate() {
         project.put(&format!("till-{n}.csv"), format!("{HEADER}{till}"));
