@@ -295,3 +295,43 @@ fn a_household_is_covered_where_the_suppression_says_so() {
     let by_post = |id: &str| told(&run, id)[1].clone();
     assert_eq!([by_post("P"), by_post("Q"), by_post("R")], ["suppressed:opt_out", "suppressed:opt_out", IN]);
 }
+
+#[test]
+fn the_customers_table_tells_who_can_be_reached_and_what_is_in_the_way() {
+    let project = Project::new(&LETTERS.replace(
+        "[[source]]\n    name = \"crm\"",
+        "[[segment]]\n    name = \"by_mail\"\n    where = \"can_email\"\n    [[source]]\n    name = \"crm\"",
+    ));
+    let people = [
+        ("P", "p@example.com"),
+        ("Q", "q@example.com"),
+        ("R", "r@example.com"),
+        ("S", "nobody"),
+        ("T", "t@example.com"),
+    ];
+    project.put("crm.csv", crm(&people));
+    let granted = |id: &str| {
+        format!("{id},{},email,granted,2026-01-01,E1,consent,", id.to_lowercase() + "@example.com")
+    };
+    let rows: Vec<String> = ["P", "Q", "T"].iter().map(|id| granted(id)).collect();
+    project.put("consents.csv", consents(&rows.iter().map(String::as_str).collect::<Vec<_>>()));
+    project
+        .put("suppressions.csv", suppressions(&["Q,,objection,,2026-03-01,", "T,,gone_away,,2026-03-01,"]));
+    let run = project.publish(&[]);
+    let customers = run.table("tables/customers");
+    let of = |id: &str| {
+        let row = customers.row("customer_id", id);
+        ["can_email", "can_sms", "can_post", "can_ads", "blocked_reason"]
+            .map(|name| row.get(name).unwrap_or("-").to_owned())
+    };
+    assert_eq!(of("P"), ["true", "false", "true", "false", "-"]);
+    assert_eq!(of("Q"), ["false", "false", "false", "false", "suppressed:objection"]);
+    assert_eq!(of("R"), ["false", "false", "true", "false", "-"], "letters need no yes");
+    assert_eq!(of("S"), ["false", "false", "true", "false", "-"], "the address is none");
+    assert_eq!(of("T"), ["true", "false", "false", "false", "-"], "gone away");
+    for (id, _) in people {
+        let listed = told(&run, id).map(|reason| (reason == IN).to_string());
+        assert_eq!([of(id)[0].clone(), of(id)[2].clone()], listed, "{id}: as campaigns decide");
+    }
+    assert_eq!(run.table("tables/segments").only("segment", "by_mail").texts("customer_id"), ["P", "T"]);
+}

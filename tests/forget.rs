@@ -158,6 +158,12 @@ fn e_4_nothing_is_left_in_any_retained_file() {
             .iter()
             .any(|id| id.starts_with("erased_"))
     );
+    let customers = second.table("tables/customers");
+    let erased =
+        customers.texts("customer_id").into_iter().find(|id| id.starts_with("erased_")).unwrap().to_owned();
+    let row = customers.row("customer_id", &erased);
+    let reach = ["can_email", "can_post", "blocked_reason"].map(|name| row.get(name));
+    assert_eq!(reach, [Some("false"), Some("false"), Some("tombstone")], "of no use for marketing");
     // Manifests tell the truth of their files, and that there was an erasure.
     for name in project.lake("lake").runs() {
         let run = project.lake("lake").run(&name);

@@ -497,7 +497,7 @@ table! { Quarantine = "quarantine" v 1,
         c::FILE_ID: UInt32, "register/files";
     }
 }
-table! { Customers = "tables/customers" v 2 sorted [c::CUSTOMER_ID] unique true,
+table! { Customers = "tables/customers" v 3 sorted [c::CUSTOMER_ID] unique true,
     "One customer: everyone in the register and everyone with a ledger row up to `as_of`."
     {
         c::CUSTOMER_ID: Text, "persistent id";
@@ -545,6 +545,12 @@ table! { Customers = "tables/customers" v 2 sorted [c::CUSTOMER_ID] unique true,
         c::TO_NEXT: Float null, "still missing for the next tier; null: at the top";
         c::PROJECTED_TIER: Text null, "tier after check and grace if nothing more is earned; null: never checked";
         c::MINI_CANDIDATE: Bool null, "to be lifted by a mini programme; null: there is none";
+        c::CAN_EMAIL: Bool null, "may be addressed so with marketing of no line; null: no contacts source";
+        c::CAN_SMS: Bool null, "the same";
+        c::CAN_PHONE: Bool null, "the same, by a person who calls";
+        c::CAN_POST: Bool null, "the same";
+        c::CAN_ADS: Bool null, "the same";
+        c::BLOCKED_REASON: Text null, "where no channel is open, the weightiest reason; null: one is, or no contacts source";
         c::SEGMENTS: TextList, "segments in config order";
     }
 }

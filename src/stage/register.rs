@@ -134,7 +134,7 @@ pub fn run(
     let has_consents = context.config.sources.iter().any(|source| source.kind == SourceKind::Consents);
     consent_channels.extend(permissions.channels(has_consents));
     let customer_of_key = customers(keys, &numbering);
-    if !context.config.campaigns.is_empty() {
+    if !contacts.is_empty() {
         let who = voice::Who { customer_of_key: &customer_of_key, contacts: &contacts };
         permissions.hear(voice::read(context, tables, &who, context.config.consent.care_days, as_of)?);
     }

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::listed::{Listed, listings};
-pub use self::verdicts::recheck;
 use self::verdicts::{ENDS_SOON, Who, verdict};
+pub use self::verdicts::{reason_name, recheck};
 
 use self::due::Triggers;
 use super::expression::{Expression, Site, Wanted};

@@ -125,6 +125,12 @@ fn choose_channel(
     (Verdict::Refused { why, channel, rule, blocking }, Some(reasons.join("; ")))
 }
 
+/// What a reason is called in tables.
+#[must_use]
+pub fn reason_name(against: &Against) -> Cow<'static, str> {
+    refusal(against).name()
+}
+
 /// What a refusal for a reason is called.
 fn refusal(against: &Against) -> Refusal {
     match (against.rule, against.kind) {

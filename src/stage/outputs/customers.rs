@@ -6,9 +6,9 @@ use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::{DataType, Field};
 
-use super::clv;
 use super::column::{Make, days, floats, ints, texts, u8s};
 use super::loyalty::customer_columns;
+use super::{clv, reach};
 use crate::contract::tables::Customers;
 use crate::contract::{Checked, column as c};
 use crate::error::Result;
@@ -49,8 +49,10 @@ pub fn customers(
         || (who(features, register), rfm(scored), buying(&make, features, context.config.summary.lines)),
         || (lifetime(features, unit_days), clv::columns(&make, features, valued.lifetimes.as_ref())),
     );
+    let reach = reach::columns(features, register);
     columns.extend(bought?.into_iter().chain(scores).chain(lifetime).chain(values?));
     columns.extend(customer_columns(tiers, features.customer_id.len()));
+    columns.extend(reach);
     columns.push(text_lists(&[], features.customer_id.len()));
     Checked::from_columns(&context.units, columns)
 }

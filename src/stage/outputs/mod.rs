@@ -2,6 +2,7 @@
 
 mod column;
 pub mod clv;
+mod reach;
 pub mod customers;
 pub mod lists;
 pub mod loyalty;

@@ -11,14 +11,13 @@ use crate::contract::tables::{
 use crate::contract::{Checked, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::month_start;
-use crate::kernel::consent::{Channel, Class};
+use crate::kernel::consent::Channel;
 use crate::run::context::Context;
 use crate::run::manifest::Gate;
 use crate::stage::campaigns::{Candidate, Considered, Verdict};
 use crate::stage::features::Features;
 use crate::stage::models::rfm::Scored;
 use crate::stage::register::Register;
-use crate::stage::register::permissions::Asked;
 use crate::stage::segments::{Member, Membership};
 
 /// `tables/segments`.
@@ -56,21 +55,9 @@ pub fn segment_summary(
     register: &Register,
 ) -> Result<Checked<SegmentSummary>> {
     let make = Make { units: &context.units };
-    let ids = read::texts(customers, c::CUSTOMER_ID)?;
     let (net, margin) = (read::decimals(customers, c::NET_REVENUE)?, read::decimals(customers, c::MARGIN)?);
     let clv = read::decimals(customers, c::CLV)?;
-    let last_days = read::days(customers, c::LAST_DAY)?;
-    let asked = |row: usize| Asked {
-        channel: Channel::Email,
-        class: Class::Marketing,
-        line: "",
-        last_day: read::at(last_days, row),
-    };
-    let reachable = |row: usize| {
-        let contact = register.contacts.get(ids.value(row));
-        contact.is_some_and(|contact| contact.row.absent_since.is_none())
-            && register.standing(ids.value(row), contact, &asked(row)).is_free()
-    };
+    let can_email = read::bools(customers, c::CAN_EMAIL)?;
     let mut by_name: Vec<_> = membership.segments.iter().collect();
     by_name.sort_unstable_by_key(|(name, _)| name);
     let count = |n: usize| Some(i64::try_from(n).unwrap_or(i64::MAX));
@@ -95,7 +82,12 @@ pub fn segment_summary(
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share = |n: usize| Some(if n == 0 { 0.0 } else { n as f64 / customers.num_rows() as f64 });
     let email = |members: &Vec<Member>| {
-        register.has_contacts.then(|| members.iter().filter(|member| reachable(member.row)).count())
+        register.has_contacts.then(|| {
+            members
+                .iter()
+                .filter(|member| can_email.is_valid(member.row) && can_email.value(member.row))
+                .count()
+        })
     };
     Checked::from_columns(
         &context.units,

@@ -35,6 +35,10 @@ pub struct Rewritten {
 
 /// Columns of `tables/customers` that say who somebody is.
 const WHO: [&str; 3] = [c::HOUSEHOLD_ID, c::COUNTRY, c::IS_EMPLOYEE];
+/// Those that say how to reach them.
+const REACH: [&str; 5] = [c::CAN_EMAIL, c::CAN_SMS, c::CAN_PHONE, c::CAN_POST, c::CAN_ADS];
+/// Why whoever was erased is not reached.
+const TOMBSTONE: &str = "tombstone";
 
 /// A table without the person; `None` where no row speaks of them, and for sums by key, which name nobody.
 ///
@@ -129,12 +133,16 @@ fn customers(batch: &RecordBatch, mask: &BooleanArray, pseudonyms: &Pseudonyms) 
     let n_orders = read::ints(batch, c::N_ORDERS)?;
     let bears = first.filter(|row| n_orders.value(*row) > 0 || pseudonyms.by_key.len() == 1);
     let mut batch = renamed(batch, c::CUSTOMER_ID, mask, &|_| Some(label.clone()))?;
-    for column in WHO {
+    let n_rows = batch.num_rows();
+    let closed: ArrayRef = Arc::new(BooleanArray::from(vec![false; n_rows]));
+    for column in WHO.into_iter().chain(REACH) {
         let old = read::array(&batch, column)?;
-        let nulls = new_null_array(old.data_type(), batch.num_rows());
-        let mixed = arrow_select::zip::zip(mask, &nulls, old).map_err(failed)?;
+        let new =
+            if WHO.contains(&column) { new_null_array(old.data_type(), n_rows) } else { Arc::clone(&closed) };
+        let mixed = arrow_select::zip::zip(mask, &new, old).map_err(failed)?;
         batch = with_column(&batch, column, &mixed)?;
     }
+    let batch = renamed(&batch, c::BLOCKED_REASON, mask, &|_| Some(TOMBSTONE.to_owned()))?;
     let others: BooleanArray =
         (0..batch.num_rows()).map(|row| Some(mask.value(row) && Some(row) != bears)).collect();
     sorted(&kept(&batch, &others)?, &[c::CUSTOMER_ID])

@@ -107,15 +107,34 @@ impl Register {
         contact: Option<&Contact>,
         asked: &Asked<'_>,
     ) -> Standing {
+        self.decided(later, &Subject::of(id, contact), asked)
+    }
+
+    /// How a customer stands to being addressed through channels, for marketing of no line.
+    #[must_use]
+    pub fn standings<const N: usize>(
+        &self,
+        id: &str,
+        contact: Option<&Contact>,
+        channels: [Channel; N],
+        last_day: Option<i32>,
+    ) -> [Standing; N] {
+        let subject = Subject::of(id, contact);
+        let class = Class::Marketing;
+        channels.map(|channel| self.decided(&[], &subject, &Asked { channel, class, line: "", last_day }))
+    }
+
+    fn decided(&self, later: &[&Permissions], subject: &Subject<'_>, asked: &Asked<'_>) -> Standing {
         let permissions = &self.permissions;
+        let (id, contact) = (subject.id, subject.contact);
         let has_point = contact.is_some_and(|contact| contact.has_point(asked.channel));
-        let (mut restrictions, mut told) = permissions.restrictions(id, contact, asked.channel);
-        let (mut statements, mut said) = permissions.statements(id, contact, asked.channel);
+        let (mut restrictions, mut told) = permissions.restrictions(subject, asked.channel);
+        let (mut statements, mut said) = permissions.statements(subject, asked.channel);
         for one in later {
-            let (more, words) = one.restrictions(id, contact, asked.channel);
+            let (more, words) = one.restrictions(subject, asked.channel);
             restrictions.extend(more);
             told.extend(words);
-            let (more, words) = one.statements(id, contact, asked.channel);
+            let (more, words) = one.statements(subject, asked.channel);
             statements.extend(more);
             said.extend(words);
         }
@@ -181,6 +200,22 @@ enum Via {
     Split(i32),
 }
 
+/// A customer of whom something is asked.
+struct Subject<'a> {
+    id: &'a str,
+    contact: Option<&'a Contact>,
+    keys: Keys,
+    /// What its rows say of channels.
+    said: Vec<Said>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(id: &'a str, contact: Option<&'a Contact>) -> Self {
+        let said = contact.map(|contact| contact.said().collect()).unwrap_or_default();
+        Self { id, contact, keys: Keys::of(id, contact), said }
+    }
+}
+
 /// What a customer is found by: keys of the person, and of its contact points with the channels that they serve.
 struct Keys {
     person: Vec<String>,
@@ -225,13 +260,9 @@ impl Permissions {
     }
 
     /// Restrictions of a person, each once for every way that leads to it, with words.
-    fn restrictions(
-        &self,
-        id: &str,
-        contact: Option<&Contact>,
-        channel: Channel,
-    ) -> (Vec<Restriction<'_>>, Vec<String>) {
-        let keys = Keys::of(id, contact);
+    fn restrictions(&self, subject: &Subject<'_>, channel: Channel) -> (Vec<Restriction<'_>>, Vec<String>) {
+        let Subject { id, contact, keys, .. } = subject;
+        let (id, contact) = (*id, *contact);
         let mut found: Vec<(usize, Via)> = Vec::new();
         let at = |index: &HashMap<String, Vec<usize>>, key: &str| index.get(key).cloned().unwrap_or_default();
         for key in &keys.person {
@@ -276,18 +307,19 @@ impl Permissions {
     /// Statements about a person and a channel, with words.
     fn statements<'a>(
         &'a self,
-        id: &str,
-        contact: Option<&'a Contact>,
+        subject: &Subject<'_>,
         channel: Channel,
     ) -> (Vec<Statement<'a>>, Vec<String>) {
         let (mut statements, mut words) = (Vec::new(), Vec::new());
-        let Some(contact) = contact else { return (statements, words) };
-        for said in contact.said().filter(|said| said.channel.covers(channel)) {
+        let Subject { id, contact: Some(contact), keys, said } = subject else { return (statements, words) };
+        for said in said.iter().filter(|said| said.channel.covers(channel)) {
             statements.push(said.statement(contact, self.policy.trusts_undated));
             let date = said.collected_ms.map(|ms| format!(" of {}", day_of(ms))).unwrap_or_default();
             words.push(format!("consent_{} = {}{date}", said.channel.name(), said.status_name));
         }
-        let keys = Keys::of(id, Some(contact));
+        if self.consents.is_empty() {
+            return (statements, words);
+        }
         let points = keys.points.iter().map(|(key, ..)| key);
         let places = keys.person.iter().chain(points).filter_map(|key| self.consents_of.get(key)).flatten();
         let places: BTreeSet<usize> = places.copied().collect();

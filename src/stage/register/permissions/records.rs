@@ -185,10 +185,12 @@ impl Consent {
 impl Said {
     /// What a row says.
     pub(in super::super) fn of(row: &ContactRow) -> impl Iterator<Item = Self> + '_ {
-        let collected_ms = row.get(c::CONSENT_AT).and_then(moment_ms);
-        let basis = parse_basis(row.get(c::LEGAL_BASIS));
-        let points = points(row);
-        row.cells(Part::Consent).filter_map(move |(channel, status)| {
+        let consents: Vec<(&str, &str)> = row.cells(Part::Consent).collect();
+        let speaks = !consents.is_empty();
+        let collected_ms = row.get(c::CONSENT_AT).filter(|_| speaks).and_then(moment_ms);
+        let basis = parse_basis(row.get(c::LEGAL_BASIS).filter(|_| speaks));
+        let points = if speaks { points(row) } else { (None, None) };
+        consents.into_iter().filter_map(move |(channel, status)| {
             let (status, status_name) = parse_status(status);
             let channel = Channel::of(channel)?;
             Some(Self { channel, status, status_name, collected_ms, basis, points: points.clone() })
@@ -197,11 +199,11 @@ impl Said {
 
     /// A row speaks of its own contact points: its yes is for those, its no for the person.
     pub(super) fn statement(&self, contact: &Contact, trusts_undated: bool) -> Statement<'static> {
-        let used = points(&contact.row);
+        let used = || points(&contact.row);
         let is_trusted = trusts_undated && self.status == Status::Granted;
         let is_exact = match self.channel {
-            Channel::Email => self.points.0 == used.0,
-            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.points.1 == used.1,
+            Channel::Email => self.points.0 == used().0,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.points.1 == used().1,
             Channel::Post | Channel::Push | Channel::Ads => true,
         };
         Statement {
