@@ -108,6 +108,8 @@ def main() -> None:
     parser.add_argument("--binary", type=Path, required=True, metavar="FILE", help="default: built here")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder for exports and lakes, removed in the end")
     arguments = parser.parse_args()
+    if arguments.work:
+        arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="loyalty-", dir=arguments.work) as work:
         Bench(arguments, Path(work)).run()
 

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use sha2::Sha256;
 
 pub use self::contact::{Contact, Contacts};
-use self::matching::{Matching, RowsOfCustomers};
+use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};
 use self::survivorship::{Order, survive};
@@ -80,7 +80,7 @@ impl Register {
     #[must_use]
     pub fn successors(&self) -> HashMap<&str, &str> {
         let all = self.matching.iter().flat_map(|matching| &matching.id_map);
-        all.filter(|one| one.kind == matching::MERGED)
+        all.filter(|one| one.kind == Became::MergedInto)
             .filter_map(|one| Some((one.old.as_deref()?, one.new.as_deref()?)))
             .collect()
     }
@@ -108,6 +108,7 @@ pub fn run(
     let order = Order { sources: &sources, rule: context.config.identity.survivorship };
     let (matching, of_customers) = if context.config.identity.matches {
         let (matching, rows) = matching::run(context, &current, keys, &labels(), &order, as_of)?;
+        current = Vec::new();
         (Some(matching), rows)
     } else {
         (None, Vec::new())
@@ -125,8 +126,7 @@ pub fn run(
         Some(matching) => makers.matched(&of_customers, matching),
         None => makers.by_number(&current, &numbering),
     };
-    drop(of_customers);
-    drop(current);
+    drop((of_customers, current));
     warn_of_points(context, &contacts);
     let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
     let key = &context.config.privacy.suppression_key;

@@ -18,32 +18,54 @@ impl Hypergeometric {
     /// The function at a point.
     #[must_use]
     pub fn new(b: f64, c: f64, z: f64) -> Self {
-        let (mut v, mut by_b, mut by_c, mut by_z) = (1.0, 0.0, 0.0, 0.0);
-        for pair in (0..pairs(z)).rev() {
+        Fraction::new(b, c, z).at(z)
+    }
+}
+
+/// The fraction of one `b` and `c`, whose coefficients serve every `z`.
+#[derive(Clone, Debug)]
+pub struct Fraction {
+    /// Two a pair of levels, from the first on: a coefficient, its slope by `b`, its slope by `c`.
+    coefficients: Vec<[f64; 3]>,
+}
+
+impl Fraction {
+    /// Coefficients enough for every `z` up to `most`.
+    #[must_use]
+    pub fn new(b: f64, c: f64, most: f64) -> Self {
+        let of_pair = |pair: u32| {
             let n = f64::from(pair);
             let m = n + 1.0;
-            // The even coefficient 2(n+1), then the odd one 2n+1.
-            let below = 1.0 / ((c + 2.0 * m - 2.0) * (c + 2.0 * m - 1.0));
-            let e = m * (c - 1.0 - b + m) * below;
-            let e_b = -m * below;
-            let e_c = m * below - e * (2.0 * c + 4.0 * m - 3.0) * below;
-            step(&mut v, (&mut by_b, &mut by_c, &mut by_z), (e, e_b, e_c), z);
-            let (e, e_b, e_c) = if pair == 0 {
-                (b / c, 1.0 / c, -b / (c * c))
+            let odd = if pair == 0 {
+                [b / c, 1.0 / c, -b / (c * c)]
             } else {
                 let below = 1.0 / ((c - 1.0 + 2.0 * n) * (c + 2.0 * n));
                 let e = (b + n) * (c - 1.0 + n) * below;
-                (e, (c - 1.0 + n) * below, (b + n) * below - e * (2.0 * c + 4.0 * n - 1.0) * below)
+                [e, (c - 1.0 + n) * below, (b + n) * below - e * (2.0 * c + 4.0 * n - 1.0) * below]
             };
-            step(&mut v, (&mut by_b, &mut by_c, &mut by_z), (e, e_b, e_c), z);
+            // The even coefficient 2(n+1) comes behind the odd one 2n+1.
+            let below = 1.0 / ((c + 2.0 * m - 2.0) * (c + 2.0 * m - 1.0));
+            let e = m * (c - 1.0 - b + m) * below;
+            [odd, [e, -m * below, m * below - e * (2.0 * c + 4.0 * m - 3.0) * below]]
+        };
+        Self { coefficients: (0..pairs(most)).flat_map(of_pair).collect() }
+    }
+
+    /// The function at a point; not exact beyond the `z` that the coefficients were made for.
+    #[must_use]
+    pub fn at(&self, z: f64) -> Hypergeometric {
+        let (mut v, mut by_b, mut by_c, mut by_z) = (1.0, 0.0, 0.0, 0.0);
+        let n = (2 * pairs(z) as usize).min(self.coefficients.len());
+        for coefficient in self.coefficients.iter().take(n).rev() {
+            step(&mut v, (&mut by_b, &mut by_c, &mut by_z), *coefficient, z);
         }
         let inverse = -1.0 / v;
-        Self { ln: -v.ln(), by_b: by_b * inverse, by_c: by_c * inverse, by_z: by_z * inverse }
+        Hypergeometric { ln: -v.ln(), by_b: by_b * inverse, by_c: by_c * inverse, by_z: by_z * inverse }
     }
 }
 
 /// `v ← 1 − e z / v`, with slopes.
-fn step(v: &mut f64, slopes: (&mut f64, &mut f64, &mut f64), (e, e_b, e_c): (f64, f64, f64), z: f64) {
+fn step(v: &mut f64, slopes: (&mut f64, &mut f64, &mut f64), [e, e_b, e_c]: [f64; 3], z: f64) {
     let inverse = 1.0 / *v;
     let again = e * z * inverse * inverse;
     let (by_b, by_c, by_z) = slopes;

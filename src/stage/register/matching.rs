@@ -12,8 +12,8 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 pub(super) use self::fuzzy::{Reviewed, weights_text};
+pub(super) use self::ids::{Became, Mapped};
 use self::ids::{Before, Naming};
-pub(super) use self::ids::{MERGED, Mapped, SPLIT};
 use super::Current;
 use super::survivorship::Order;
 use super::whom::Labels;
@@ -147,8 +147,8 @@ pub(super) type RowsOfCustomers<'a> = Vec<(u32, &'a ContactRow)>;
 /// `Io`, `Internal`.
 pub(super) fn run<'a>(
     context: &Context,
-    rows: &'a [Current<'a>],
-    keys: &'a Keys,
+    rows: &[Current<'a>],
+    keys: &Keys,
     labels: &Labels<'_>,
     order: &Order<'_>,
     as_of: i32,
@@ -192,10 +192,10 @@ fn read(context: &Context, table: &crate::contract::Table) -> Result<RecordBatch
 }
 
 /// A number as it is named: place of its numbering, number, and the row that names it.
-type Named<'a> = (u16, &'a str, Option<&'a ContactRow>);
+type Named<'n, 'a> = (u16, &'n str, Option<&'a ContactRow>);
 
 impl<'a> RowsOfNodes<'a> {
-    fn of(rows: &'a [Current<'a>], keys: &'a Keys, order: &Order<'_>) -> Self {
+    fn of(rows: &[Current<'a>], keys: &Keys, order: &Order<'_>) -> Self {
         let of_rows = rows.par_iter().map(|current| {
             let (space, id) = current.identity();
             (space, id, Some(current.row))
@@ -210,7 +210,7 @@ impl<'a> RowsOfNodes<'a> {
             let place = spaces.iter().position(|own| *own == name);
             place.and_then(|place| u16::try_from(place).ok()).unwrap_or(u16::MAX)
         };
-        let mut named: Vec<Named<'_>> =
+        let mut named: Vec<Named<'_, 'a>> =
             of_rows.chain(of_keys).map(|(name, id, row)| (space(name), id, row)).collect();
         named.par_sort_unstable_by(|a, b| {
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| match (a.2, b.2) {
@@ -218,8 +218,8 @@ impl<'a> RowsOfNodes<'a> {
                 (a, b) => b.is_some().cmp(&a.is_some()),
             })
         });
-        let groups: Vec<&[Named<'_>]> = named.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
-        let node = |group: &&[Named<'_>]| {
+        let groups: Vec<&[Named<'_, 'a>]> = named.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        let node = |group: &&[Named<'_, 'a>]| {
             let (space, id) = group.first().map_or((u16::MAX, ""), |(space, id, _)| (*space, *id));
             Node { space, linked_by: None, id: id.into() }
         };

@@ -95,7 +95,7 @@ fn id_map_columns(rows: &[Mapped]) -> Vec<ArrayRef> {
     vec![
         texts(rows().map(|one| one.old.as_deref())),
         texts(rows().map(|one| one.new.as_deref())),
-        texts(rows().map(|one| Some(one.kind))),
+        texts(rows().map(|one| Some(one.kind.name()))),
         Arc::new(rows().map(|one| one.since).collect::<Date32Array>()),
         Arc::new(Date32Array::from_iter_values(rows().map(|one| one.changed_on))),
     ]

@@ -1,6 +1,6 @@
 //! Ids of clusters from night to night (I-3), and what became of those of before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -20,18 +20,47 @@ pub(in super::super) struct Mapped {
     /// Id of today.
     pub new: Option<Arc<str>>,
     /// What happened.
-    pub kind: &'static str,
+    pub kind: Became,
     /// Day on which the new id was made.
     pub since: Option<i32>,
     /// Day on which it happened.
     pub changed_on: i32,
 }
 
-const KEPT: &str = "kept";
-const NEW: &str = "new";
-const RETIRED: &str = "retired";
-pub(in super::super) const MERGED: &str = "merged_into";
-pub(in super::super) const SPLIT: &str = "split_from";
+/// What happened to an id, in the order of the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) enum Became {
+    /// It is borne on.
+    Kept,
+    /// Another bears its history.
+    MergedInto,
+    /// It is new.
+    New,
+    /// Nothing is left of it.
+    Retired,
+    /// It is new, of numbers that bore another.
+    SplitFrom,
+}
+
+impl Became {
+    const ALL: [Self; 5] = [Self::Kept, Self::MergedInto, Self::New, Self::Retired, Self::SplitFrom];
+
+    /// Its name in tables.
+    pub(in super::super) const fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::MergedInto => "merged_into",
+            Self::New => "new",
+            Self::Retired => "retired",
+            Self::SplitFrom => "split_from",
+        }
+    }
+
+    /// Whether the id is not borne any more.
+    const fn is_gone(self) -> bool {
+        matches!(self, Self::MergedInto | Self::Retired)
+    }
+}
 
 /// The ids of the night before.
 pub(super) struct Before {
@@ -57,42 +86,62 @@ impl Before {
             read::texts(identities, c::ID_SPACE)?,
             read::texts(identities, c::SOURCE_ID)?,
         );
+        let of_row = |row: usize| place(names, nodes, spaces.value(row), numbers.value(row));
+        let node_of: Vec<Option<u32>> = (0..identities.num_rows()).into_par_iter().map(of_row).collect();
         // They stand by customer, so that equal ones are neighbours.
         let mut ids: Vec<Arc<str>> = Vec::new();
         let mut of_node = vec![None; nodes.len()];
-        for row in 0..identities.num_rows() {
+        for (row, node) in node_of.into_iter().enumerate() {
             let id = customers.value(row);
             if ids.last().is_none_or(|last| **last != *id) {
                 ids.push(id.into());
             }
-            let node = place(names, nodes, spaces.value(row), numbers.value(row));
             if let Some(of_node) = node.and_then(|node| of_node.get_mut(node as usize)) {
                 *of_node = u32::try_from(ids.len() - 1).ok();
             }
         }
-        let past = past(id_map)?;
-        let days: HashMap<&str, i32> =
-            past.iter().filter_map(|one| Some((one.new.as_deref()?, one.since?))).collect();
-        let since = ids.iter().map(|id| days.get(&**id).copied().unwrap_or(i32::MIN)).collect();
+        let (since, past) = past(id_map, &ids)?;
         Ok(Self { ids, since, of_node, past })
     }
 }
 
-fn past(id_map: &RecordBatch) -> Result<Vec<Mapped>> {
+/// By id of before, ascending, the day on which it was made, and what happened before and still holds.
+fn past(id_map: &RecordBatch, ids: &[Arc<str>]) -> Result<(Vec<i32>, Vec<Mapped>)> {
     let (olds, news) = (read::texts(id_map, c::OLD_ID)?, read::texts(id_map, c::NEW_ID)?);
-    let (kinds, since) = (read::texts(id_map, c::KIND)?, read::days(id_map, c::SINCE)?);
+    let (kinds, days) = (read::texts(id_map, c::KIND)?, read::days(id_map, c::SINCE)?);
     let changed = read::days(id_map, c::CHANGED_ON)?;
-    let kind = |text: &str| [KEPT, NEW, RETIRED, MERGED, SPLIT].into_iter().find(|kind| *kind == text);
-    let row = |row: usize| {
-        Some(Mapped {
-            old: read::text_at(olds, row).map(Arc::from),
-            new: read::text_at(news, row).map(Arc::from),
-            kind: kind(kinds.value(row))?,
-            since: read::at(since, row),
-            changed_on: changed.value(row),
-        })
-    };
-    Ok((0..id_map.num_rows()).filter_map(row).collect())
+    let kind = |text: &str| Became::ALL.into_iter().find(|kind| kind.name() == text);
+    let mut since = vec![i32::MIN; ids.len()];
+    let mut past = Vec::new();
+    // Ids that are borne stand in the same order there, so that the next is where the last one was, or behind it.
+    let mut at = 0;
+    for row in 0..id_map.num_rows() {
+        let Some(kind) = kind(kinds.value(row)) else { continue };
+        let new = read::text_at(news, row);
+        let place = match (kind, new) {
+            (Became::Kept | Became::New, Some(new)) => {
+                while ids.get(at).is_some_and(|id| **id < *new) {
+                    at += 1;
+                }
+                Some(at).filter(|at| ids.get(*at).is_some_and(|id| **id == *new))
+            }
+            (Became::SplitFrom, Some(new)) => ids.binary_search_by(|id| (**id).cmp(new)).ok(),
+            _ => None,
+        };
+        if let (Some(slot), Some(day)) = (place.and_then(|place| since.get_mut(place)), read::at(days, row)) {
+            *slot = day;
+        }
+        if kind.is_gone() || kind == Became::SplitFrom {
+            past.push(Mapped {
+                old: read::text_at(olds, row).map(Arc::from),
+                new: new.map(Arc::from),
+                kind,
+                since: read::at(days, row),
+                changed_on: changed.value(row),
+            });
+        }
+    }
+    Ok((since, past))
 }
 
 /// What ids are given from.
@@ -131,7 +180,7 @@ impl Naming<'_> {
         let mut members: Vec<(u32, u32)> =
             of_node.iter().copied().zip(0_u32..).filter(|(place, _)| is_new(*place)).collect();
         members.par_sort_unstable();
-        let merged = |one: &&Mapped| one.kind == MERGED;
+        let merged = |one: &&Mapped| one.kind == Became::MergedInto;
         let gone: BTreeSet<&str> = past.iter().filter(merged).filter_map(|one| one.old.as_deref()).collect();
         let known = Known { ids: &ids, fates: &fates, gone };
         let mut made: HashSet<Arc<str>> = HashSet::new();
@@ -143,14 +192,14 @@ impl Naming<'_> {
             let (name, before, kind, since) = match origin {
                 Origin::Kept(place) => {
                     let since = since.get(*place as usize).copied().unwrap_or(i32::MIN);
-                    (old(*place), Some(old(*place)), KEPT, since)
+                    (old(*place), Some(old(*place)), Became::Kept, since)
                 }
-                Origin::New => (self.new_id(own.next(), &known, &made), None, NEW, self.as_of),
+                Origin::New => (self.new_id(own.next(), &known, &made), None, Became::New, self.as_of),
                 Origin::SplitFrom(place) => {
-                    (self.new_id(own.next(), &known, &made), Some(old(*place)), SPLIT, self.as_of)
+                    (self.new_id(own.next(), &known, &made), Some(old(*place)), Became::SplitFrom, self.as_of)
                 }
             };
-            if kind != KEPT {
+            if kind != Became::Kept {
                 made.insert(Arc::clone(&name));
             }
             let since = Some(since).filter(|day| *day > i32::MIN);
@@ -162,8 +211,8 @@ impl Naming<'_> {
         for (place, fate) in (0_u32..).zip(&fates) {
             let (new, kind) = match fate {
                 Fate::Kept(_) => continue,
-                Fate::MergedInto(cluster) => (of_cluster(*cluster), MERGED),
-                Fate::Retired => (None, RETIRED),
+                Fate::MergedInto(cluster) => (of_cluster(*cluster), Became::MergedInto),
+                Fate::Retired => (None, Became::Retired),
             };
             id_map.push(Mapped { old: Some(old(place)), new, kind, since: None, changed_on: self.as_of });
         }
@@ -210,9 +259,7 @@ impl Known<'_> {
 
 /// Adds what happened before and still holds: ids that went, with those that bear their history today, and splits. What
 /// came back is not gone any more.
-fn carry(id_map: &mut Vec<Mapped>, past: Vec<Mapped>) {
-    let mut past: Vec<Mapped> =
-        past.into_iter().filter(|one| matches!(one.kind, MERGED | RETIRED | SPLIT)).collect();
+fn carry(id_map: &mut Vec<Mapped>, mut past: Vec<Mapped>) {
     // Only what was gone is looked for among those of today.
     let left: BTreeSet<Arc<str>> = past.iter().filter_map(|one| one.old.clone()).collect();
     let borne: BTreeSet<Arc<str>> = id_map
@@ -223,16 +270,16 @@ fn carry(id_map: &mut Vec<Mapped>, past: Vec<Mapped>) {
         .collect();
     let went: BTreeMap<Arc<str>, Option<Arc<str>>> = id_map
         .iter()
-        .filter(|one| matches!(one.kind, MERGED | RETIRED))
+        .filter(|one| one.kind.is_gone())
         .filter_map(|one| Some((one.old.clone()?, one.new.clone())))
         .collect();
     past.retain(|one| {
         let is_told = |old: &Arc<str>| borne.contains(old) || went.contains_key(old);
-        one.kind == SPLIT || !one.old.as_ref().is_some_and(is_told)
+        one.kind == Became::SplitFrom || !one.old.as_ref().is_some_and(is_told)
     });
     for mut one in past {
         // Whoever it was merged into may have gone since.
-        while one.kind != SPLIT
+        while one.kind != Became::SplitFrom
             && let Some(next) = one.new.as_ref().and_then(|new| went.get(new))
         {
             one.new.clone_from(next);

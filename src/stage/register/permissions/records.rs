@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::matching::{Matching, SPLIT};
+use super::super::matching::{Became, Matching};
 use super::super::whom::{Numbering, Whom, digits, end_of, key};
 use super::super::{Contact, Contacts};
 use super::{DAY_MS, Permissions, Policy, Via};
@@ -293,7 +293,7 @@ impl Permissions {
 /// Parts of customers that were split, each with the other and the day.
 fn split(matching: &Matching) -> HashMap<String, Vec<(String, i32)>> {
     let mut split: HashMap<String, Vec<(String, i32)>> = HashMap::new();
-    for one in matching.id_map.iter().filter(|one| one.kind == SPLIT) {
+    for one in matching.id_map.iter().filter(|one| one.kind == Became::SplitFrom) {
         if let (Some(old), Some(new)) = (&one.old, &one.new) {
             split.entry(old.to_string()).or_default().push((new.to_string(), one.changed_on));
             split.entry(new.to_string()).or_default().push((old.to_string(), one.changed_on));
