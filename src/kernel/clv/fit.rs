@@ -24,6 +24,9 @@ const CONVERGED: f64 = 1e-6;
 const STEP: f64 = 1e-4;
 /// Largest logarithm of a parameter, by size, at which the models' expectations keep their digits.
 const MOST_LOG: f64 = 25.0;
+/// Largest logarithm of the shape of dropout, `s` or `a`: beyond, all customers drop out alike, and nothing but rounding
+/// tells one shape from another.
+const MOST_LOG_SHAPE: f64 = 13.8;
 /// What two more parameters must bring, in log-likelihood, to be believed in: Akaike's criterion.
 const GAIN_OF_DROPOUT: f64 = 2.0;
 
@@ -267,7 +270,8 @@ pub fn fit_timing(model: Model, histories: &Histories) -> Result<TimingFit, Unfi
     let log_likelihood = found.as_ref().map_or(nbd_log_likelihood, |found| found.log_likelihood);
     let is_identified = |found: &Maximum| {
         let gain = found.log_likelihood - nbd_log_likelihood;
-        found.converged && found.covariance.is_some() && gain >= GAIN_OF_DROPOUT
+        let ends = found.log_params.get(2).is_some_and(|log| *log <= MOST_LOG_SHAPE);
+        found.converged && found.covariance.is_some() && gain >= GAIN_OF_DROPOUT && ends
     };
     let identified = found.filter(is_identified).map(|found| (model, found));
     let dropout_identified = identified.is_some();
