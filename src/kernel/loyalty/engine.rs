@@ -74,30 +74,38 @@ pub fn run(
     }
     let version = programme.versions.partition_point(|rules| rules.from <= enrolled).checked_sub(1)?;
     let rules = programme.versions.get(version)?;
-    let period = Period {
-        tier: 0,
-        start: enrolled,
-        began: Began::Otherwise,
-        anchor: enrolled,
-        n_renewals: 0,
-        check: NEVER,
-    };
-    let mut engine = Engine {
-        programme,
-        member,
-        as_of,
-        room,
-        version,
-        rules,
-        period,
-        grace_until: None,
-        upgraded: None,
-        counts_from: enrolled,
-        log,
-    };
+    let mut engine = Engine::at_enrolment(programme, member, (version, rules, enrolled), as_of, room, log);
     engine.fill();
     engine.note(enrolled, EventKind::Enrolled, None, 0);
     engine.go(enrolled)
+}
+
+impl<'a, 'r> Engine<'a, 'r> {
+    /// As it stands at enrolment by a version of the rules, on a day.
+    fn at_enrolment(
+        programme: &'a Programme,
+        member: &'a Member<'a>,
+        (version, rules, on): (usize, &'a Rules, i32),
+        as_of: i32,
+        room: &'r mut Room,
+        log: &'r mut Vec<Event>,
+    ) -> Self {
+        let period =
+            Period { tier: 0, start: on, began: Began::Otherwise, anchor: on, n_renewals: 0, check: NEVER };
+        Self {
+            programme,
+            member,
+            as_of,
+            room,
+            version,
+            rules,
+            period,
+            grace_until: None,
+            upgraded: None,
+            counts_from: on,
+            log,
+        }
+    }
 }
 
 impl<'a> Engine<'a, '_> {

@@ -141,7 +141,7 @@ fn texts<'r>(texts: impl Iterator<Item = Option<&'r str>>) -> ArrayRef {
 fn array(column: &Column, rows: &[ContactRow], units: &Units) -> Result<ArrayRef> {
     let (own, name) = part(column);
     let mut lookup = Lookup::new(own, name);
-    let mut cells = rows.iter().map(|row| lookup.of(row));
+    let cells = rows.iter().map(|row| lookup.of(row));
     let whole = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
     Ok(match (column.name, column.kind) {
         (c::SOURCE, _) => texts(rows.iter().map(|row| Some(row.source()))),
@@ -180,10 +180,7 @@ fn array(column: &Column, rows: &[ContactRow], units: &Units) -> Result<ArrayRef
         (_, ColumnType::Bool) => {
             Arc::new(cells.map(|text| text.map(|text| text == TRUE)).collect::<BooleanArray>())
         }
-        (name, _) => {
-            cells.next();
-            return Err(Error::internal(format!("no small kind fills a column like {name}")));
-        }
+        (name, _) => return Err(Error::internal(format!("no small kind fills a column like {name}"))),
     })
 }
 

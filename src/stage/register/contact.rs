@@ -11,7 +11,7 @@ use super::whom::{digits, end_of, key};
 use crate::contract::column as c;
 use crate::kernel::consent::Channel;
 use crate::kernel::phone;
-use crate::kernel::text::{EmailFault, email_canonical, email_match_key};
+use crate::kernel::text::{email_canonical, email_match_key};
 use crate::stage::ingest::contacts::ContactRow;
 
 /// Digits below which a text is no telephone number.
@@ -67,7 +67,7 @@ impl Contact {
     /// Why the e-mail address is not used; `None`: it is, or there is none.
     pub(super) fn email_refused(&self) -> Option<&'static str> {
         let raw = self.row.get(c::EMAIL).filter(|_| !self.has_email)?;
-        email_canonical(raw).err().map(|fault: EmailFault| fault.code())
+        email_canonical(raw).err().map(|fault| fault.code())
     }
 
     /// Whether there is a telephone number that is not used.

@@ -1,7 +1,7 @@
 //! Going on from a log: where a member stood is read off its events, so that earlier days need not be gone through again.
 
 use super::{Began, Engine, Period, Upgraded};
-use crate::kernel::loyalty::{Downgrade, Event, EventKind, Member, NEVER, Programme, Room, Standing};
+use crate::kernel::loyalty::{Downgrade, Event, EventKind, Member, Programme, Room, Standing};
 
 /// Whether [`resume`] can go on from a log: the programme has one set of rules, the log speaks of a member, and no tier was
 /// given by hand.
@@ -63,27 +63,7 @@ fn recovered<'a, 'r>(
         return None;
     }
     let enrolled = member.enrolled.max(rules.from);
-    let period = Period {
-        tier: 0,
-        start: enrolled,
-        began: Began::Otherwise,
-        anchor: enrolled,
-        n_renewals: 0,
-        check: NEVER,
-    };
-    let mut engine = Engine {
-        programme,
-        member,
-        as_of,
-        room,
-        version: 0,
-        rules,
-        period,
-        grace_until: None,
-        upgraded: None,
-        counts_from: enrolled,
-        log,
-    };
+    let mut engine = Engine::at_enrolment(programme, member, (0, rules, enrolled), as_of, room, log);
     before.iter().try_for_each(|event| engine.recover(event))?;
     Some(engine)
 }
