@@ -84,6 +84,34 @@ fn id_map(run: &Run) -> Vec<String> {
 }
 
 #[test]
+fn a_telephone_number_links_people_of_one_family_name_only() {
+    let project =
+        Project::new(&SYSTEMS.replace("currency = \"EUR\"", "currency = \"EUR\"\n    country = \"DE\""));
+    project.put("till.csv", TILL);
+    project.put(
+        "crm.csv",
+        "customer_id,last_name,phone,country\n1,Lee,0171 1234567,\n2,Ray,0171 2345678,\n3,,0171 3456789,\n4,Fox,0171 4567890,AT\n",
+    );
+    project.put(
+        "web.csv",
+        "customer_id,last_name,phone\na,Lee,+49 171 1234567\nb,Elk,+49 171 2345678\nc,,+49 171 3456789\nd,Fox,+49 171 4567890\n",
+    );
+    let run = project.publish(&[]);
+    let of = |number: &str| {
+        let own = customers(&run).into_iter().find(|row| row.starts_with(&format!("{number} ")));
+        own.unwrap().split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(of("crm:1"), of("web:a"), "written in two ways, read in the project's country");
+    for (crm, web, why) in [
+        ("crm:2", "web:b", "people who share a line"),
+        ("crm:3", "web:c", "no name tells who"),
+        ("crm:4", "web:d", "a number of another country"),
+    ] {
+        assert_ne!(of(crm), of(web), "{why}");
+    }
+}
+
+#[test]
 fn numbers_of_several_systems_meet_in_one_customer() {
     let project = systems();
     let run = project.publish(&[]);
