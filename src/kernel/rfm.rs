@@ -18,10 +18,9 @@ pub enum Direction {
 /// Quantile scores of a population; `values` are finite.
 #[must_use]
 pub fn quantile_scores(values: &[f64], bins: u8, direction: Direction) -> Vec<u8> {
-    let members: Vec<usize> = (0..values.len()).collect();
-    let mut scores = vec![0; values.len()];
-    score_members(values, &members, bins, direction, &mut scores);
-    scores
+    let mut places: Vec<i64> = values.par_iter().map(|value| worst_first(*value, direction)).collect();
+    let cuts = quantile_cuts(&mut places, bins);
+    values.par_iter().map(|value| score(&cuts, worst_first(*value, direction))).collect()
 }
 
 /// Quantile scores inside each group of customers with equal `groups`.
@@ -29,35 +28,60 @@ pub fn quantile_scores(values: &[f64], bins: u8, direction: Direction) -> Vec<u8
 pub fn nested_scores(values: &[f64], groups: &[u16], bins: u8, direction: Direction) -> Vec<u8> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     let group = |index: usize| groups.get(index).copied().unwrap_or_default();
+    let place = |index: usize| worst_first(values.get(index).copied().unwrap_or_default(), direction);
     order.sort_by_key(|&index| group(index));
     let mut scores = vec![0; values.len()];
     for members in order.chunk_by(|&a, &b| group(a) == group(b)) {
-        score_members(values, members, bins, direction, &mut scores);
+        let mut places: Vec<i64> = members.iter().map(|&index| place(index)).collect();
+        let cuts = quantile_cuts(&mut places, bins);
+        for &index in members {
+            scores.get_mut(index).into_iter().for_each(|slot| *slot = score(&cuts, place(index)));
+        }
     }
     scores
 }
 
-fn score_members(values: &[f64], members: &[usize], bins: u8, direction: Direction, scores: &mut [u8]) {
-    let mut worst_first: Vec<(i64, usize)> = members
-        .iter()
-        .map(|&index| {
-            let place = place(values.get(index).copied().unwrap_or_default());
-            match direction {
-                Direction::MoreIsBetter => (place, index),
-                Direction::LessIsBetter => (!place, index),
+/// The least place that gets each score above the first, ascending; scores that nobody gets are left out at the end, and
+/// have the cut of the next where others get a better one. The order of `places` is lost.
+fn quantile_cuts(places: &mut [i64], bins: u8) -> Vec<i64> {
+    let n = places.len();
+    let mut cuts = Vec::with_capacity(usize::from(bins));
+    let mut known: Option<(usize, Option<i64>)> = None;
+    for steps in 1..usize::from(bins) {
+        // So many with a strictly worse value are needed.
+        let n_worse = (steps * n).div_ceil(usize::from(bins));
+        let from = match known {
+            Some((last, cut)) if last == n_worse => {
+                cuts.extend(cut);
+                continue;
             }
-        })
-        .collect();
-    worst_first.par_sort_unstable();
-    let mut n_worse = 0;
-    for ties in worst_first.chunk_by(|a, b| a.0 == b.0) {
-        let score = 1 + usize::from(bins) * n_worse / members.len();
-        for (_, index) in ties {
-            if let Some(slot) = scores.get_mut(*index) {
-                *slot = u8::try_from(score).unwrap_or(bins);
-            }
-        }
-        n_worse += ties.len();
+            Some((last, _)) => last,
+            None => 0,
+        };
+        let Some(rest) = places.get_mut(from..).filter(|rest| n_worse - from < rest.len()) else { break };
+        let (before, at, after) = rest.select_nth_unstable(n_worse - from);
+        let at = *at;
+        // Whoever stands there has all before it behind only if none of them is its equal; else the next value does.
+        let cut = match before.iter().max() {
+            Some(nearest) if *nearest == at => after.iter().filter(|place| **place > at).min().copied(),
+            _ => Some(at),
+        };
+        cuts.extend(cut);
+        known = Some((n_worse, cut));
+    }
+    cuts
+}
+
+fn score(cuts: &[i64], place: i64) -> u8 {
+    let n_reached = cuts.iter().filter(|cut| **cut <= place).count();
+    u8::try_from(1 + n_reached).unwrap_or(u8::MAX)
+}
+
+/// A whole number that rises from the worst value to the best.
+const fn worst_first(value: f64, direction: Direction) -> i64 {
+    match direction {
+        Direction::MoreIsBetter => place(value),
+        Direction::LessIsBetter => !place(value),
     }
 }
 
@@ -84,6 +108,9 @@ pub fn fixed_scores(values: &[f64], cuts: &[f64], direction: Direction) -> Vec<u
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -114,6 +141,32 @@ mod tests {
         let values = [1.0, 9.0, 2.0, 8.0, 3.0, 7.0];
         let groups = [1, 2, 1, 2, 1, 2];
         assert_eq!(nested_scores(&values, &groups, 3, Direction::MoreIsBetter), [1, 3, 2, 2, 3, 1]);
+    }
+
+    /// As the definition reads.
+    fn plain(values: &[f64], bins: u8, direction: Direction) -> Vec<u8> {
+        let is_worse = |a: f64, b: f64| match direction {
+            Direction::MoreIsBetter => a < b,
+            Direction::LessIsBetter => a > b,
+        };
+        let n_worse = |value: f64| values.iter().filter(|other| is_worse(**other, value)).count();
+        values.iter().map(|value| (1 + usize::from(bins) * n_worse(*value) / values.len()) as u8).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_score_as_counting_does(values in vec((0_u8..12).prop_map(|n| f64::from(n) - 5.0), 0..60), bins in 2_u8..11) {
+            for direction in [Direction::MoreIsBetter, Direction::LessIsBetter] {
+                prop_assert_eq!(quantile_scores(&values, bins, direction), plain(&values, bins, direction));
+                let groups: Vec<u16> = (0..values.len()).map(|place| (place % 3) as u16).collect();
+                let nested = nested_scores(&values, &groups, bins, direction);
+                for group in 0..3 {
+                    let of_group = |all: &[f64]| all.iter().skip(group).step_by(3).copied().collect::<Vec<f64>>();
+                    let scores: Vec<u8> = nested.iter().skip(group).step_by(3).copied().collect();
+                    prop_assert_eq!(scores, plain(&of_group(&values), bins, direction));
+                }
+            }
+        }
     }
 
     #[test]

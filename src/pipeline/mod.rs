@@ -27,6 +27,7 @@ use crate::error::Warning;
 use crate::run::context::{Accept, Context};
 use crate::run::event::Listeners;
 use crate::run::event::Stage;
+use crate::stage::outputs::customers::CustomersTable;
 use crate::stage::{campaigns, features, ingest, outputs, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
@@ -93,14 +94,15 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
         let values = outputs::customers::Modelled { scored: &scored, valued: &valued, tiers: &tiers };
-        let customers = outputs::customers::customers(context, &features, &values, &register)?;
+        let table = CustomersTable::new(context, &features, values, &register);
+        let customers = table.columns(&night::looked_at(&predicates, &plans))?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
-        let names = outputs::customers::names_by_row(&membership, customers.n_rows());
-        let customers = outputs::customers::with_segments(context, &customers, &names)?;
+        session.keep([table.write(&membership)?]);
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
-        Ok(((customers.n_rows() as u64, n_members), (customers, membership)))
+        Ok(((customers.num_rows() as u64, n_members), (customers, membership)))
     })?;
+    session.count_customers(&features);
     night::forget_customers(&mut features, &valued);
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {

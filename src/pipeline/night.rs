@@ -1,8 +1,9 @@
 //! The parts of a night between stages: gates on customers, and the writing of every table.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use serde_json::json;
 
 use super::session::Session;
@@ -22,6 +23,7 @@ use crate::stage::models::loyalty::{self, Outcome};
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
 use crate::stage::register::{self, Register};
+use crate::stage::segments::Predicates;
 use crate::stage::summarise::days::{self, Days};
 use crate::store::files;
 
@@ -109,7 +111,7 @@ fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntr
     if tiers.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = read::texts(results.inputs.customers.batch(), c::CUSTOMER_ID)?;
+    let ids = read::texts(results.inputs.customers, c::CUSTOMER_ID)?;
     Ok(vec![
         outputs::write(context, &outputs::loyalty::tier_state(context, tiers, ids)?)?,
         outputs::write(context, &outputs::loyalty::tier_events(context, tiers, ids)?)?,
@@ -162,6 +164,12 @@ pub(super) fn modelled(
     let tiers = tiers(context, session, features, register, days, valued.lifetimes.as_ref())?;
     let n_scored = scored.scores.iter().flatten().count() as u64;
     Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))
+}
+
+/// Columns of the customers table that are looked at for all customers at once.
+pub(super) fn looked_at<'a>(predicates: &'a Predicates, plans: &'a campaigns::Plans) -> BTreeSet<&'a str> {
+    let summarised = if predicates.is_empty() { &[][..] } else { &outputs::tables::SUMMARISED };
+    predicates.columns().chain(plans.columns()).chain(summarised.iter().copied()).collect()
 }
 
 /// Frees what is known of customers once the customers table stands, but where totals of lifetime value look at it once
@@ -256,7 +264,7 @@ fn unmatched(context: &Context, features: &Features, register: &Register) -> Gat
     if !register.has_contacts {
         return gate;
     }
-    let buyers: Vec<&String> = features
+    let buyers: Vec<&str> = features
         .customer_id
         .iter()
         .zip(&features.total)
@@ -292,7 +300,7 @@ pub(super) fn write(
     listings_before: &RecordBatch,
 ) -> Result<((u64, u64), ())> {
     let Inputs { customers, membership, register, as_of, .. } = results.inputs;
-    let batch = customers.batch();
+    let batch = *customers;
     let listings = if session.looks_back() {
         listings_before.clone()
     } else {
@@ -306,7 +314,6 @@ pub(super) fn write(
         || -> Result<Vec<TableEntry>> {
             Ok(vec![
                 context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?,
-                outputs::write(context, customers)?,
                 outputs::write(context, &outputs::tables::segments(context, membership, batch)?)?,
                 outputs::write(
                     context,
@@ -334,9 +341,6 @@ pub(super) fn write(
     session.manifest.lists = lists;
     session.keep(entries);
     session.write_quality(context)?;
-    let days = read::days(batch, c::LAST_DAY)?;
-    session.summary.n_customers = Some(batch.num_rows() as u64);
-    session.summary.n_buyers = Some((batch.num_rows() - days.null_count()) as u64);
     session.summary.lifetime_value = lifetimes
         .zip(totals.first())
         .and_then(|(lifetimes, all)| outputs::clv::closing(context, lifetimes, &all.together));

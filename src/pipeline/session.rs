@@ -23,10 +23,11 @@ use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::Context;
 use crate::run::event::{Event, Listeners, Stage, Summary};
 use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry};
+use crate::stage::features::{self, Features};
 use crate::stage::ingest::ledger::Ledger;
 use crate::stage::ingest::{self, Ingested};
+use crate::stage::outputs;
 use crate::stage::segments::{Earlier, Predicates};
-use crate::stage::{features, outputs};
 use crate::store::lake::{Holder, Lake, RunId};
 use crate::store::{files, parquet};
 
@@ -362,6 +363,13 @@ impl Session {
             }
             None => Ok(Listings::TABLE.empty(&context.units)),
         }
+    }
+
+    /// Counts customers and buyers, for the closing summary.
+    pub(super) fn count_customers(&mut self, features: &Features) {
+        let n_buyers = features.total.iter().filter(|sums| sums.days.is_some()).count();
+        self.summary.n_customers = Some(features.total.len() as u64);
+        self.summary.n_buyers = Some(n_buyers as u64);
     }
 
     /// Writes `tables/quality`.

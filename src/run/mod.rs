@@ -3,3 +3,4 @@
 pub mod event;
 pub mod manifest;
 pub mod context;
+pub mod pieces;

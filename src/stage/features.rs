@@ -4,6 +4,7 @@
 //! counted anew from its ledger, once for each side of the cut. Where only windows of net revenue cut it, its amounts are
 //! enough. Whatever lies after `as_of` takes no part.
 
+mod ids;
 mod sums;
 mod lifetime;
 mod gather;
@@ -14,6 +15,7 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::gather::{Gathered, base};
+pub use self::ids::Ids;
 use self::lifetime::Edges;
 pub use self::lifetime::{Held, Lifetime, Standing};
 pub use self::sums::Sums;
@@ -69,8 +71,8 @@ pub struct CohortCell {
 pub struct Features {
     /// The day that they speak of.
     pub as_of: i32,
-    /// Ids, ascending by bytes.
-    pub customer_id: Vec<String>,
+    /// Ids.
+    pub customer_id: Ids,
     /// All history up to `as_of`.
     pub total: Vec<Sums>,
     /// Net revenue of the last 365 days.
@@ -102,7 +104,7 @@ pub struct Features {
 impl Features {
     /// Frees what is known of each customer: the customers table has it.
     pub fn forget_customers(&mut self) {
-        self.customer_id = Vec::new();
+        self.customer_id = Ids::default();
         (self.total, self.window) = (Vec::new(), None);
         (self.net_year, self.net_half, self.net_half_before) = (Vec::new(), Vec::new(), Vec::new());
         (self.mains, self.values) = (Vec::new(), Vec::new());

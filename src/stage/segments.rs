@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use super::expression::{Expression, Site, Wanted};
 use crate::config::{Config, Segment};
 use crate::contract::tables::{Customers, Segments as SegmentsTable};
-use crate::contract::{Checked, Contract, column as c, read};
+use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::day_label;
 use crate::kernel::number::format_minor;
@@ -21,6 +21,19 @@ use crate::store::parquet;
 #[derive(Debug)]
 pub struct Predicates {
     rules: Vec<(Segment, Expression)>,
+}
+
+impl Predicates {
+    /// Whether there is no segment.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Columns of the customers table that they name, some of them several times.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().flat_map(|(_, expression)| expression.columns.iter().map(String::as_str))
+    }
 }
 
 /// Checks every predicate; all before any work.
@@ -102,11 +115,10 @@ impl Earlier {
         predicates: &Predicates,
     ) -> Result<Self> {
         let units = &context.units;
-        let customers = if predicates.rules.is_empty() {
+        let customers = if predicates.is_empty() {
             Customers::TABLE.empty(units)
         } else {
-            let named = predicates.rules.iter().flat_map(|(_, expression)| &expression.columns);
-            let columns: BTreeSet<&str> = named.map(String::as_str).chain([c::CUSTOMER_ID]).collect();
+            let columns: BTreeSet<&str> = predicates.columns().chain([c::CUSTOMER_ID]).collect();
             let columns: Vec<&str> = columns.into_iter().collect();
             parquet::read(&run.join(Customers::TABLE.file()), Customers::TABLE, units, Some(&columns))?
         };
@@ -141,27 +153,26 @@ fn row_of(ids: &StringArray, id: &str) -> Option<usize> {
     None
 }
 
-/// Finds the members.
+/// Finds the members among all customers, of whom [`Predicates::columns`] are given.
 ///
 /// # Errors
 /// `Internal`.
 pub fn run(
     predicates: &Predicates,
-    customers: &Checked<Customers>,
+    customers: &RecordBatch,
     earlier: Option<&Earlier>,
     as_of: i32,
 ) -> Result<Membership> {
-    let batch = customers.batch();
-    let ids = read::texts(batch, c::CUSTOMER_ID)?;
+    let ids = read::texts(customers, c::CUSTOMER_ID)?;
     let mut masks = Vec::with_capacity(predicates.rules.len());
     for (_, expression) in &predicates.rules {
-        masks.push(expression.mask(batch)?);
+        masks.push(expression.mask(customers)?);
     }
     let won_by = exclusive(predicates, &mut masks);
     let mut segments = Vec::with_capacity(masks.len());
     let mut moves = Vec::new();
     for ((segment, expression), mask) in predicates.rules.iter().zip(&masks) {
-        let shown = Shown::new(batch, &expression.columns)?;
+        let shown = Shown::new(customers, &expression.columns)?;
         let before = earlier.and_then(|earlier| earlier.members.get(&segment.name));
         let mut members = Vec::new();
         for row in mask.iter().enumerate().filter_map(|(row, is_member)| is_member.then_some(row)) {

@@ -17,19 +17,23 @@ impl<'a> Triggers<'a> {
     /// # Errors
     /// `Internal`.
     pub(super) fn of(campaign: &Campaign, customers: &'a RecordBatch) -> Result<Self> {
-        let column = match campaign.send.trigger {
-            Trigger::None => None,
-            Trigger::TierCheck => Some(c::TIER_CHECK),
-            Trigger::LastPurchase => Some(c::LAST_DAY),
-            Trigger::FirstPurchase => Some(c::FIRST_DAY),
-            Trigger::ExpectedNextPurchase => Some(c::NEXT_PURCHASE_DAY),
-        };
-        Ok(Self { days: column.map(|column| read::days(customers, column)).transpose()? })
+        Ok(Self { days: column(campaign).map(|column| read::days(customers, column)).transpose()? })
     }
 
     /// The day of a row; `None` where it has none, or nothing is counted from one.
     pub(super) fn day(&self, row: usize) -> Option<i32> {
         read::at(self.days?, row)
+    }
+}
+
+/// The column of the customers table with the days that sending is counted from; `None`: from none.
+pub(super) const fn column(campaign: &Campaign) -> Option<&'static str> {
+    match campaign.send.trigger {
+        Trigger::None => None,
+        Trigger::TierCheck => Some(c::TIER_CHECK),
+        Trigger::LastPurchase => Some(c::LAST_DAY),
+        Trigger::FirstPurchase => Some(c::FIRST_DAY),
+        Trigger::ExpectedNextPurchase => Some(c::NEXT_PURCHASE_DAY),
     }
 }
 

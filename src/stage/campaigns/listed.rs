@@ -70,7 +70,7 @@ pub fn listings(
         let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
         rows.insert(key, (channels.value(row).to_owned(), sends.value(row)));
     }
-    let ids = read::texts(inputs.customers.batch(), c::CUSTOMER_ID)?;
+    let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
     for one in considered {
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {

@@ -11,6 +11,8 @@ mod verdicts;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow_array::RecordBatch;
+
 pub use self::listed::{Listed, listings};
 use self::verdicts::{ENDS_SOON, Who, verdict};
 pub use self::verdicts::{reason_name, recheck};
@@ -21,7 +23,7 @@ use super::register::Register;
 use super::segments::Membership;
 use crate::config::{Campaign, Config};
 use crate::contract::tables::Customers;
-use crate::contract::{Checked, Contract, column as c, read};
+use crate::contract::{Contract, column as c, read};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
 use crate::kernel::consent::Channel;
@@ -31,6 +33,18 @@ use crate::run::context::Context;
 #[derive(Debug)]
 pub struct Plans {
     campaigns: Vec<(Campaign, Option<Expression>)>,
+}
+
+impl Plans {
+    /// Columns of the customers table that judging and listing look at, some of them several times.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.campaigns.iter().flat_map(|(campaign, value)| {
+            let of_value = value.iter().flat_map(|value| value.columns.iter().map(String::as_str));
+            let of_list = campaign.columns.iter().map(String::as_str);
+            let of_list = of_list.filter(|name| Customers::TABLE.column(name).is_some());
+            of_value.chain(of_list).chain(due::column(campaign)).chain([c::LAST_DAY])
+        })
+    }
 }
 
 /// Checks every campaign; all before any work.
@@ -161,8 +175,8 @@ pub struct Considered {
 /// Everything that candidates are judged by.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    /// Customers, one row each.
-    pub customers: &'a Checked<Customers>,
+    /// Customers, one row each, with [`Plans::columns`].
+    pub customers: &'a RecordBatch,
     /// Members of segments.
     pub membership: &'a Membership,
     /// Contact points and consents.
@@ -266,7 +280,7 @@ fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
 }
 
 fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -> Result<Vec<Candidate>> {
-    let batch = inputs.customers.batch();
+    let batch = inputs.customers;
     let ids = read::texts(batch, c::CUSTOMER_ID)?;
     let values = value.map(|value| value.numbers(batch)).transpose()?;
     let mut first_segment: BTreeMap<usize, usize> = BTreeMap::new();

@@ -16,7 +16,7 @@ use crate::stage::register::{Contact, Register};
 /// # Errors
 /// `Internal`.
 pub fn recheck(considered: &mut [Considered], inputs: &Inputs<'_>, later: &Permissions) -> Result<u64> {
-    let batch = inputs.customers.batch();
+    let batch = inputs.customers;
     let (ids, last_days) = (read::texts(batch, c::CUSTOMER_ID)?, read::days(batch, c::LAST_DAY)?);
     let mut n_refused = 0;
     for one in considered {

@@ -16,7 +16,7 @@ use self::range::{NEVER, Piece, Range, Slot};
 use self::standings::Lives;
 use self::values::Values;
 use super::lifetime::Edges;
-use super::{Features, Mains, NO_ROW, PieceSummary, Sums, Windows, covers, too_large};
+use super::{Features, Ids, Mains, NO_ROW, PieceSummary, Sums, Windows, covers, too_large};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::month_index;
@@ -186,7 +186,11 @@ impl<'a> Gathered<'a> {
         let is_kept = |(id, number): &&(&String, u32)| {
             has_rows.get(*number as usize) == Some(&true) || register.contacts.contains_key(id)
         };
-        let kept: Vec<(&String, u32)> = self.ids.par_iter().filter(is_kept).copied().collect();
+        let ids = std::mem::take(&mut self.ids);
+        let kept: Vec<(&String, u32)> = match ids.par_iter().all(|id| is_kept(&id)) {
+            true => ids,
+            false => ids.into_par_iter().filter(|id| is_kept(&id)).collect(),
+        };
         let n = kept.len();
         let (mut total, mut mains) = (vec![Sums::NONE; n], vec![Mains::NONE; n]);
         let (mut net_year, mut net_half, mut net_half_before) = (vec![0; n], vec![0; n], vec![0; n]);
@@ -215,7 +219,7 @@ impl<'a> Gathered<'a> {
                 .then(|| kept.par_iter().map(|(_, number)| window(*number).unwrap_or(Sums::NONE)).collect()),
             mains,
             values,
-            customer_id: kept.par_iter().map(|(id, _)| (*id).clone()).collect(),
+            customer_id: Ids::of(kept.iter().map(|(id, _)| id.as_str())),
             cohorts,
             cohort_sizes,
             lifetime: self.lifetime(&kept, first_day, edges, as_of)?,

@@ -72,13 +72,64 @@ impl Scored {
     }
 }
 
-/// A member of the population.
-struct Member {
-    customer: usize,
-    recency_days: f64,
-    frequency: f64,
-    monetary: Option<f64>,
-    net_revenue: i64,
+/// The customers that are scored, in their order.
+#[derive(Default)]
+struct Population {
+    customers: Vec<u32>,
+    recency_days: Vec<f64>,
+    frequency: Vec<f64>,
+    /// Of those whose monetary value is known.
+    monetary: Vec<f64>,
+    /// Their places in the population; `None`: everybody's is known.
+    valued: Option<Vec<usize>>,
+}
+
+impl Population {
+    /// Everybody with a purchase day.
+    fn of(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Self> {
+        let mut found = Self::default();
+        for (customer, sums) in (0_u32..).zip(all) {
+            let Some((_, last)) = sums.days else { continue };
+            let place = found.customers.len();
+            found.customers.push(customer);
+            found.recency_days.push(f64::from(as_of - last));
+            found.frequency.push(f64::from(match config.frequency {
+                Frequency::Orders => sums.n_orders,
+                Frequency::PurchaseDays => sums.n_active_days,
+            }));
+            match (monetary(config, units, sums)?, &mut found.valued) {
+                (Some(value), valued) => {
+                    found.monetary.push(value);
+                    valued.iter_mut().for_each(|valued| valued.push(place));
+                }
+                (None, Some(_)) => {}
+                (None, valued @ None) => *valued = Some((0..place).collect()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// A value for each member from one for each whose monetary value is known.
+    fn spread(&self, scores: Vec<u8>) -> Vec<Option<u8>> {
+        let Some(valued) = &self.valued else { return scores.into_iter().map(Some).collect() };
+        let mut spread = vec![None; self.customers.len()];
+        for (place, score) in valued.iter().zip(scores) {
+            spread.get_mut(*place).into_iter().for_each(|slot| *slot = Some(score));
+        }
+        spread
+    }
+}
+
+/// `None` where it is not known.
+fn monetary(config: &Rfm, units: &Units, sums: &Sums) -> Result<Option<f64>> {
+    Ok(match config.monetary {
+        Monetary::NetRevenue => Some(units.major(sums.net()?)),
+        Monetary::Margin => sums.margin()?.map(|margin| units.major(margin)),
+        Monetary::AverageOrder => {
+            let net = units.major(sums.net()?);
+            (sums.n_orders > 0).then(|| net / f64::from(sums.n_orders))
+        }
+    })
 }
 
 /// Scores the population: customers with a purchase day in the window.
@@ -94,25 +145,19 @@ pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
 /// # Errors
 /// `SumOutOfRange`.
 pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Scored> {
-    let mut members = Vec::new();
-    for (customer, sums) in all.iter().enumerate() {
-        if let Some((_, last)) = sums.days {
-            members.push(member(config, units, customer, sums, as_of - last)?);
-        }
-    }
-    let (r, f, m) = score(config, &members);
+    let population = Population::of(config, units, all, as_of)?;
+    let ScoreColumns { r, f, m_known, m } = score(config, &population);
     let mut scored = Scored { scores: vec![None; all.len()], bins: Vec::new(), grid: BTreeMap::new() };
     let mut found: HashMap<(u8, u8, u8), (i64, i64)> = HashMap::new();
-    for (index, member) in members.iter().enumerate() {
-        let (Some(&r), Some(&f)) = (r.get(index), f.get(index)) else { continue };
-        let m = m.get(index).copied().flatten();
-        if let Some(m) = m {
-            let cell = found.entry((r, f, m)).or_default();
+    for (((customer, r), f), m) in population.customers.iter().zip(&r).zip(&f).zip(&m) {
+        let customer = *customer as usize;
+        if let (Some(m), Some(sums)) = (*m, all.get(customer)) {
+            let cell = found.entry((*r, *f, m)).or_default();
             cell.0 += 1;
-            cell.1 = add(cell.1, member.net_revenue).map_err(|_| too_large())?;
+            cell.1 = add(cell.1, sums.net()?).map_err(|_| too_large())?;
         }
-        if let Some(slot) = scored.scores.get_mut(member.customer) {
-            *slot = Some(Scores { r, f, m });
+        if let Some(slot) = scored.scores.get_mut(customer) {
+            *slot = Some(Scores { r: *r, f: *f, m: *m });
         }
     }
     let cells: BTreeMap<(u8, u8, u8), (i64, i64)> = found.into_iter().collect();
@@ -124,92 +169,64 @@ pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Resul
             ((r, f, m), Cell { text, segment, n_customers, net_revenue })
         })
         .collect();
-    let known = |scores: &[u8]| scores.iter().copied().map(Some).collect::<Vec<Option<u8>>>();
-    scored.bins.extend(bins("r", config.bins, &members, &known(&r), |member| Some(member.recency_days)));
-    scored.bins.extend(bins("f", config.bins, &members, &known(&f), |member| Some(member.frequency)));
-    scored.bins.extend(bins("m", config.bins, &members, &m, |member| member.monetary));
+    scored.bins.extend(bins("r", config.bins, &population.recency_days, &r));
+    scored.bins.extend(bins("f", config.bins, &population.frequency, &f));
+    scored.bins.extend(bins("m", config.bins, &population.monetary, &m_known));
     scored.bins.sort_by(|a, b| (a.measure, a.bin).cmp(&(b.measure, b.bin)));
     Ok(scored)
 }
 
-fn member(config: &Rfm, units: &Units, customer: usize, sums: &Sums, recency_days: i32) -> Result<Member> {
-    let net_revenue = sums.net()?;
-    let monetary = match config.monetary {
-        Monetary::NetRevenue => Some(units.major(net_revenue)),
-        Monetary::Margin => sums.margin()?.map(|margin| units.major(margin)),
-        Monetary::AverageOrder => {
-            (sums.n_orders > 0).then(|| units.major(net_revenue) / f64::from(sums.n_orders))
-        }
-    };
-    let frequency = match config.frequency {
-        Frequency::Orders => sums.n_orders,
-        Frequency::PurchaseDays => sums.n_active_days,
-    };
-    Ok(Member {
-        customer,
-        recency_days: f64::from(recency_days),
-        frequency: f64::from(frequency),
-        monetary,
-        net_revenue,
-    })
+/// Scores by member.
+struct ScoreColumns {
+    r: Vec<u8>,
+    f: Vec<u8>,
+    /// Of those whose monetary value is known, only.
+    m_known: Vec<u8>,
+    m: Vec<Option<u8>>,
 }
 
-type ScoreColumns = (Vec<u8>, Vec<u8>, Vec<Option<u8>>);
-
-fn score(config: &Rfm, members: &[Member]) -> ScoreColumns {
-    let recency: Vec<f64> = members.iter().map(|member| member.recency_days).collect();
-    let frequency: Vec<f64> = members.iter().map(|member| member.frequency).collect();
+fn score(config: &Rfm, population: &Population) -> ScoreColumns {
+    let (recency, frequency) = (&population.recency_days, &population.frequency);
     let nested = config.method == RfmMethod::Nested;
     let bins = config.bins;
     let r = match &config.cuts_r {
-        Some(cuts) => fixed_scores(&recency, cuts, Direction::LessIsBetter),
-        None => quantile_scores(&recency, bins, Direction::LessIsBetter),
+        Some(cuts) => fixed_scores(recency, cuts, Direction::LessIsBetter),
+        None => quantile_scores(recency, bins, Direction::LessIsBetter),
     };
     let more = Direction::MoreIsBetter;
-    let by_r: Vec<u16> = r.iter().map(|r| u16::from(*r)).collect();
     let f = match &config.cuts_f {
-        Some(cuts) => fixed_scores(&frequency, cuts, more),
-        None if nested => nested_scores(&frequency, &by_r, bins, more),
-        None => quantile_scores(&frequency, bins, more),
+        Some(cuts) => fixed_scores(frequency, cuts, more),
+        None if nested => {
+            let by_r: Vec<u16> = r.iter().map(|r| u16::from(*r)).collect();
+            nested_scores(frequency, &by_r, bins, more)
+        }
+        None => quantile_scores(frequency, bins, more),
     };
     // Customers whose monetary value is not known take no part in its quantiles.
-    let valued: Vec<usize> = (0..members.len())
-        .filter(|&index| members.get(index).is_some_and(|m| m.monetary.is_some()))
-        .collect();
-    let values: Vec<f64> =
-        valued.iter().filter_map(|&index| members.get(index).and_then(|m| m.monetary)).collect();
-    let cell = |index: usize| {
-        let at = |scores: &[u8]| u16::from(scores.get(index).copied().unwrap_or_default());
-        at(&r) * 256 + at(&f)
-    };
-    let scores = match &config.cuts_m {
-        Some(cuts) => fixed_scores(&values, cuts, more),
+    let values = &population.monetary;
+    let m_known = match &config.cuts_m {
+        Some(cuts) => fixed_scores(values, cuts, more),
         None if nested => {
-            nested_scores(&values, &valued.iter().map(|&index| cell(index)).collect::<Vec<u16>>(), bins, more)
+            let at = |scores: &[u8], place: usize| u16::from(scores.get(place).copied().unwrap_or_default());
+            let cell = |place: usize| at(&r, place) * 256 + at(&f, place);
+            let cells: Vec<u16> = match &population.valued {
+                Some(valued) => valued.iter().map(|place| cell(*place)).collect(),
+                None => (0..r.len()).map(cell).collect(),
+            };
+            nested_scores(values, &cells, bins, more)
         }
-        None => quantile_scores(&values, bins, more),
+        None => quantile_scores(values, bins, more),
     };
-    let mut m = vec![None; members.len()];
-    for (&index, score) in valued.iter().zip(scores) {
-        if let Some(slot) = m.get_mut(index) {
-            *slot = Some(score);
-        }
-    }
-    (r, f, m)
+    let m = population.spread(m_known.clone());
+    ScoreColumns { r, f, m_known, m }
 }
 
-fn bins(
-    measure: &'static str,
-    n_bins: u8,
-    members: &[Member],
-    scores: &[Option<u8>],
-    value: impl Fn(&Member) -> Option<f64>,
-) -> Vec<Bin> {
+/// Every bin of a measure, with least and greatest value of those who got its score.
+fn bins(measure: &'static str, n_bins: u8, values: &[f64], scores: &[u8]) -> Vec<Bin> {
     let empty = |bin| Bin { measure, bin, range: None, n_customers: 0 };
     let mut bins: Vec<Bin> = (1..=n_bins).map(empty).collect();
-    for (member, score) in members.iter().zip(scores) {
-        let bin = score.and_then(|score| bins.get_mut(usize::from(score).checked_sub(1)?));
-        if let (Some(bin), Some(value)) = (bin, value(member)) {
+    for (&value, score) in values.iter().zip(scores) {
+        if let Some(bin) = usize::from(*score).checked_sub(1).and_then(|place| bins.get_mut(place)) {
             bin.n_customers += 1;
             bin.range =
                 Some(bin.range.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));

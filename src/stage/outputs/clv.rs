@@ -1,6 +1,7 @@
 //! Lifetime value: columns of the customers table, and tables of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -19,10 +20,10 @@ use crate::stage::features::Features;
 use crate::stage::models::clv::{Life, Lifetimes, Together, Valued};
 use crate::stage::segments::Membership;
 
-/// Customers whose outlook is in memory at a time.
-const LIVES_AT_ONCE: usize = 1 << 16;
+/// Customers that one task looks at, at least.
+const MIN_LIVES: usize = 1024;
 
-/// `p_alive` … `next_purchase_day`.
+/// `p_alive` … `next_purchase_day` of some customers.
 ///
 /// # Errors
 /// `SumOutOfRange`.
@@ -30,6 +31,7 @@ pub(super) fn columns(
     make: &Make<'_>,
     features: &Features,
     lifetimes: Option<&Lifetimes>,
+    places: Range<usize>,
 ) -> Result<Vec<ArrayRef>> {
     const MONEY: [fn(&Life) -> Option<i64>; 5] = [
         |life| life.expected_value,
@@ -38,7 +40,7 @@ pub(super) fn columns(
         |life| life.clv_high,
         |life| life.clv_infinite,
     ];
-    let n = features.customer_id.len();
+    let n = places.len();
     let mut shares = [Float64Builder::with_capacity(n), Float64Builder::with_capacity(n)];
     let money = || Decimal128Builder::with_capacity(n).with_data_type(ColumnType::Money.arrow(make.units));
     let mut amounts = MONEY.map(|_| money());
@@ -46,19 +48,16 @@ pub(super) fn columns(
     let life = |customer: usize| -> Result<Option<Life>> {
         lifetimes.map_or(Ok(None), |lifetimes| lifetimes.life(features, customer))
     };
-    for first in (0..n).step_by(LIVES_AT_ONCE) {
-        let lives: Vec<Result<Option<Life>>> =
-            (first..n.min(first + LIVES_AT_ONCE)).into_par_iter().map(life).collect();
-        for life in lives {
-            let life = life?;
-            let [p_alive, purchases] = &mut shares;
-            p_alive.append_option(life.map(|life| life.p_alive));
-            purchases.append_option(life.map(|life| life.expected_purchases));
-            for (builder, of) in amounts.iter_mut().zip(MONEY) {
-                builder.append_option(life.as_ref().and_then(of).map(i128::from));
-            }
-            next.append_option(life.and_then(|life| life.next_purchase_day));
+    let lives: Vec<Result<Option<Life>>> = places.into_par_iter().with_min_len(MIN_LIVES).map(life).collect();
+    for life in lives {
+        let life = life?;
+        let [p_alive, purchases] = &mut shares;
+        p_alive.append_option(life.map(|life| life.p_alive));
+        purchases.append_option(life.map(|life| life.expected_purchases));
+        for (builder, of) in amounts.iter_mut().zip(MONEY) {
+            builder.append_option(life.as_ref().and_then(of).map(i128::from));
         }
+        next.append_option(life.and_then(|life| life.next_purchase_day));
     }
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(shares.len() + amounts.len() + 1);
     columns.extend(shares.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) }));

@@ -1,22 +1,29 @@
 //! `tables/customers`: one row a customer.
 
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, BooleanArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field};
+use arrow_select::concat::concat;
+use rayon::prelude::*;
 
+use super::clv;
 use super::column::{Make, days, floats, ints, texts, u8s};
-use super::loyalty::customer_columns;
-use super::{clv, reach};
+use super::loyalty::{customer_columns, shown};
+use super::reach::Reach;
 use crate::contract::tables::Customers;
-use crate::contract::{Checked, column as c};
-use crate::error::Result;
+use crate::contract::{Contract, column as c};
+use crate::error::{Error, Result};
 use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
+use crate::run::pieces;
 use crate::stage::features::{Features, Mains};
 use crate::stage::models::clv::Valued;
 use crate::stage::models::loyalty::Outcome;
-use crate::stage::models::rfm::{Scored, Scores};
+use crate::stage::models::rfm::{Cell, Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
 use crate::stage::summarise;
@@ -32,152 +39,250 @@ pub struct Modelled<'a> {
     pub tiers: &'a [Outcome],
 }
 
-/// The customers table without segments, which are found by looking at it.
-///
-/// # Errors
-/// `SumOutOfRange`, `ContractBroken`.
-pub fn customers(
-    context: &Context,
-    features: &Features,
-    modelled: &Modelled<'_>,
-    register: &Register,
-) -> Result<Checked<Customers>> {
-    let Modelled { scored, valued, tiers } = *modelled;
-    let make = Make { units: &context.units };
-    let unit_days = f64::from(context.config.clv.unit_days);
-    let ((mut columns, scores, bought), (lifetime, values)) = rayon::join(
-        || (who(features, register), rfm(scored), buying(&make, features, context.config.summary.lines)),
-        || (lifetime(features, unit_days), clv::columns(&make, features, valued.lifetimes.as_ref())),
-    );
-    let reach = reach::columns(features, register);
-    columns.extend(bought?.into_iter().chain(scores).chain(lifetime).chain(values?));
-    columns.extend(customer_columns(tiers, features.customer_id.len()));
-    columns.extend(reach);
-    columns.push(text_lists(&[], features.customer_id.len()));
-    Checked::from_columns(&context.units, columns)
+/// The customers table, which is never held whole: whoever looks at all rows is given the columns that it names, and all
+/// columns are made where the table is written, some rows at a time.
+#[derive(Debug)]
+pub struct CustomersTable<'a> {
+    context: &'a Context,
+    features: &'a Features,
+    modelled: Modelled<'a>,
+    register: &'a Register,
+    cells: HashMap<(u8, u8, u8), &'a Cell>,
+    reach: Reach,
 }
 
-/// The same with the names of each row's segments.
-///
-/// # Errors
-/// `ContractBroken`.
-pub fn with_segments(
-    context: &Context,
-    customers: &Checked<Customers>,
-    segments: &[Vec<&str>],
-) -> Result<Checked<Customers>> {
-    let mut columns = customers.batch().columns().to_vec();
-    columns.pop();
-    columns.push(text_lists(segments, customers.n_rows()));
-    Checked::from_columns(&context.units, columns)
+/// Columns that are made together, up to the first of the next group.
+struct Group {
+    first: &'static str,
+    make: fn(&CustomersTable<'_>, Range<usize>) -> Result<Vec<ArrayRef>>,
 }
 
-/// `customer_id` … `is_employee`.
-fn who(features: &Features, register: &Register) -> Vec<ArrayRef> {
-    let contact = |column: &'static str| {
-        let ids = features.customer_id.iter();
-        ids.map(move |id| register.contacts.get(id).and_then(|contact| contact.value(column)))
-    };
-    let employee: BooleanArray = contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();
-    vec![
-        texts(features.customer_id.iter().map(Some)),
-        texts(contact(c::HOUSEHOLD_ID)),
-        texts(contact(c::COUNTRY)),
-        Arc::new(employee),
-    ]
-}
+/// All columns but the last, which tells the segments: those are found by looking at the others.
+const GROUPS: [Group; 7] = [
+    Group { first: c::CUSTOMER_ID, make: |table, places| table.who(places) },
+    Group { first: c::FIRST_DAY, make: |table, places| table.buying(places) },
+    Group { first: c::RFM_R, make: |table, places| table.rfm(places) },
+    Group { first: c::CLV_X, make: |table, places| table.lifetime(places) },
+    Group { first: c::P_ALIVE, make: |table, places| table.values(places) },
+    Group { first: c::TIER, make: |table, places| table.tiers(places) },
+    Group { first: c::CAN_EMAIL, make: |table, places| table.reach(places) },
+];
 
-/// Days from a purchase day to `as_of`.
-fn days_since(features: &Features, day: fn((i32, i32)) -> i32) -> impl Iterator<Item = Option<i64>> {
-    features.total.iter().map(move |sums| sums.days.map(|days| i64::from(features.as_of - day(days))))
-}
-
-/// `first_day` … `trend`.
-fn buying(make: &Make<'_>, features: &Features, has_lines: bool) -> Result<Vec<ArrayRef>> {
-    let total = || features.total.iter();
-    let (mut net, mut margin) = (Vec::new(), Vec::new());
-    for sums in total() {
-        net.push(Some(sums.net()?));
-        margin.push(sums.margin()?);
+impl<'a> CustomersTable<'a> {
+    /// The table of what was found.
+    #[must_use]
+    pub fn new(
+        context: &'a Context,
+        features: &'a Features,
+        modelled: Modelled<'a>,
+        register: &'a Register,
+    ) -> Self {
+        let cells = modelled.scored.grid.iter().map(|(place, cell)| (*place, cell)).collect();
+        let reach = Reach::of(features, register);
+        Self { context, features, modelled, register, cells, reach }
     }
-    let main = |dimension: usize| {
-        let text = |mains: &Mains| features.values.get(*mains.values.get(dimension)? as usize);
-        texts(features.mains.iter().map(text))
-    };
-    Ok(vec![
-        days(total().map(|sums| sums.days.map(|(first, _)| first))),
-        days(total().map(|sums| sums.days.map(|(_, last)| last))),
-        ints(total().map(|sums| Some(i64::from(sums.n_orders)))),
-        ints(total().map(|sums| Some(i64::from(sums.n_active_days)))),
-        make.money(total().map(|sums| Some(sums.revenue))),
-        make.money(total().map(|sums| Some(sums.refunds))),
-        make.money(net.into_iter()),
-        make.money(total().map(|sums| (sums.n_cost_missing == 0).then_some(sums.cost))),
-        make.money(margin.into_iter()),
-        ints(days_since(features, |(_, last)| last)),
-        ints(days_since(features, |(first, _)| first)),
-        ints(features.mains.iter().map(|mains| has_lines.then_some(i64::from(mains.n_lines_owned)))),
-        main(summarise::LINE),
-        main(summarise::UNIT),
-        main(summarise::CHANNEL),
-        make.money(features.net_year.iter().copied().map(Some)),
-        floats(trends(features).into_iter()),
-    ])
+
+    /// Number of customers.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.features.customer_id.len()
+    }
+
+    /// The columns of these names, and the ids, of all rows; in the table's order.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`; `Internal` for columns over 2 GiB of text.
+    pub fn columns(&self, names: &BTreeSet<&str>) -> Result<RecordBatch> {
+        let schema = Customers::TABLE.schema(&self.context.units);
+        let is_wanted = |name: &str| name == c::CUSTOMER_ID || names.contains(name);
+        let place = |name: &str| Customers::TABLE.columns.iter().position(|column| column.name == name);
+        let (mut wanted, mut columns) = (Vec::new(), Vec::new());
+        for group in GROUPS {
+            let first = place(group.first).unwrap_or_default();
+            let known = Customers::TABLE.columns.iter().enumerate().skip(first);
+            let known =
+                known.take_while(|(at, one)| *at == first || GROUPS.iter().all(|g| g.first != one.name));
+            let of_group: Vec<usize> =
+                known.filter(|(_, one)| is_wanted(one.name)).map(|(at, _)| at - first).collect();
+            if of_group.is_empty() {
+                continue;
+            }
+            let pick = |places: Range<usize>| -> Result<Vec<ArrayRef>> {
+                let made = (group.make)(self, places)?;
+                Ok(of_group.iter().filter_map(|at| made.get(*at)).cloned().collect())
+            };
+            let none = std::iter::once(0..0);
+            let places: Vec<Range<usize>> = none.chain(pieces::places(self.n_rows())).collect();
+            let made: Vec<Result<Vec<ArrayRef>>> = places.into_par_iter().map(pick).collect();
+            let made: Vec<Vec<ArrayRef>> = made.into_iter().collect::<Result<_>>()?;
+            for (at, column) in of_group.iter().enumerate() {
+                let parts: Vec<_> =
+                    made.iter().filter_map(|piece| piece.get(at)).map(AsRef::as_ref).collect();
+                columns.push(concat(&parts).map_err(unfit)?);
+                wanted.push(first + column);
+            }
+        }
+        let schema = schema.project(&wanted).map_err(unfit)?;
+        RecordBatch::try_new(Arc::new(schema), columns).map_err(unfit)
+    }
+
+    /// Writes the table with the names of each row's segments.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`, `ContractBroken`, `Io`.
+    pub fn write(&self, membership: &Membership) -> Result<TableEntry> {
+        pieces::write::<Customers>(self.context, self.n_rows(), |places| {
+            let made: Vec<Result<Vec<ArrayRef>>> =
+                GROUPS.par_iter().map(|group| (group.make)(self, places.clone())).collect();
+            let made: Vec<Vec<ArrayRef>> = made.into_iter().collect::<Result<_>>()?;
+            let segments = text_lists(&names_by_row(membership, places));
+            Ok(made.into_iter().flatten().chain([segments]).collect())
+        })
+    }
+
+    /// `customer_id` … `is_employee`.
+    fn who(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        let ids = || self.features.customer_id.iter_of(places.clone());
+        let contact = |column: &'static str| {
+            ids().map(move |id| self.register.contacts.get(id).and_then(|contact| contact.value(column)))
+        };
+        let employee: BooleanArray =
+            contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();
+        Ok(vec![
+            texts(ids().map(Some)),
+            texts(contact(c::HOUSEHOLD_ID)),
+            texts(contact(c::COUNTRY)),
+            Arc::new(employee),
+        ])
+    }
+
+    /// `first_day` … `trend`.
+    fn buying(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        let features = self.features;
+        let make = Make { units: &self.context.units };
+        let has_lines = self.context.config.summary.lines;
+        let all = features.total.get(places.clone()).unwrap_or_default();
+        let mains = features.mains.get(places.clone()).unwrap_or_default();
+        let total = || all.iter();
+        let (mut net, mut margin) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        for sums in total() {
+            net.push(Some(sums.net()?));
+            margin.push(sums.margin()?);
+        }
+        let main = |dimension: usize| {
+            let text = |mains: &Mains| features.values.get(*mains.values.get(dimension)? as usize);
+            texts(mains.iter().map(text))
+        };
+        let year = features.net_year.get(places.clone()).unwrap_or_default();
+        Ok(vec![
+            days(total().map(|sums| sums.days.map(|(first, _)| first))),
+            days(total().map(|sums| sums.days.map(|(_, last)| last))),
+            ints(total().map(|sums| Some(i64::from(sums.n_orders)))),
+            ints(total().map(|sums| Some(i64::from(sums.n_active_days)))),
+            make.money(total().map(|sums| Some(sums.revenue))),
+            make.money(total().map(|sums| Some(sums.refunds))),
+            make.money(net.into_iter()),
+            make.money(total().map(|sums| (sums.n_cost_missing == 0).then_some(sums.cost))),
+            make.money(margin.into_iter()),
+            ints(self.days_since(places.clone(), |(_, last)| last)),
+            ints(self.days_since(places.clone(), |(first, _)| first)),
+            ints(mains.iter().map(|mains| has_lines.then_some(i64::from(mains.n_lines_owned)))),
+            main(summarise::LINE),
+            main(summarise::UNIT),
+            main(summarise::CHANNEL),
+            make.money(year.iter().copied().map(Some)),
+            floats(self.trends(places)),
+        ])
+    }
+
+    /// Days from a purchase day to `as_of`.
+    fn days_since(
+        &self,
+        places: Range<usize>,
+        day: fn((i32, i32)) -> i32,
+    ) -> impl Iterator<Item = Option<i64>> {
+        let all = self.features.total.get(places).unwrap_or_default();
+        all.iter().map(move |sums| sums.days.map(|days| i64::from(self.features.as_of - day(days))))
+    }
+
+    /// Net revenue of the last 182 days over that of the 182 before, less 1.
+    fn trends(&self, places: Range<usize>) -> impl Iterator<Item = Option<f64>> {
+        #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+        let trend = |(now, then): (&i64, &i64)| (*then > 0).then(|| *now as f64 / *then as f64 - 1.0);
+        let [now, then] = [&self.features.net_half, &self.features.net_half_before]
+            .map(|nets| nets.get(places.clone()).unwrap_or_default());
+        now.iter().zip(then).map(trend)
+    }
+
+    /// `rfm_r` … `rfm_segment`.
+    fn rfm(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        let all = self.modelled.scored.scores.get(places).unwrap_or_default();
+        let numbers = |of: fn(&Scores) -> Option<u8>| u8s(all.iter().map(move |s| s.as_ref().and_then(of)));
+        let cell = |scores: &Option<Scores>| {
+            let scores = scores.as_ref()?;
+            self.cells.get(&(scores.r, scores.f, scores.m?))
+        };
+        Ok(vec![
+            numbers(|scores| Some(scores.r)),
+            numbers(|scores| Some(scores.f)),
+            numbers(|scores| scores.m),
+            texts(all.iter().map(|scores| Some(&cell(scores)?.text))),
+            texts(all.iter().map(|scores| Some(&cell(scores)?.segment))),
+        ])
+    }
+
+    /// `clv_x`, `clv_t_x`, `clv_t`: what lifetime models are fitted on.
+    fn lifetime(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        let unit_days = f64::from(self.context.config.clv.unit_days);
+        #[expect(clippy::cast_precision_loss, reason = "days are small")]
+        let in_units = |days: Option<i64>| days.map(|days| days as f64 / unit_days);
+        let all = self.features.total.get(places.clone()).unwrap_or_default();
+        let total = || all.iter();
+        Ok(vec![
+            ints(total().map(|sums| (sums.n_active_days > 0).then(|| i64::from(sums.n_active_days) - 1))),
+            floats(total().map(|sums| in_units(sums.days.map(|(first, last)| i64::from(last - first))))),
+            floats(self.days_since(places, |(first, _)| first).map(in_units)),
+        ])
+    }
+
+    /// `p_alive` … `next_purchase_day`.
+    fn values(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        let make = Make { units: &self.context.units };
+        clv::columns(&make, self.features, self.modelled.valued.lifetimes.as_ref(), places)
+    }
+
+    /// `tier` … `mini_candidate`.
+    fn tiers(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        Ok(customer_columns(shown(self.modelled.tiers), places))
+    }
+
+    /// `can_email` … `blocked_reason`.
+    fn reach(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        Ok(self.reach.columns(places))
+    }
 }
 
-/// `rfm_r` … `rfm_segment`.
-fn rfm(scored: &Scored) -> Vec<ArrayRef> {
-    let numbers =
-        |of: fn(&Scores) -> Option<u8>| u8s(scored.scores.iter().map(move |s| s.as_ref().and_then(of)));
-    vec![
-        numbers(|scores| Some(scores.r)),
-        numbers(|scores| Some(scores.f)),
-        numbers(|scores| scores.m),
-        texts(scored.cells().map(|cell| cell.map(|cell| &cell.text))),
-        texts(scored.cells().map(|cell| cell.map(|cell| &cell.segment))),
-    ]
+fn unfit(cause: arrow_schema::ArrowError) -> Error {
+    Error::internal("columns of customers do not fit").caused_by(cause)
 }
 
-/// `clv_x`, `clv_t_x`, `clv_t`: what lifetime models are fitted on.
-fn lifetime(features: &Features, unit_days: f64) -> Vec<ArrayRef> {
-    #[expect(clippy::cast_precision_loss, reason = "days are small")]
-    let in_units = |days: Option<i64>| days.map(|days| days as f64 / unit_days);
-    let total = || features.total.iter();
-    vec![
-        ints(total().map(|sums| (sums.n_active_days > 0).then(|| i64::from(sums.n_active_days) - 1))),
-        floats(total().map(|sums| in_units(sums.days.map(|(first, last)| i64::from(last - first))))),
-        floats(days_since(features, |(first, _)| first).map(in_units)),
-    ]
-}
-
-/// Net revenue of the last 182 days over that of the 182 before, less 1.
-fn trends(features: &Features) -> Vec<Option<f64>> {
-    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
-    let trend = |(now, then): (&i64, &i64)| (*then > 0).then(|| *now as f64 / *then as f64 - 1.0);
-    features.net_half.iter().zip(&features.net_half_before).map(trend).collect()
-}
-
-fn text_lists(lists: &[Vec<&str>], n_rows: usize) -> ArrayRef {
+fn text_lists(lists: &[Vec<&str>]) -> ArrayRef {
     let item = Field::new("item", DataType::Utf8, false);
     let mut builder = ListBuilder::new(StringBuilder::new()).with_field(item);
-    for row in 0..n_rows {
-        for text in lists.get(row).into_iter().flatten() {
-            builder.values().append_value(text);
-        }
+    for list in lists {
+        list.iter().for_each(|text| builder.values().append_value(text));
         builder.append(true);
     }
     Arc::new(builder.finish())
 }
 
-/// Names of each customer's segments, in config order.
-#[must_use]
-pub fn names_by_row(membership: &Membership, n_rows: usize) -> Vec<Vec<&str>> {
-    let mut names: Vec<Vec<&str>> = vec![Vec::new(); n_rows];
+/// Names of the segments of the customers in some rows, in config order.
+fn names_by_row(membership: &Membership, places: Range<usize>) -> Vec<Vec<&str>> {
+    let mut names: Vec<Vec<&str>> = vec![Vec::new(); places.len()];
     for (segment, members) in &membership.segments {
-        for member in members {
-            if let Some(names) = names.get_mut(member.row) {
-                names.push(segment);
-            }
+        let from = members.partition_point(|member| member.row < places.start);
+        for member in members.iter().skip(from).take_while(|member| member.row < places.end) {
+            names.get_mut(member.row - places.start).into_iter().for_each(|names| names.push(segment));
         }
     }
     names

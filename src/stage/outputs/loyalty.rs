@@ -1,5 +1,6 @@
 //! Tables of the loyalty programmes, and their columns of the customers table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array as _, ArrayRef, BooleanArray, StringArray};
@@ -321,15 +322,20 @@ pub fn shown(outcomes: &[Outcome]) -> Option<&Outcome> {
     outcomes.iter().find(is_base).or(outcomes.first())
 }
 
-/// `tier` … `mini_candidate` of the customers table.
+/// `tier` … `mini_candidate` of some rows of the customers table.
 #[must_use]
-pub fn customer_columns(outcomes: &[Outcome], n_rows: usize) -> Vec<ArrayRef> {
-    let shown = shown(outcomes);
-    let mut by_row: Vec<Option<(&Member, &Chance)>> = vec![None; n_rows];
-    for pair in shown.iter().flat_map(|outcome| outcome.members.iter().zip(&outcome.chances)) {
-        let is_there = pair.0.standing.tier.is_some();
-        if let Some(slot) = by_row.get_mut(pair.0.row as usize).filter(|_| is_there) {
-            *slot = Some(pair);
+pub fn customer_columns(shown: Option<&Outcome>, places: Range<usize>) -> Vec<ArrayRef> {
+    let mut by_row: Vec<Option<(&Member, &Chance)>> = vec![None; places.len()];
+    if let Some(outcome) = shown {
+        // Members stand by row.
+        let at = |row: usize| outcome.members.partition_point(|member| (member.row as usize) < row);
+        let places_of_members = at(places.start)..at(places.end);
+        let members = outcome.members.get(places_of_members.clone()).unwrap_or_default();
+        let chances = outcome.chances.get(places_of_members).unwrap_or_default();
+        for pair in members.iter().zip(chances).filter(|(member, _)| member.standing.tier.is_some()) {
+            let place = (pair.0.row as usize).checked_sub(places.start);
+            let slot = place.and_then(|place| by_row.get_mut(place));
+            slot.into_iter().for_each(|slot| *slot = Some(pair));
         }
     }
     let rows = || by_row.iter().map(|one| one.zip(shown));

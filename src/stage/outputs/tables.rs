@@ -8,7 +8,7 @@ use super::column::{Make, days, floats, ints, texts, u8s};
 use crate::contract::tables::{
     Candidates, Cohorts, Quality, RfmCuts, RfmGrid, SegmentMoves, SegmentSummary, Segments,
 };
-use crate::contract::{Checked, column as c, read};
+use crate::contract::{Checked, Contract, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::month_start;
 use crate::kernel::consent::Channel;
@@ -44,6 +44,9 @@ pub fn segments(
     )
 }
 
+/// Columns of the customers table that [`segment_summary`] looks at.
+pub const SUMMARISED: [&str; 4] = [c::NET_REVENUE, c::MARGIN, c::CLV, c::CAN_EMAIL];
+
 /// `tables/segment_summary`.
 ///
 /// # Errors
@@ -54,6 +57,9 @@ pub fn segment_summary(
     customers: &RecordBatch,
     register: &Register,
 ) -> Result<Checked<SegmentSummary>> {
+    if membership.segments.is_empty() {
+        return Checked::verify(&context.units, SegmentSummary::TABLE.empty(&context.units));
+    }
     let make = Make { units: &context.units };
     let (net, margin) = (read::decimals(customers, c::NET_REVENUE)?, read::decimals(customers, c::MARGIN)?);
     let clv = read::decimals(customers, c::CLV)?;

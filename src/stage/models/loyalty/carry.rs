@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::kernel::calendar::add_months;
 use crate::kernel::loyalty::moves::{Cell, Moves};
 use crate::kernel::loyalty::{self as engine, Event, Manual, NEVER, Role};
-use crate::stage::features::NO_ROW;
+use crate::stage::features::{Ids, NO_ROW};
 
 /// Names of a period's length in `tier_transitions`.
 pub const MONTH: &str = "month";
@@ -141,9 +141,7 @@ impl Published {
             for at in 0..states.len() {
                 let id = states.id(at);
                 let mut bearers: BTreeSet<&str> = self.regrouped.bearers(id).collect();
-                if bearing.contains(id)
-                    && inputs.features.customer_id.binary_search_by(|x| x.as_str().cmp(id)).is_ok()
-                {
+                if bearing.contains(id) && inputs.features.customer_id.row_of(id).is_some() {
                     bearers.insert(id);
                 }
                 let kept = states.floors(at).map_or_else(Vec::new, |text| floors::parse(plan, text));
@@ -233,12 +231,12 @@ fn with_rules(mut member: Member, plan: &Plan, day: i32) -> Member {
 }
 
 /// By member, its row of the customers; both ascend by id.
-fn rows_of_members(states: &States<'_>, ids: &[String]) -> Vec<u32> {
+fn rows_of_members(states: &States<'_>, ids: &Ids) -> Vec<u32> {
     let mut next = 0;
     (0..states.len())
         .map(|at| {
             let id = states.id(at);
-            while ids.get(next).is_some_and(|known| known.as_str() < id) {
+            while ids.get(next).is_some_and(|known| known < id) {
                 next += 1;
             }
             let is_there = ids.get(next).is_some_and(|known| known == id);

@@ -38,7 +38,7 @@ impl Regrouped {
         let (ids, keys) = (read::texts(&known, c::CUSTOMER_ID)?, read::u32s(&known, c::SOURCE_KEY)?);
         let today = |key: u32| {
             let row = features.row_of_key.get(key as usize).copied().filter(|row| *row != NO_ROW)?;
-            features.customer_id.get(row as usize).map(String::as_str)
+            features.customer_id.get(row as usize)
         };
         // Of both sides: who lost a key to another, and who got one of another's.
         let mut affected: BTreeSet<&str> = BTreeSet::new();

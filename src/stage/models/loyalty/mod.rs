@@ -304,14 +304,16 @@ fn has_costs(features: &Features) -> bool {
 /// Enrolment and leaving of every customer.
 fn customers(inputs: &Inputs<'_>) -> Vec<Customer> {
     let Inputs { features, register, .. } = inputs;
-    let mut n_keys = vec![0_u32; features.customer_id.len()];
+    let ids = &features.customer_id;
+    let mut n_keys = vec![0_u32; ids.len()];
     for row in &features.row_of_key {
         n_keys.get_mut(*row as usize).into_iter().for_each(|n| *n += 1);
     }
     let day = |text: Option<&str>| parse_day_in(text?.get(..10)?.as_bytes(), YEARS);
-    (&features.customer_id, &features.total, n_keys)
+    (0..ids.len(), &features.total, n_keys)
         .into_par_iter()
-        .map(|(id, total, n_keys)| {
+        .map(|(row, total, n_keys)| {
+            let id = ids.get(row).unwrap_or_default();
             let contact = register.contacts.get(id);
             let of = |column: &str| day(contact.and_then(|contact| contact.value(column)));
             // Whose tiers were erased is no member in any period.
@@ -334,7 +336,7 @@ fn first_day(inputs: &Inputs<'_>, customers: &[Customer], plan: &Plan) -> Option
 /// Says what a programme's rules lead to that nobody will want.
 fn warn(inputs: &Inputs<'_>, plan: &Plan) {
     let ids = &inputs.features.customer_id;
-    let n_unknown = plan.manual.keys().filter(|id| ids.binary_search(id).is_err()).count();
+    let n_unknown = plan.manual.keys().filter(|id| ids.row_of(id).is_none()).count();
     if n_unknown > 0 {
         let what =
             format!("tiers given by hand in programme {} name customers that there are not", plan.name);

@@ -351,7 +351,7 @@ impl Job<'_, '_> {
         }
         let Some(enrolled) = customer.enrolled else { return };
         let features = self.inputs.features;
-        let id = features.customer_id.get(row as usize).map_or("", String::as_str);
+        let id = features.customer_id.get(row as usize).unwrap_or_default();
         let Desk { rows, facts, room, log, .. } = &mut *desk;
         facts.fill(rows, part.plan, &self.wanted.lines);
         let slices: Vec<&[engine::Fact]> = facts.versions.iter().map(Vec::as_slice).collect();

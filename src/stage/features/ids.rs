@@ -1,0 +1,98 @@
+//! Ids of customers, sorted, in one piece of text.
+
+/// Ids, ascending by bytes, none twice.
+#[derive(Clone, Debug, Default)]
+pub struct Ids {
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Ids {
+    /// Takes ids that come ascending.
+    pub(super) fn of<'a>(ids: impl ExactSizeIterator<Item = &'a str> + Clone) -> Self {
+        let mut all = Self {
+            text: String::with_capacity(ids.clone().map(str::len).sum()),
+            ends: Vec::with_capacity(ids.len()),
+        };
+        for id in ids {
+            all.text.push_str(id);
+            all.ends.push(all.text.len());
+        }
+        all
+    }
+
+    /// Number of ids.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The id of a row; `None` past the last.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let from = row.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.text.get(from..*self.ends.get(row)?)
+    }
+
+    /// The ids of some rows; none of those past the last.
+    pub fn iter_of(&self, rows: std::ops::Range<usize>) -> impl ExactSizeIterator<Item = &str> + Clone {
+        let end = rows.end.min(self.len());
+        (rows.start.min(end)..end).map(|row| self.get(row).unwrap_or_default())
+    }
+
+    /// All ids in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.iter_of(0..self.len())
+    }
+
+    /// The row of an id; `None` where it is not there.
+    #[must_use]
+    pub fn row_of(&self, id: &str) -> Option<usize> {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match self.get(middle)?.cmp(id) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_is_found_in_its_row_and_no_other() {
+        for n in 0..20_usize {
+            let names: Vec<String> =
+                (0..n).map(|number| format!("c{:0>1$}", number * 2, 1 + number / 5)).collect();
+            let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            let ids = Ids::of(names.iter().copied());
+            assert_eq!(ids.iter().collect::<Vec<&str>>(), names);
+            assert_eq!((ids.len(), ids.is_empty(), ids.get(names.len())), (names.len(), n == 0, None));
+            for (row, name) in names.iter().enumerate() {
+                assert_eq!((ids.get(row), ids.row_of(name)), (Some(*name), Some(row)));
+                assert_eq!(ids.row_of(&format!("{name}!")), None);
+            }
+            assert_eq!(
+                ids.iter_of(1..3).collect::<Vec<&str>>(),
+                names.iter().copied().skip(1).take(2).collect::<Vec<&str>>()
+            );
+            assert_eq!(ids.iter_of(n + 1..n + 3).len(), 0);
+        }
+        assert_eq!(Ids::of(["", "a"].into_iter()).get(0), Some(""));
+    }
+}
