@@ -22,6 +22,7 @@ use crate::stage::models::clv::{Lifetimes, Valued};
 use crate::stage::models::loyalty::{self, Outcome};
 use crate::stage::models::rfm::Scored;
 use crate::stage::outputs;
+use crate::stage::register::tables::OfKeys;
 use crate::stage::register::{self, Register};
 use crate::stage::segments::Predicates;
 use crate::stage::summarise::days::{self, Days};
@@ -355,8 +356,10 @@ fn write_register(
     ingested: &Ingested,
     parent_tables: &[TableEntry],
 ) -> Result<Vec<TableEntry>> {
-    let first_days = &results.features.first_day_of_key;
-    let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, first_days)?;
+    let features = results.features;
+    let id = |key: u32| features.customer_id.get(*features.row_of_key.get(key as usize)? as usize);
+    let of_keys = OfKeys { first_days: &features.first_day_of_key, by_id: &features.keys_by_id, id: &id };
+    let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, &of_keys)?;
     entries.extend(tombstones(context, parent_tables)?);
     Ok(entries)
 }

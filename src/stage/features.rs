@@ -97,14 +97,15 @@ pub struct Features {
     pub first_day_of_key: Vec<Option<i32>>,
     /// Row of each key's customer; [`NO_ROW`]: it has none.
     pub row_of_key: Vec<u32>,
+    /// Keys by the id of their customer, whether it has a row or not, then by number.
+    pub keys_by_id: Vec<u32>,
     /// Ledger rows after `as_of` by source.
     pub after_as_of: BTreeMap<String, u64>,
 }
 
 impl Features {
-    /// Frees what is known of each customer: the customers table has it.
+    /// Frees what is known of each customer but the id: the customers table has it.
     pub fn forget_customers(&mut self) {
-        self.customer_id = Ids::default();
         (self.total, self.window) = (Vec::new(), None);
         (self.net_year, self.net_half, self.net_half_before) = (Vec::new(), Vec::new(), Vec::new());
         (self.mains, self.values) = (Vec::new(), Vec::new());

@@ -2,6 +2,7 @@
 
 pub(super) mod base;
 mod cohorts;
+mod order;
 mod range;
 mod standings;
 mod values;
@@ -12,6 +13,7 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::cohorts::CohortSums;
+use self::order::Order;
 use self::range::{NEVER, Piece, Range, Slot};
 use self::standings::Lives;
 use self::values::Values;
@@ -24,13 +26,15 @@ use crate::stage::register::Register;
 
 /// Slots of a range.
 const RANGE_SLOTS: u32 = 32_768;
-/// Bytes of an id that stand in front of it while ids are sorted.
-const PREFIX_BYTES: usize = 16;
+/// Customers that one task looks up at least.
+const MIN_ROWS: usize = 8192;
 
 /// Sums under construction. A customer's slot is its smallest key, so that a month, whose rows stand by key, is added from
 /// front to back; customers without a key come after all keys.
 pub(super) struct Gathered<'a> {
     slot_of_key: Vec<u32>,
+    /// Keys by the id of their customer.
+    keys_by_id: Vec<u32>,
     /// Every customer that a key or a contact names, by id, with its slot.
     ids: Vec<(&'a String, u32)>,
     /// All slots in order, so many in each: [`RANGE_SLOTS`] where each key is a customer of its own, so that a range of
@@ -46,7 +50,7 @@ pub(super) struct Gathered<'a> {
 impl<'a> Gathered<'a> {
     pub(super) fn new(register: &'a Register, has_window: bool) -> Self {
         let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
-        let (slot_of_key, ids, n_slots) = slots(register);
+        let Order { slot_of_key, keys_by_id, ids, n_slots } = Order::of(register);
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
         let ranges = (0..n_slots.div_ceil(width)).map(|range| {
@@ -68,7 +72,16 @@ impl<'a> Gathered<'a> {
             range.first_days.truncate(n_keys.saturating_sub(range.first) as usize);
         }
         let n_active_before = BTreeMap::new();
-        Self { slot_of_key, ids, ranges, width, n_pieces: 0, values: Values::default(), n_active_before }
+        Self {
+            slot_of_key,
+            keys_by_id,
+            ids,
+            ranges,
+            width,
+            n_pieces: 0,
+            values: Values::default(),
+            n_active_before,
+        }
     }
 
     /// Whether each key is a customer of its own.
@@ -198,12 +211,16 @@ impl<'a> Gathered<'a> {
         let (mains_of, values) = std::mem::take(&mut self.values).mains(n_slots)?;
         // A slot is far from the one before, so each is looked at once.
         let rows = (&kept, &mut total, &mut net_year, &mut net_half, &mut net_half_before, &mut mains);
-        rows.into_par_iter().for_each(|((_, number), total, year, half, half_before, mains)| {
-            let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
-            *total = slot.total;
-            [*year, *half, *half_before] = slot.nets;
-            *mains = mains_of.get(*number as usize).copied().unwrap_or(Mains::NONE);
-        });
+        rows.into_par_iter().with_min_len(MIN_ROWS).for_each(
+            |((_, number), total, year, half, half_before, mains)| {
+                let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
+                *total = slot.total;
+                [*year, *half, *half_before] = slot.nets;
+                if let Some(found) = mains_of.get(*number as usize) {
+                    *mains = *found;
+                }
+            },
+        );
         let has_window = self.ranges.iter().any(|range| range.window.is_some());
         let window = |number: u32| {
             let range = self.ranges.get((number / self.width) as usize)?;
@@ -224,6 +241,7 @@ impl<'a> Gathered<'a> {
             cohort_sizes,
             lifetime: self.lifetime(&kept, first_day, edges, as_of)?,
             row_of_key: self.rows_of_keys(&kept, n_slots),
+            keys_by_id: self.keys_by_id,
             first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })
@@ -241,35 +259,4 @@ fn fill(
             cohorts.entry((cohort, age)).or_default();
         }
     }
-}
-
-/// Slot by key, customers by id with their slots, and the number of slots.
-fn slots(register: &Register) -> (Vec<u32>, Vec<(&String, u32)>, u32) {
-    // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes
-    // stand in front: most comparisons end there, without touching the text.
-    let prefix = |id: &str| {
-        let mut bytes = [0; PREFIX_BYTES];
-        bytes.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
-        u128::from_be_bytes(bytes)
-    };
-    let keyed = (0_u32..).zip(&register.customer_of_key).map(|(key, id)| (id, Some(key)));
-    let named = register.contacts.keys().map(|id| (id, None));
-    let mut order: Vec<(u128, &String, Option<u32>)> =
-        keyed.chain(named).map(|(id, key)| (prefix(id), id, key)).collect();
-    order.par_sort_unstable();
-    let n_keys = register.customer_of_key.len();
-    let mut slot_of_key = vec![0; n_keys];
-    let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
-    let mut n_slots = u32::try_from(n_keys).unwrap_or(u32::MAX);
-    for same_id in order.chunk_by(|a, b| a.0 == b.0 && a.1 == b.1) {
-        // Nobody's key sorts first, so the last rows of a group are keys, if it has any.
-        let smallest = same_id.iter().filter_map(|(.., key)| *key).min();
-        let slot = smallest.unwrap_or(n_slots);
-        n_slots += u32::from(smallest.is_none());
-        for key in same_id.iter().filter_map(|(.., key)| *key) {
-            slot_of_key.get_mut(key as usize).into_iter().for_each(|of_key| *of_key = slot);
-        }
-        ids.extend(same_id.first().map(|(_, id, _)| (*id, slot)));
-    }
-    (slot_of_key, ids, n_slots)
 }

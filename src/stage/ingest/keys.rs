@@ -218,6 +218,13 @@ impl Keys {
         self.space_of.iter().zip(&self.ids).map(|(place, packed)| (self.name(*place), self.text(packed)))
     }
 
+    /// Numbering and id of a key; `None` for one that there is not.
+    #[must_use]
+    pub fn identity(&self, key: u32) -> Option<(&str, &str)> {
+        let (place, packed) = self.space_of.get(key as usize).zip(self.ids.get(key as usize))?;
+        Some((self.name(*place), self.text(packed)))
+    }
+
     /// The name of a numbering.
     fn name(&self, place: u16) -> &str {
         self.spaces.get(usize::from(place)).map_or("", |space| &space.name)

@@ -234,6 +234,12 @@ impl Contacts {
         self.all.iter().map(|(id, _)| id)
     }
 
+    /// The id at a place of the order.
+    #[must_use]
+    pub fn id(&self, place: usize) -> Option<&String> {
+        self.all.get(place).map(|(id, _)| id)
+    }
+
     /// Number of customers.
     #[must_use]
     pub const fn len(&self) -> usize {

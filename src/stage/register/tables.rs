@@ -22,21 +22,40 @@ use crate::kernel::identity::Veto;
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
+use crate::run::pieces;
 use crate::stage::ingest::contacts::Part;
 use crate::stage::ingest::{Keys, moment_ms};
 
 /// Rows that are in memory at a time as columns, about.
 const PIECE: usize = 1 << 16;
 
+/// What the night found out about keys.
+#[derive(Clone, Copy)]
+pub struct OfKeys<'a> {
+    /// First purchase day.
+    pub first_days: &'a [Option<i32>],
+    /// Keys by the id of their customer.
+    pub by_id: &'a [u32],
+    /// The id of a key's customer, found more quickly in the order of `by_id` than in the register; `None` for customers
+    /// without a row.
+    pub id: &'a (dyn Fn(u32) -> Option<&'a str> + Sync),
+}
+
+impl std::fmt::Debug for OfKeys<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OfKeys").field("n_keys", &self.by_id.len()).finish_non_exhaustive()
+    }
+}
+
 /// Writes the register's tables, in pieces, since as columns they are as large as all that they are made of.
 ///
 /// # Errors
 /// `ContractBroken`, `Io`, `Internal`.
-pub fn write(
+pub fn write<'a>(
     context: &Context,
-    register: &Register,
-    keys: &Keys,
-    first_days: &[Option<i32>],
+    register: &'a Register,
+    keys: &'a Keys,
+    of_keys: &OfKeys<'a>,
 ) -> Result<Vec<TableEntry>> {
     let contacts = |places: Range<usize>| register.contacts.slice(places);
     let n_contacts = register.contacts.len();
@@ -44,8 +63,17 @@ pub fn write(
         in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(contacts(places)))?,
         in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(contacts(places)))?,
     ];
-    {
-        let rows = identities(register, keys, first_days);
+    if n_contacts == 0 && register.matching.is_none() {
+        // A customer has the numbers of the ledger and no others, and these are in their order.
+        let order = by_customer(register, keys, of_keys);
+        entries.push(pieces::write::<Identities>(context, order.len(), |places| {
+            let keyed = order.get(places).unwrap_or_default();
+            let rows: Vec<Option<Identity<'_>>> =
+                keyed.par_iter().map(|key| of_ledger(register, keys, of_keys, *key)).collect();
+            Ok(identity_columns(&rows.into_iter().flatten().collect::<Vec<Identity<'_>>>()))
+        })?);
+    } else {
+        let rows = identities(register, keys, of_keys);
         entries.push(in_pieces::<Identities>(context, rows.len(), |places| {
             identity_columns(rows.get(places).unwrap_or_default())
         })?);
@@ -203,8 +231,42 @@ struct Identity<'a> {
     linked_by: &'static str,
 }
 
+/// The number of a key; `None` for a key that there is not.
+fn of_ledger<'a>(
+    register: &'a Register,
+    keys: &'a Keys,
+    of_keys: &OfKeys<'a>,
+    key: u32,
+) -> Option<Identity<'a>> {
+    let (id_space, source_id) = keys.identity(key)?;
+    Some(Identity {
+        customer_id: customer_of(register, of_keys, key)?,
+        id_space,
+        source_id,
+        is_contact: false,
+        key: Some(key),
+        first_day: of_keys.first_days.get(key as usize).copied().flatten(),
+        linked_by: c::CUSTOMER_ID,
+    })
+}
+
+/// The id of a key's customer.
+fn customer_of<'a>(register: &'a Register, of_keys: &OfKeys<'a>, key: u32) -> Option<&'a str> {
+    (of_keys.id)(key).or_else(|| register.customer_of_key.get(key as usize).map(String::as_str))
+}
+
+/// Keys by customer, numbering and number.
+fn by_customer<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) -> Vec<u32> {
+    let mut order = of_keys.by_id.to_vec();
+    let customer = |key: u32| customer_of(register, of_keys, key);
+    for of_one in order.chunk_by_mut(|a, b| customer(*a) == customer(*b)).filter(|all| all.len() > 1) {
+        of_one.sort_unstable_by_key(|key| keys.identity(*key));
+    }
+    order
+}
+
 /// Every number, by customer.
-fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i32>]) -> Vec<Identity<'a>> {
+fn identities<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) -> Vec<Identity<'a>> {
     let of_contacts = register.contacts.iter().map(|(id, contact)| {
         let (id_space, source_id, linked_by) = match contact.row.source_id() {
             Some(source_id) => (contact.row.id_space(), source_id, c::CUSTOMER_ID),
@@ -224,18 +286,9 @@ fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i
         Some(matching) => matched(matching).collect(),
         None => of_contacts.collect(),
     };
-    let of_ledger = (0_u32..).zip(keys.identities().zip(&register.customer_of_key)).map(
-        |(key, ((id_space, source_id), id))| Identity {
-            customer_id: id,
-            id_space,
-            source_id,
-            is_contact: false,
-            key: Some(key),
-            first_day: first_days.get(key as usize).copied().flatten(),
-            linked_by: c::CUSTOMER_ID,
-        },
-    );
-    let mut rows: Vec<Identity<'_>> = of_contacts.into_iter().chain(of_ledger).collect();
+    let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
+    let of_keys = (0..n_keys).filter_map(|key| of_ledger(register, keys, of_keys, key));
+    let mut rows: Vec<Identity<'_>> = of_contacts.into_iter().chain(of_keys).collect();
     rows.par_sort_unstable();
     rows.dedup_by(|gone, kept| {
         let is_same = (gone.customer_id, gone.id_space, gone.source_id)

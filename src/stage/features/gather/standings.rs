@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
+use rayon::prelude::*;
 
 use super::super::super::ingest::REFUND;
 use super::super::super::ingest::ledger::{Ledger, read_groups};
@@ -230,7 +231,7 @@ impl Gathered<'_> {
                     _ => Ok(Evening::of(range.slots.get(place).unwrap_or(&Slot::EMPTY))?.finish(edge)),
                 }
             };
-            slots.iter().map(standing).collect()
+            slots.par_iter().map(standing).collect()
         };
         let held = match edges.0 {
             None => None,
@@ -246,7 +247,7 @@ impl Gathered<'_> {
         };
         Ok(Lifetime {
             first_day,
-            first_day_net: slots.iter().map(first_net).collect(),
+            first_day_net: slots.par_iter().map(first_net).collect(),
             held,
             n_active_by_day: self.n_active_by_day(),
         })
@@ -291,6 +292,7 @@ mod tests {
         };
         Gathered {
             slot_of_key: vec![0, 0, 2],
+            keys_by_id: vec![0, 1, 2],
             ids: Vec::new(),
             ranges: vec![range],
             width: 3,

@@ -1,0 +1,138 @@
+//! Ids in their order, and which slot each customer has.
+
+use rayon::prelude::*;
+
+use crate::stage::register::Register;
+
+/// Bytes of an id that stand in front of it while ids are sorted.
+const HEAD_BYTES: usize = 8;
+/// Ids alike in their heads from which on several threads sort them.
+const MANY: usize = 4096;
+
+/// Customers by id.
+pub(super) struct Order<'a> {
+    /// Slot by key: the smallest key of its customer.
+    pub(super) slot_of_key: Vec<u32>,
+    /// Keys by the id of their customer, then by number.
+    pub(super) keys_by_id: Vec<u32>,
+    /// Every customer that a key or a contact names, by id, with its slot; those without a key come after all keys.
+    pub(super) ids: Vec<(&'a String, u32)>,
+    /// Number of slots.
+    pub(super) n_slots: u32,
+}
+
+impl<'a> Order<'a> {
+    /// Sorts the ids that keys and contacts name.
+    pub(super) fn of(register: &'a Register) -> Self {
+        let contacts = &register.contacts;
+        Self::of_ids(&register.customer_of_key, contacts.len(), |place| contacts.id(place))
+    }
+
+    /// Sorts ids of keys, and those of contacts, each of which is there once.
+    fn of_ids(
+        keyed: &'a [String],
+        n_named: usize,
+        named: impl Fn(usize) -> Option<&'a String> + Sync,
+    ) -> Self {
+        let id = |place: u32| -> &'a String {
+            let place = place as usize;
+            keyed.get(place).or_else(|| named(place.checked_sub(keyed.len())?)).unwrap_or(&EMPTY)
+        };
+        let n = u32::try_from(keyed.len() + n_named).unwrap_or(u32::MAX);
+        let n_alike = common(n, id);
+        // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes in
+        // which ids differ stand in front: most comparisons end there, without touching the text.
+        let mut order: Vec<(u64, u32)> =
+            (0..n).into_par_iter().map(|place| (head(id(place), n_alike), place)).collect();
+        order.par_sort_unstable();
+        for alike in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+            let compare = |a: &(u64, u32), b: &(u64, u32)| id(a.1).cmp(id(b.1)).then(a.1.cmp(&b.1));
+            if alike.len() < MANY {
+                alike.sort_unstable_by(compare);
+            } else {
+                alike.par_sort_unstable_by(compare);
+            }
+        }
+        Self::numbered(&order, u32::try_from(keyed.len()).unwrap_or(u32::MAX), id)
+    }
+
+    /// Gives each customer a slot; places below `n_keys` are keys.
+    fn numbered(order: &[(u64, u32)], n_keys: u32, id: impl Fn(u32) -> &'a String) -> Self {
+        let mut slot_of_key = vec![0; n_keys as usize];
+        let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
+        let mut n_slots = n_keys;
+        for customer in order.chunk_by(|a, b| a.0 == b.0 && id(a.1) == id(b.1)) {
+            // Keys come before contacts, ascending.
+            let Some((_, first)) = customer.first() else { continue };
+            let is_keyed = *first < n_keys;
+            let slot = if is_keyed { *first } else { n_slots };
+            n_slots += u32::from(!is_keyed);
+            for (_, key) in customer {
+                slot_of_key.get_mut(*key as usize).into_iter().for_each(|of_key| *of_key = slot);
+            }
+            ids.push((id(*first), slot));
+        }
+        let keys_by_id = order.iter().map(|(_, place)| *place).filter(|place| *place < n_keys).collect();
+        Self { slot_of_key, keys_by_id, ids, n_slots }
+    }
+}
+
+static EMPTY: String = String::new();
+
+/// Bytes that all ids begin with.
+fn common<'a>(n: u32, id: impl Fn(u32) -> &'a String) -> usize {
+    if n == 0 {
+        return 0;
+    }
+    let first = id(0).as_bytes();
+    (1..n).fold(first.len(), |n_alike, place| {
+        let alike = first.iter().zip(id(place).as_bytes()).take(n_alike);
+        alike.take_while(|(a, b)| a == b).count()
+    })
+}
+
+/// The bytes after those that all ids begin with; an id that is shorter comes first, as it does as text.
+fn head(id: &str, n_alike: usize) -> u64 {
+    let mut bytes = [0; HEAD_BYTES];
+    bytes.iter_mut().zip(id.as_bytes().iter().skip(n_alike)).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn customers_come_by_id_and_have_their_smallest_key(
+            keyed in vec("c-[ab\0]{0,10}", 0..40), named in vec("c-[ab]{0,10}", 0..10),
+        ) {
+            let mut contacts = named.clone();
+            contacts.sort_unstable();
+            contacts.dedup();
+            let order = Order::of_ids(&keyed, contacts.len(), |place| contacts.get(place));
+            let mut slots: BTreeMap<&String, u32> = BTreeMap::new();
+            for (key, id) in (0_u32..).zip(&keyed) {
+                slots.entry(id).or_insert(key);
+            }
+            let mut next = keyed.len() as u32;
+            for id in &contacts {
+                slots.entry(id).or_insert_with(|| {
+                    next += 1;
+                    next - 1
+                });
+            }
+            prop_assert_eq!(order.n_slots, next);
+            let of_keys: Vec<u32> = keyed.iter().map(|id| slots[id]).collect();
+            prop_assert_eq!(order.slot_of_key, of_keys);
+            let mut keys: Vec<u32> = (0..keyed.len() as u32).collect();
+            keys.sort_by_key(|key| &keyed[*key as usize]);
+            prop_assert_eq!(order.keys_by_id, keys);
+            prop_assert_eq!(order.ids, slots.into_iter().collect::<Vec<(&String, u32)>>());
+        }
+    }
+}
