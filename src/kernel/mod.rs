@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod number;
 pub mod text;
+pub mod texts;
 pub mod csv;
 pub mod json;
 pub mod versions;

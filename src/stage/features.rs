@@ -254,7 +254,7 @@ fn add_months(
     context: &Context,
     windows: &Windows,
     months: &[(i32, &[Part])],
-    gathered: &mut Gathered<'_>,
+    gathered: &mut Gathered,
 ) -> Result<()> {
     let load_all = |side_by_side: &[(i32, &[Part])]| -> Result<Vec<(i32, Vec<PieceSummary>)>> {
         let load = |(month, parts): &(i32, &[Part])| {

@@ -14,6 +14,7 @@ mod whom;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
@@ -36,19 +37,24 @@ use crate::contract::tables::Tombstones as TombstonesTable;
 use crate::contract::{Contract, column as c};
 use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::text::email_canonical;
+use crate::kernel::texts::Texts;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
+use crate::run::pieces;
 use crate::store::files;
 
 /// Bytes of an HMAC that a `c_` id shows.
 const ID_BYTES: usize = 8;
+/// Pieces of keys whose ids are looked up at a time.
+const PIECES_AT_ONCE: usize = 16;
+
 /// Every customer that an export names.
 #[derive(Debug)]
 pub struct Register {
     /// Customers of the contact exports, by id.
     pub contacts: Contacts,
     /// Customer id of each key.
-    pub customer_of_key: Vec<String>,
+    pub customer_of_key: Texts,
     /// Whether there is a contacts source at all.
     pub has_contacts: bool,
     /// Channels through which nobody is addressed without consent, because some source tells it.
@@ -246,13 +252,18 @@ fn warn_of_points(context: &Context, contacts: &Contacts) {
 }
 
 /// Customer of each key.
-fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Vec<String> {
-    if numbering.matching.is_none() {
-        return keys.identities().map(|(space, id)| numbering.id(space, id).into_owned()).collect();
-    }
+fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Texts {
+    let mut customers = Texts::with_capacity(keys.len());
     // Keys are looked up among the nodes, which pays side by side.
-    let identities: Vec<(&str, &str)> = keys.identities().collect();
-    identities.par_iter().map(|(space, id)| numbering.id(space, id).into_owned()).collect()
+    for places in pieces::places(keys.len()).chunks(PIECES_AT_ONCE) {
+        let ids = |places: &Range<usize>| -> Vec<Cow<'_, str>> {
+            let identities = places.clone().filter_map(|key| keys.identity(u32::try_from(key).ok()?));
+            identities.map(|(space, id)| numbering.id(space, id)).collect()
+        };
+        let ids: Vec<Vec<Cow<'_, str>>> = places.par_iter().map(ids).collect();
+        ids.iter().flatten().for_each(|id| customers.push(id));
+    }
+    customers
 }
 
 /// Place of each source in the config.

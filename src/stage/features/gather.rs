@@ -13,7 +13,7 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::cohorts::CohortSums;
-use self::order::Order;
+use self::order::{Order, id_of};
 use self::range::{NEVER, Piece, Range, Slot};
 use self::standings::Lives;
 use self::values::Values;
@@ -31,12 +31,12 @@ const MIN_ROWS: usize = 8192;
 
 /// Sums under construction. A customer's slot is its smallest key, so that a month, whose rows stand by key, is added from
 /// front to back; customers without a key come after all keys.
-pub(super) struct Gathered<'a> {
+pub(super) struct Gathered {
     slot_of_key: Vec<u32>,
     /// Keys by the id of their customer.
     keys_by_id: Vec<u32>,
-    /// Every customer that a key or a contact names, by id, with its slot.
-    ids: Vec<(&'a String, u32)>,
+    /// Every customer that a key or a contact names, as in [`Order::customers`].
+    customers: Vec<(u32, u32)>,
     /// All slots in order, so many in each: [`RANGE_SLOTS`] where each key is a customer of its own, so that a range of
     /// slots is one of keys; else all of them in one.
     ranges: Vec<Range>,
@@ -47,10 +47,10 @@ pub(super) struct Gathered<'a> {
     n_active_before: BTreeMap<i32, u64>,
 }
 
-impl<'a> Gathered<'a> {
-    pub(super) fn new(register: &'a Register, has_window: bool) -> Self {
+impl Gathered {
+    pub(super) fn new(register: &Register, has_window: bool) -> Self {
         let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
-        let Order { slot_of_key, keys_by_id, ids, n_slots } = Order::of(register);
+        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register);
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
         let ranges = (0..n_slots.div_ceil(width)).map(|range| {
@@ -75,7 +75,7 @@ impl<'a> Gathered<'a> {
         Self {
             slot_of_key,
             keys_by_id,
-            ids,
+            customers,
             ranges,
             width,
             n_pieces: 0,
@@ -163,7 +163,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// Row of each key, given the customers that are kept, by row with their slots.
-    fn rows_of_keys(&self, kept: &[(&String, u32)], n_slots: usize) -> Vec<u32> {
+    fn rows_of_keys(&self, kept: &[(u32, u32)], n_slots: usize) -> Vec<u32> {
         let mut row_of_slot = vec![NO_ROW; n_slots];
         for (row, (_, slot)) in (0..).zip(kept) {
             row_of_slot.get_mut(*slot as usize).into_iter().for_each(|of_slot| *of_slot = row);
@@ -196,13 +196,15 @@ impl<'a> Gathered<'a> {
             .flat_map(|range| range.slots.iter().map(|slot| slot.total.n_rows > 0))
             .collect();
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
-        let is_kept = |(id, number): &&(&String, u32)| {
-            has_rows.get(*number as usize) == Some(&true) || register.contacts.contains_key(id)
+        let is_kept = |(place, number): &(u32, u32)| {
+            has_rows.get(*number as usize) == Some(&true)
+                || register.contacts.contains_key(id_of(register, *place))
         };
-        let ids = std::mem::take(&mut self.ids);
-        let kept: Vec<(&String, u32)> = match ids.par_iter().all(|id| is_kept(&id)) {
-            true => ids,
-            false => ids.into_par_iter().filter(|id| is_kept(&id)).collect(),
+        let customers = std::mem::take(&mut self.customers);
+        let kept: Vec<(u32, u32)> = if customers.par_iter().all(is_kept) {
+            customers
+        } else {
+            customers.into_par_iter().filter(is_kept).collect()
         };
         let n = kept.len();
         let (mut total, mut mains) = (vec![Sums::NONE; n], vec![Mains::NONE; n]);
@@ -236,7 +238,7 @@ impl<'a> Gathered<'a> {
                 .then(|| kept.par_iter().map(|(_, number)| window(*number).unwrap_or(Sums::NONE)).collect()),
             mains,
             values,
-            customer_id: Ids::of(kept.iter().map(|(id, _)| id.as_str())),
+            customer_id: Ids::of(kept.iter().map(|(place, _)| id_of(register, *place))),
             cohorts,
             cohort_sizes,
             lifetime: self.lifetime(&kept, first_day, edges, as_of)?,

@@ -1,50 +1,40 @@
 //! Ids of customers, sorted, in one piece of text.
 
+use std::ops::Range;
+
+use crate::kernel::texts::Texts;
+
 /// Ids, ascending by bytes, none twice.
 #[derive(Clone, Debug, Default)]
-pub struct Ids {
-    text: String,
-    /// Where each ends.
-    ends: Vec<usize>,
-}
+pub struct Ids(Texts);
 
 impl Ids {
     /// Takes ids that come ascending.
-    pub(super) fn of<'a>(ids: impl ExactSizeIterator<Item = &'a str> + Clone) -> Self {
-        let mut all = Self {
-            text: String::with_capacity(ids.clone().map(str::len).sum()),
-            ends: Vec::with_capacity(ids.len()),
-        };
-        for id in ids {
-            all.text.push_str(id);
-            all.ends.push(all.text.len());
-        }
-        all
+    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
+        Self(ids.collect())
     }
 
     /// Number of ids.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.ends.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.0.is_empty()
     }
 
     /// The id of a row; `None` past the last.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
-        let from = row.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
-        self.text.get(from..*self.ends.get(row)?)
+        self.0.get(row)
     }
 
     /// The ids of some rows; none of those past the last.
-    pub fn iter_of(&self, rows: std::ops::Range<usize>) -> impl ExactSizeIterator<Item = &str> + Clone {
-        let end = rows.end.min(self.len());
-        (rows.start.min(end)..end).map(|row| self.get(row).unwrap_or_default())
+    pub fn iter_of(&self, rows: Range<usize>) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.0.iter_of(rows)
     }
 
     /// All ids in their order.

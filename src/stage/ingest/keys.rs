@@ -218,6 +218,18 @@ impl Keys {
         self.space_of.iter().zip(&self.ids).map(|(place, packed)| (self.name(*place), self.text(packed)))
     }
 
+    /// Number of keys.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     /// Numbering and id of a key; `None` for one that there is not.
     #[must_use]
     pub fn identity(&self, key: u32) -> Option<(&str, &str)> {

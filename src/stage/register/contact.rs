@@ -236,8 +236,8 @@ impl Contacts {
 
     /// The id at a place of the order.
     #[must_use]
-    pub fn id(&self, place: usize) -> Option<&String> {
-        self.all.get(place).map(|(id, _)| id)
+    pub fn id(&self, place: usize) -> Option<&str> {
+        self.all.get(place).map(|(id, _)| id.as_str())
     }
 
     /// Number of customers.

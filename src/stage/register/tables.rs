@@ -252,7 +252,7 @@ fn of_ledger<'a>(
 
 /// The id of a key's customer.
 fn customer_of<'a>(register: &'a Register, of_keys: &OfKeys<'a>, key: u32) -> Option<&'a str> {
-    (of_keys.id)(key).or_else(|| register.customer_of_key.get(key as usize).map(String::as_str))
+    (of_keys.id)(key).or_else(|| register.customer_of_key.get(key as usize))
 }
 
 /// Keys by customer, numbering and number.

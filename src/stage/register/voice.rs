@@ -11,6 +11,7 @@ use crate::contract::{Contract, column as c, exports, read};
 use crate::error::Result;
 use crate::kernel::calendar::{add_months, day_label, month_index};
 use crate::kernel::text::{email_canonical, email_match_key};
+use crate::kernel::texts::Texts;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::stage::ingest::ledger;
@@ -32,7 +33,7 @@ pub(super) struct Voice {
 
 /// Who is meant by an interaction.
 pub(super) struct Who<'a> {
-    pub customer_of_key: &'a [String],
+    pub customer_of_key: &'a Texts,
     pub contacts: &'a Contacts,
 }
 
@@ -69,7 +70,8 @@ pub(super) fn read(
                 Some(key) => who.customer_of_key.get(key as usize),
                 None => {
                     let index = by_point.get_or_insert_with(|| who.by_point());
-                    point(spaces.value(row), ids.value(row)).and_then(|key| index.get(&key).copied())
+                    point(spaces.value(row), ids.value(row))
+                        .and_then(|key| index.get(&key).map(|id| id.as_str()))
                 }
             };
             let Some(customer) = customer else { continue };

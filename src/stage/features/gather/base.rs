@@ -166,7 +166,7 @@ impl<'a> BaseColumns<'a> {
     }
 }
 
-impl Gathered<'_> {
+impl Gathered {
     /// Begins with the parent's base; nothing was added before.
     ///
     /// # Errors

@@ -10,36 +10,36 @@ const HEAD_BYTES: usize = 8;
 const MANY: usize = 4096;
 
 /// Customers by id.
-pub(super) struct Order<'a> {
+pub(super) struct Order {
     /// Slot by key: the smallest key of its customer.
     pub(super) slot_of_key: Vec<u32>,
     /// Keys by the id of their customer, then by number.
     pub(super) keys_by_id: Vec<u32>,
-    /// Every customer that a key or a contact names, by id, with its slot; those without a key come after all keys.
-    pub(super) ids: Vec<(&'a String, u32)>,
+    /// Every customer that a key or a contact names, by id: a key or, counted on from the last key, a contact that bears
+    /// it; and its slot. Slots of those without a key come after all keys.
+    pub(super) customers: Vec<(u32, u32)>,
     /// Number of slots.
     pub(super) n_slots: u32,
 }
 
-impl<'a> Order<'a> {
+/// The id of a key or, counted on from the last key, of a contact.
+pub(super) fn id_of(register: &Register, place: u32) -> &str {
+    let (place, keyed) = (place as usize, &register.customer_of_key);
+    let named = || register.contacts.id(place.checked_sub(keyed.len())?);
+    keyed.get(place).or_else(named).unwrap_or_default()
+}
+
+impl Order {
     /// Sorts the ids that keys and contacts name.
-    pub(super) fn of(register: &'a Register) -> Self {
-        let contacts = &register.contacts;
-        Self::of_ids(&register.customer_of_key, contacts.len(), |place| contacts.id(place))
+    pub(super) fn of(register: &Register) -> Self {
+        let (n_keys, n_named) = (register.customer_of_key.len(), register.contacts.len());
+        Self::of_ids(n_keys, n_named, |place| id_of(register, place))
     }
 
-    /// Sorts ids of keys, and those of contacts, each of which is there once.
-    fn of_ids(
-        keyed: &'a [String],
-        n_named: usize,
-        named: impl Fn(usize) -> Option<&'a String> + Sync,
-    ) -> Self {
-        let id = |place: u32| -> &'a String {
-            let place = place as usize;
-            keyed.get(place).or_else(|| named(place.checked_sub(keyed.len())?)).unwrap_or(&EMPTY)
-        };
-        let n = u32::try_from(keyed.len() + n_named).unwrap_or(u32::MAX);
-        let n_alike = common(n, id);
+    /// Sorts the ids of `n_keys` keys and, counted on from these, of `n_named` contacts, each of which is there once.
+    fn of_ids<'a>(n_keys: usize, n_named: usize, id: impl Fn(u32) -> &'a str + Sync) -> Self {
+        let n = u32::try_from(n_keys + n_named).unwrap_or(u32::MAX);
+        let n_alike = common(n, &id);
         // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes in
         // which ids differ stand in front: most comparisons end there, without touching the text.
         let mut order: Vec<(u64, u32)> =
@@ -53,13 +53,13 @@ impl<'a> Order<'a> {
                 alike.par_sort_unstable_by(compare);
             }
         }
-        Self::numbered(&order, u32::try_from(keyed.len()).unwrap_or(u32::MAX), id)
+        Self::numbered(&order, u32::try_from(n_keys).unwrap_or(u32::MAX), id)
     }
 
     /// Gives each customer a slot; places below `n_keys` are keys.
-    fn numbered(order: &[(u64, u32)], n_keys: u32, id: impl Fn(u32) -> &'a String) -> Self {
+    fn numbered<'a>(order: &[(u64, u32)], n_keys: u32, id: impl Fn(u32) -> &'a str) -> Self {
         let mut slot_of_key = vec![0; n_keys as usize];
-        let mut ids: Vec<(&String, u32)> = Vec::with_capacity(order.len());
+        let mut customers: Vec<(u32, u32)> = Vec::with_capacity(order.len());
         let mut n_slots = n_keys;
         for customer in order.chunk_by(|a, b| a.0 == b.0 && id(a.1) == id(b.1)) {
             // Keys come before contacts, ascending.
@@ -70,17 +70,15 @@ impl<'a> Order<'a> {
             for (_, key) in customer {
                 slot_of_key.get_mut(*key as usize).into_iter().for_each(|of_key| *of_key = slot);
             }
-            ids.push((id(*first), slot));
+            customers.push((*first, slot));
         }
         let keys_by_id = order.iter().map(|(_, place)| *place).filter(|place| *place < n_keys).collect();
-        Self { slot_of_key, keys_by_id, ids, n_slots }
+        Self { slot_of_key, keys_by_id, customers, n_slots }
     }
 }
 
-static EMPTY: String = String::new();
-
 /// Bytes that all ids begin with.
-fn common<'a>(n: u32, id: impl Fn(u32) -> &'a String) -> usize {
+fn common<'a>(n: u32, id: impl Fn(u32) -> &'a str) -> usize {
     if n == 0 {
         return 0;
     }
@@ -114,7 +112,8 @@ mod tests {
             let mut contacts = named.clone();
             contacts.sort_unstable();
             contacts.dedup();
-            let order = Order::of_ids(&keyed, contacts.len(), |place| contacts.get(place));
+            let all: Vec<&str> = keyed.iter().chain(&contacts).map(String::as_str).collect();
+            let order = Order::of_ids(keyed.len(), contacts.len(), |place| all[place as usize]);
             let mut slots: BTreeMap<&String, u32> = BTreeMap::new();
             for (key, id) in (0_u32..).zip(&keyed) {
                 slots.entry(id).or_insert(key);
@@ -132,7 +131,9 @@ mod tests {
             let mut keys: Vec<u32> = (0..keyed.len() as u32).collect();
             keys.sort_by_key(|key| &keyed[*key as usize]);
             prop_assert_eq!(order.keys_by_id, keys);
-            prop_assert_eq!(order.ids, slots.into_iter().collect::<Vec<(&String, u32)>>());
+            let customers = order.customers.iter().map(|(place, slot)| (all[*place as usize], *slot));
+            let expected = slots.into_iter().map(|(id, slot)| (id.as_str(), slot));
+            prop_assert!(customers.eq(expected));
         }
     }
 }

@@ -112,7 +112,7 @@ impl Evening {
     }
 }
 
-impl Gathered<'_> {
+impl Gathered {
     /// Adds rows of the ledger to what is remembered of days in their month.
     ///
     /// # Errors
@@ -213,7 +213,7 @@ impl Gathered<'_> {
     /// `SumOutOfRange`.
     pub(super) fn lifetime(
         &self,
-        slots: &[(&String, u32)],
+        slots: &[(u32, u32)],
         first_day: Option<i32>,
         edges: Edges,
         as_of: i32,
@@ -223,7 +223,7 @@ impl Gathered<'_> {
             range.map(|range| (range, (number % self.width) as usize))
         };
         let standings = |which: usize, edge: i32| -> Result<Vec<Standing>> {
-            let standing = |(_, number): &(&String, u32)| {
+            let standing = |(_, number): &(u32, u32)| {
                 let Some((range, place)) = at(*number) else { return Ok(Standing::default()) };
                 match range.lives.evenings.get(which) {
                     Some(Some(evenings)) => Ok(evenings.get(place).copied().unwrap_or_default().finish(edge)),
@@ -242,7 +242,7 @@ impl Gathered<'_> {
                 before: standings(0, before)?,
             }),
         };
-        let first_net = |(_, number): &(&String, u32)| {
+        let first_net = |(_, number): &(u32, u32)| {
             at(*number).and_then(|(range, place)| range.lives.first_nets.get(place).copied()).unwrap_or(0)
         };
         Ok(Lifetime {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     /// Keys 0 and 1 belong to the customer of slot 0, key 2 to that of slot 2.
-    fn gathered() -> Gathered<'static> {
+    fn gathered() -> Gathered {
         let range = Range {
             first: 0,
             slots: vec![Slot::EMPTY; 3],
@@ -293,7 +293,7 @@ mod tests {
         Gathered {
             slot_of_key: vec![0, 0, 2],
             keys_by_id: vec![0, 1, 2],
-            ids: Vec::new(),
+            customers: Vec::new(),
             ranges: vec![range],
             width: 3,
             n_pieces: 0,
@@ -368,8 +368,7 @@ mod tests {
             (month_index(day(2, 1)), vec![piece(2, february, &ledger)]),
         ];
         gathered.add(&windows, &months).unwrap();
-        let names = ["a".to_owned(), "b".to_owned()];
-        let slots = [(&names[0], 0), (&names[1], 2)];
+        let slots = [(0, 0), (2, 2)];
         let lifetime = gathered.lifetime(&slots, Some(day(1, 5)), edges, day(3, 31)).unwrap();
         // The first day is that of the second key; its own refund lies elsewhere, or perhaps on that day.
         assert_eq!(lifetime.first_day_net, [30, 7]);
@@ -391,8 +390,7 @@ mod tests {
         let mut gathered = gathered();
         let january = vec![month_of(2, 1, &[(20, 7)], 0)];
         gathered.add(&windows, &[(month_index(day(1, 1)), vec![piece(1, january, &[])])]).unwrap();
-        let name = "b".to_owned();
-        let lifetime = gathered.lifetime(&[(&name, 2)], Some(day(1, 20)), edges, day(7, 31)).unwrap();
+        let lifetime = gathered.lifetime(&[(2, 2)], Some(day(1, 20)), edges, day(7, 31)).unwrap();
         let held = lifetime.held.unwrap();
         let standing = Standing { n_active_days: 1, last_day: day(1, 20), net_revenue: 7 };
         assert_eq!((held.before, held.calibrated), (vec![standing], vec![standing]));
