@@ -9,7 +9,7 @@ use serde_json::json;
 use super::session::Session;
 use crate::config::SourceKind;
 use crate::contract::tables::{Listings, Tombstones};
-use crate::contract::{Contract, column as c, read};
+use crate::contract::{Contract, column as c};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
@@ -112,10 +112,10 @@ fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntr
     if tiers.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = read::texts(results.inputs.customers, c::CUSTOMER_ID)?;
+    let ids = &results.features.customer_id;
     Ok(vec![
-        outputs::write(context, &outputs::loyalty::tier_state(context, tiers, ids)?)?,
-        outputs::write(context, &outputs::loyalty::tier_events(context, tiers, ids)?)?,
+        outputs::loyalty::tier_state(context, tiers, ids)?,
+        outputs::loyalty::tier_events(context, tiers, ids)?,
         outputs::write(context, &outputs::loyalty::tier_transitions(context, tiers)?)?,
         outputs::write(context, &outputs::loyalty::tier_forecast(context, tiers)?)?,
         outputs::write(context, &outputs::loyalty::tier_value(context, tiers)?)?,

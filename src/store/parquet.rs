@@ -5,26 +5,21 @@ mod dictionary;
 mod key_range;
 mod open;
 mod range;
+mod reading;
 #[cfg(test)]
 mod tests;
 
 pub use self::key_range::{KeyRange, read_range};
+pub use self::reading::{read, read_groups};
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
@@ -292,100 +287,4 @@ impl PlainParquet {
 
 fn plain_failed(path: &Path, cause: ParquetError) -> Error {
     Error::new(Code::Io, "cannot write the file").at(path).caused_by(cause)
-}
-
-/// Reads a file of a table; `columns` (all if `None`) come in the table's order whatever the order of the names.
-///
-/// # Errors
-/// `Io` when it cannot be read, is truncated, or is not of the table's contract: an unreadable file is never an
-/// empty one.
-pub fn read(path: &Path, table: &Table, units: &Units, columns: Option<&[&str]>) -> Result<RecordBatch> {
-    let (schema, batches) = read_groups(path, table, units, columns, &[])?;
-    // Most tables are one batch, and need not be copied.
-    if let [batch] = batches.as_slice() {
-        return Ok(batch.clone());
-    }
-    concat_batches(&schema, &batches)
-        .map_err(|cause| Error::internal("batches of one file differ").caused_by(cause))
-}
-
-/// Reads a file of a table as [`read`] does, a batch for each row group. Texts of the columns `numbered` come as
-/// dictionaries of 32-bit numbers, which is what the file holds where values repeat.
-///
-/// # Errors
-/// See [`read`].
-pub fn read_groups(
-    path: &Path,
-    table: &Table,
-    units: &Units,
-    columns: Option<&[&str]>,
-    numbered: &[&str],
-) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    read_chosen(path, table, units, columns, numbered, None)
-}
-
-/// Reads the row groups for which `wanted` holds.
-fn read_chosen(
-    path: &Path,
-    table: &Table,
-    units: &Units,
-    columns: Option<&[&str]>,
-    numbered: &[&str],
-    wanted: Option<&dyn Fn(&RowGroupMetaData) -> bool>,
-) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let failed = |cause: ParquetError| {
-        Error::new(Code::Io, format!("cannot read the table {}", table.name))
-            .at(path)
-            .caused_by(cause)
-            .hint("take the run back from a backup, or publish another one with `clienting runs publish ID`")
-    };
-    let file = File::open(path).map_err(|source| Error::io("cannot open the table", path, source))?;
-    let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
-    let contract = metadata.schema().metadata().get("contract").cloned().unwrap_or_default();
-    let schema = table.schema(units);
-    if contract != table.name || metadata.schema().fields() != schema.fields() {
-        let what = format!("not a table {} of version {}", table.name, table.version);
-        return Err(Error::new(Code::Io, what)
-            .at(path)
-            .hint("the lake was written by another version: name a new folder with project.lake"));
-    }
-    if !numbered.is_empty() {
-        let options = ArrowReaderOptions::new().with_schema(with_numbers(&schema, numbered));
-        metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(failed)?;
-    }
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROW_GROUP_ROWS);
-    if let Some(wanted) = wanted {
-        let groups = builder.metadata().row_groups().iter().enumerate();
-        let chosen = groups.filter(|(_, group)| wanted(group)).map(|(number, _)| number).collect();
-        builder = builder.with_row_groups(chosen);
-    }
-    if let Some(names) = columns {
-        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
-        builder = builder.with_projection(mask);
-    }
-    let reader = builder.build().map_err(failed)?;
-    let schema = arrow_array::RecordBatchReader::schema(&reader);
-    let batches = reader
-        .collect::<std::result::Result<Vec<RecordBatch>, _>>()
-        .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
-    Ok((schema, batches))
-}
-
-/// The schema with dictionaries in place of the texts of some columns.
-fn with_numbers(schema: &Schema, numbered: &[&str]) -> SchemaRef {
-    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let field = field.as_ref().clone();
-            if numbered.contains(&field.name().as_str()) {
-                field.with_data_type(dictionary.clone())
-            } else {
-                field
-            }
-        })
-        .collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, BooleanArray, StringArray};
+use arrow_array::{ArrayRef, BooleanArray};
 
 use rayon::prelude::*;
 
 use super::column::{Make, days, floats, ints, texts};
-use crate::config::{Loyalty, ProgrammeKind};
+use crate::config::ProgrammeKind;
 use crate::contract::Checked;
 use crate::contract::tables::{TierEvents, TierForecast, TierState, TierTransitions, TierValue};
 use crate::error::{Code, Error, Result};
@@ -17,6 +17,9 @@ use crate::kernel::loyalty::{Event, NEVER};
 use crate::kernel::markov::Matrix;
 use crate::kernel::markov::counts::{Z_95, wilson};
 use crate::run::context::Context;
+use crate::run::manifest::TableEntry;
+use crate::run::pieces;
+use crate::stage::features::Ids;
 use crate::stage::models::loyalty::{
     Chance, LEFT, MONTH, Member, NEW, Outcome, Plan, Ranged, Worths, YEAR, basis_name,
 };
@@ -33,10 +36,30 @@ fn sorted(outcomes: &[Outcome]) -> Vec<&Outcome> {
     sorted
 }
 
-/// The id in a row of the customers table.
-fn id_of(ids: &StringArray, row: u32) -> Option<&str> {
-    let row = row as usize;
-    (row < ids.len()).then(|| ids.value(row))
+/// A member of a programme, with its place there.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    of: &'a Outcome,
+    place: usize,
+    member: &'a Member,
+}
+
+/// Members of all programmes by programme and id, counted through.
+fn members<'a>(sorted: &[&'a Outcome], places: Range<usize>) -> Vec<At<'a>> {
+    let mut found = Vec::with_capacity(places.len());
+    let mut first = 0;
+    for of in sorted {
+        let n = of.members.len();
+        let own = places.start.saturating_sub(first).min(n)..places.end.saturating_sub(first).min(n);
+        let members = of.members.get(own.clone()).unwrap_or_default();
+        found.extend(own.zip(members).map(|(place, member)| At { of, place, member }));
+        first += n;
+    }
+    found
+}
+
+fn n_members(sorted: &[&Outcome]) -> usize {
+    sorted.iter().map(|of| of.members.len()).sum()
 }
 
 /// Makes one column.
@@ -47,35 +70,30 @@ fn side_by_side(columns: &[&Column<'_>]) -> Vec<ArrayRef> {
     columns.par_iter().map(|column| column()).collect()
 }
 
-/// `tables/tier_state`; `ids` are those of the customers' rows.
+/// Writes `tables/tier_state`; `ids` are those of the customers.
 ///
 /// # Errors
-/// `ContractBroken`.
-pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &StringArray) -> Result<Checked<TierState>> {
-    struct Row<'a> {
-        of: &'a Outcome,
-        member: &'a Member,
-        chance: &'a Chance,
-        n_keys: u32,
-    }
-    /// The mini programme that lifts a member.
-    fn mini<'a>(row: &Row<'a>) -> Option<&'a Loyalty> {
-        row.of.plan.minis.get(row.chance.mini?)
-    }
-    let make = Make { units: &context.units };
-    let mut all: Vec<Row<'_>> = Vec::new();
-    for of in sorted(outcomes) {
-        let rows = of.members.iter().zip(&of.chances).zip(&of.n_keys);
-        all.extend(rows.map(|((member, chance), n_keys)| Row { of, member, chance, n_keys: *n_keys }));
-    }
+/// `ContractBroken`, `Io`.
+pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &Ids) -> Result<TableEntry> {
+    let sorted = sorted(outcomes);
+    pieces::write::<TierState>(context, n_members(&sorted), |places| {
+        Ok(state_columns(&Make { units: &context.units }, &members(&sorted, places), ids))
+    })
+}
+
+fn state_columns<'a>(make: &Make<'_>, all: &[At<'a>], ids: &'a Ids) -> Vec<ArrayRef> {
+    let chance = |row: &At<'a>| row.of.chances.get(row.place);
+    // The mini programme that lifts a member.
+    let mini = |row: &At<'a>| row.of.plan.minis.get(chance(row)?.mini?);
     let rows = || all.iter();
-    let id = |row: &Row<'_>| id_of(ids, row.member.row);
-    let tier =
-        |row: &Row<'_>, tier: Option<u8>| tier.and_then(|tier| row.of.plan.tier(tier)).map(str::to_owned);
-    let amount = |row: &Row<'_>, scaled: Option<i64>| scaled.map(|scaled| row.of.plan.amount(scaled));
-    let is_candidate = |row: &Row<'_>| (!row.of.plan.minis.is_empty()).then_some(row.chance.mini.is_some());
-    let points = |row: &Row<'_>| row.member.points;
-    let next_change = |row: &Row<'_>| {
+    let id = |row: &At<'a>| ids.get(row.member.row as usize);
+    let tier = |row: &At<'a>, tier: Option<u8>| tier.and_then(|tier| row.of.plan.tier(tier));
+    let amount = |row: &At<'a>, scaled: Option<i64>| scaled.map(|scaled| row.of.plan.amount(scaled));
+    let is_candidate = |row: &At<'a>| {
+        (!row.of.plan.minis.is_empty()).then(|| chance(row).is_some_and(|chance| chance.mini.is_some()))
+    };
+    let points = |row: &At<'a>| row.member.points;
+    let next_change = |row: &At<'a>| {
         let expiry = points(row).and_then(|points| points.next).map_or(NEVER, |(day, _)| day);
         day(row.member.standing.next_day.min(expiry))
     };
@@ -100,47 +118,44 @@ pub fn tier_state(context: &Context, outcomes: &[Outcome], ids: &StringArray) ->
         &|| floats(rows().map(|row| amount(row, points(row).map(|points| points.valid)))),
         &|| days(rows().map(|row| points(row)?.next.map(|(day, _)| day))),
         &|| floats(rows().map(|row| amount(row, points(row)?.next.map(|(_, n)| n)))),
-        &|| floats(rows().map(|row| row.chance.reach)),
-        &|| make.money(rows().map(|row| row.chance.expected)),
+        &|| floats(rows().map(|row| chance(row)?.reach)),
+        &|| make.money(rows().map(|row| chance(row)?.expected)),
         &|| texts(rows().map(|row| Some(&row.of.expected_basis))),
-        &|| texts(rows().map(|row| mini(row).map(|mini| &mini.name))),
+        &|| texts(rows().map(|row| Some(&mini(row)?.name))),
         &|| Arc::new(rows().map(is_candidate).collect::<BooleanArray>()),
         &|| make.money(rows().map(|row| mini(row)?.mini_bonus)),
-        &|| ints(rows().map(|row| Some(i64::from(row.n_keys)))),
+        &|| ints(rows().map(|row| Some(i64::from(*row.of.n_keys.get(row.place)?)))),
         &|| days(rows().map(next_change)),
     ];
-    Checked::from_columns(&context.units, side_by_side(&columns))
+    side_by_side(&columns)
 }
 
-/// `tables/tier_events`.
+/// Writes `tables/tier_events`.
 ///
 /// # Errors
-/// `ContractBroken`.
-pub fn tier_events(
-    context: &Context,
-    outcomes: &[Outcome],
-    ids: &StringArray,
-) -> Result<Checked<TierEvents>> {
-    let mut rows: Vec<(&Plan, u32, i64, &Event)> = Vec::new();
-    for outcome in sorted(outcomes) {
-        for member in &outcome.members {
-            rows.extend((1..).zip(&member.events).map(|(n, event)| (&outcome.plan, member.row, n, event)));
+/// `ContractBroken`, `Io`.
+pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &Ids) -> Result<TableEntry> {
+    let sorted = sorted(outcomes);
+    pieces::write::<TierEvents>(context, n_members(&sorted), |places| {
+        let mut rows: Vec<(&Plan, u32, i64, &Event)> = Vec::new();
+        for At { of, member, .. } in members(&sorted, places) {
+            rows.extend((1..).zip(&member.events).map(|(n, event)| (&of.plan, member.row, n, event)));
         }
-    }
-    let all = || rows.iter();
-    let columns: [&Column<'_>; 10] = [
-        &|| texts(all().map(|(plan, ..)| Some(&plan.name))),
-        &|| texts(all().map(|(_, row, ..)| id_of(ids, *row))),
-        &|| days(all().map(|(.., event)| Some(event.day))),
-        &|| ints(all().map(|(_, _, n, _)| Some(*n))),
-        &|| texts(all().map(|(.., event)| Some(event.kind.name()))),
-        &|| texts(all().map(|(plan, .., event)| event.from.and_then(|tier| plan.tier(tier)))),
-        &|| texts(all().map(|(plan, .., event)| event.to.and_then(|tier| plan.tier(tier)))),
-        &|| floats(all().map(|(plan, .., event)| Some(plan.amount(event.metric)))),
-        &|| days(all().map(|(.., event)| Some(event.tier_start))),
-        &|| days(all().map(|(.., event)| day(event.check))),
-    ];
-    Checked::from_columns(&context.units, side_by_side(&columns))
+        let all = || rows.iter();
+        let columns: [&Column<'_>; 10] = [
+            &|| texts(all().map(|(plan, ..)| Some(&plan.name))),
+            &|| texts(all().map(|(_, row, ..)| ids.get(*row as usize))),
+            &|| days(all().map(|(.., event)| Some(event.day))),
+            &|| ints(all().map(|(_, _, n, _)| Some(*n))),
+            &|| texts(all().map(|(.., event)| Some(event.kind.name()))),
+            &|| texts(all().map(|(plan, .., event)| event.from.and_then(|tier| plan.tier(tier)))),
+            &|| texts(all().map(|(plan, .., event)| event.to.and_then(|tier| plan.tier(tier)))),
+            &|| floats(all().map(|(plan, .., event)| Some(plan.amount(event.metric)))),
+            &|| days(all().map(|(.., event)| Some(event.tier_start))),
+            &|| days(all().map(|(.., event)| day(event.check))),
+        ];
+        Ok(side_by_side(&columns))
+    })
 }
 
 /// One cell of a matrix.

@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
+use super::reading::Source;
 use crate::contract::{Table, Units};
 use crate::error::Result;
 
@@ -44,5 +45,5 @@ pub fn read_range(
             _ => true,
         }
     };
-    super::read_chosen(path, table, units, Some(columns), &[], Some(&wanted)).map(|(_, batches)| batches)
+    Ok(Source::open(path, table, units, &[])?.read(Some(columns), Some(&wanted))?.batches)
 }

@@ -16,7 +16,7 @@ use crate::stage::features::NO_ROW;
 use crate::stage::summarise::days::KeyRange;
 
 /// Rows of days that are in memory at a time, about.
-const ROWS_AT_ONCE: u64 = 16 << 20;
+const ROWS_AT_ONCE: u64 = 8 << 20;
 /// Customers of one task.
 const N_OF_TASK: usize = 4_096;
 
@@ -94,8 +94,10 @@ pub(super) fn replay(
     };
     let since_of_key = inputs.features.row_of_key.par_iter().map(|row| since(*row)).collect();
     let job = Job { inputs, customers, wanted, parts, since_of_key };
-    let mut found = job.empty();
     let (alone, several) = job.keys();
+    let mut found = job.empty();
+    // Room for all of them at once: a vector that grows is in memory twice.
+    found.iter_mut().for_each(|one| one.members.reserve_exact(alone.len() + several.len()));
     for pass in alone.chunks(job.n_at_once()) {
         inputs.context.go_on()?;
         add(&mut found, job.pass(pass)?);
