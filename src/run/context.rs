@@ -229,6 +229,26 @@ impl Context {
         }
     }
 
+    /// Reads some columns of a table of the parent, one row group after another, texts of `numbered` as dictionaries;
+    /// nothing where there is none.
+    ///
+    /// # Errors
+    /// `Io`; what `take` fails with.
+    pub fn each_parent_group(
+        &self,
+        table: &Table,
+        columns: &[&str],
+        numbered: &[&str],
+        take: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        match self.parent() {
+            Some(parent) if files::exists(&parent.join(table.file())) => {
+                parquet::each_group(&parent.join(table.file()), table, &self.units, columns, numbered, take)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asked between units of work: has somebody ended the run?
     ///
     /// # Errors

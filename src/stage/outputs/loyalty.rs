@@ -139,7 +139,7 @@ pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &Ids) -> Result
     pieces::write::<TierEvents>(context, n_members(&sorted), |places| {
         let mut rows: Vec<(&Plan, u32, i64, &Event)> = Vec::new();
         for At { of, member, .. } in members(&sorted, places) {
-            rows.extend((1..).zip(&member.events).map(|(n, event)| (&of.plan, member.row, n, event)));
+            rows.extend((1..).zip(of.events(member)).map(|(n, event)| (&of.plan, member.row, n, event)));
         }
         let all = || rows.iter();
         let columns: [&Column<'_>; 10] = [

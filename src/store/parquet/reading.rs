@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
@@ -59,6 +59,25 @@ pub fn read_groups(
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let Groups { schema, batches } = Source::open(path, table, units, numbered)?.read(columns, None)?;
     Ok((schema, batches))
+}
+
+/// Reads a file of a table as [`read_groups`] does, and has one row group in memory at a time.
+///
+/// # Errors
+/// See [`read`]; what `take` fails with.
+pub fn each_group(
+    path: &Path,
+    table: &Table,
+    units: &Units,
+    columns: &[&str],
+    numbered: &[&str],
+    mut take: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let source = Source::open(path, table, units, numbered)?;
+    for batch in source.reader(Some(columns), None)? {
+        take(&batch.map_err(|cause| source.unreadable(ParquetError::External(Box::new(cause))))?)?;
+    }
+    Ok(())
 }
 
 /// Whether a row group is read.
@@ -123,7 +142,23 @@ impl<'a> Source<'a> {
 
     /// Reads the row groups for which `wanted` holds. The file is opened anew, since one that is open has one position.
     pub(super) fn read(&self, columns: Option<&[&str]>, wanted: Option<Wanted<'_>>) -> Result<Groups> {
-        let failed = |cause| unreadable(self.table, self.path, cause);
+        let reader = self.reader(columns, wanted)?;
+        let schema = arrow_array::RecordBatchReader::schema(&reader);
+        let batches = reader
+            .collect::<std::result::Result<Vec<RecordBatch>, _>>()
+            .map_err(|cause| self.unreadable(ParquetError::External(Box::new(cause))))?;
+        Ok(Groups { schema, batches })
+    }
+
+    fn unreadable(&self, cause: ParquetError) -> Error {
+        unreadable(self.table, self.path, cause)
+    }
+
+    fn reader(
+        &self,
+        columns: Option<&[&str]>,
+        wanted: Option<Wanted<'_>>,
+    ) -> Result<ParquetRecordBatchReader> {
         let file =
             File::open(self.path).map_err(|source| Error::io("cannot open the table", self.path, source))?;
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
@@ -137,12 +172,7 @@ impl<'a> Source<'a> {
             let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
             builder = builder.with_projection(mask);
         }
-        let reader = builder.build().map_err(failed)?;
-        let schema = arrow_array::RecordBatchReader::schema(&reader);
-        let batches = reader
-            .collect::<std::result::Result<Vec<RecordBatch>, _>>()
-            .map_err(|cause| failed(ParquetError::External(Box::new(cause))))?;
-        Ok(Groups { schema, batches })
+        builder.build().map_err(|cause| self.unreadable(cause))
     }
 }
 

@@ -7,11 +7,12 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use super::identities::Regrouped;
+use super::logs::{self, Logs};
 use super::plan::Plan;
-use super::published::{EVENT_COLUMNS, STATE_COLUMNS, States, rows_of};
+use super::published::{STATE_COLUMNS, States, rows_of};
 use super::touched::Touched;
-use super::{Customer, Inputs, Member, Periods, Tally, floors};
-use crate::contract::tables::{TierEvents, TierState, TierTransitions};
+use super::{Customer, Inputs, Member, Periods, Tally, Told, floors};
+use crate::contract::tables::{TierState, TierTransitions};
 use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::add_months;
@@ -50,6 +51,8 @@ pub(super) struct Gone {
 pub(super) struct Carried {
     /// Members of the parent whose numbers are the same, by row.
     members: Vec<Member>,
+    /// Their events.
+    pub(super) log: Vec<Event>,
     /// By row, the first day that has to be looked at: [`NEVER`] where everything is taken over, [`FROM_THE_FIRST`] where
     /// the customer is replayed, else where the engine goes on from the events of the parent.
     pub(super) since: Vec<i32>,
@@ -65,7 +68,11 @@ impl Carried {
     /// Events that a row had.
     pub(super) fn events_of(&self, row: u32) -> &[Event] {
         let found = self.members.binary_search_by_key(&row, |member| member.row).ok();
-        found.and_then(|at| self.members.get(at)).map_or(&[], |member| member.events.as_slice())
+        match found.and_then(|at| self.members.get(at)).map(|member| &member.events) {
+            Some(Told::Before(places)) => logs::slice(&self.log, places),
+            Some(Told::Now(events)) => events,
+            None => &[],
+        }
     }
 
     /// Whether a row is taken over as it is.
@@ -74,8 +81,8 @@ impl Carried {
     }
 
     /// All members, by row: those who stay as they were, and those who were brought up to the day.
-    pub(super) fn with(self, replayed: Vec<Member>) -> Vec<Member> {
-        let Self { mut members, mut since, .. } = self;
+    pub(super) fn with(&mut self, replayed: Vec<Member>) -> Vec<Member> {
+        let (mut members, mut since) = (std::mem::take(&mut self.members), std::mem::take(&mut self.since));
         let mut others = Vec::new();
         for member in replayed {
             let found = members.binary_search_by_key(&member.row, |one| one.row).ok();
@@ -99,7 +106,8 @@ impl Carried {
 /// The parent's tables.
 pub(super) struct Published {
     states: RecordBatch,
-    events: RecordBatch,
+    /// By plan.
+    logs: Vec<Logs>,
     cells: RecordBatch,
     regrouped: Regrouped,
 }
@@ -109,20 +117,20 @@ impl Published {
     ///
     /// # Errors
     /// `Io`.
-    pub(super) fn read(inputs: &Inputs<'_>, customers: &[Customer]) -> Result<Option<Self>> {
+    pub(super) fn read(inputs: &Inputs<'_>, customers: &[Customer], plans: &[Plan]) -> Result<Option<Self>> {
         if inputs.parent_as_of.is_none_or(|day| day > inputs.features.as_of) {
             return Ok(None);
         }
         let context = inputs.context;
-        let (states, events) = rayon::join(
+        let (states, logs) = rayon::join(
             || context.read_parent_columns(TierState::TABLE, Some(&STATE_COLUMNS)),
-            || context.read_parent_columns(TierEvents::TABLE, Some(&EVENT_COLUMNS)),
+            || Logs::read(context, plans),
         );
         let states = states?;
         let had_several = read::ints(&states, c::N_IDENTITIES)?.values().iter().any(|n| *n > 1);
         let regrouped = Regrouped::new(inputs, customers, had_several)?;
         let cells = context.read_parent(TierTransitions::TABLE)?;
-        Ok(Some(Self { states, events: events?, cells, regrouped }))
+        Ok(Some(Self { states, logs: logs?, cells, regrouped }))
     }
 
     /// Gives a plan the tiers that were published of its members and hold on: floors of before, and new ones for whoever
@@ -130,12 +138,13 @@ impl Published {
     ///
     /// # Errors
     /// `Internal`.
-    pub(super) fn put_floors(&self, plan: &mut Plan, inputs: &Inputs<'_>) -> Result<()> {
+    pub(super) fn put_floors(&self, at: usize, plan: &mut Plan, inputs: &Inputs<'_>) -> Result<()> {
+        let Some(logs) = self.logs.get(at) else { return Ok(()) };
         let as_of = inputs.features.as_of;
         let since = inputs.parent_as_of.map_or(as_of, |day| day.saturating_add(1)).min(as_of);
         let mut found: Vec<(String, Manual)> = Vec::new();
         {
-            let Some(states) = States::new(plan, &self.states, &self.events)? else { return Ok(()) };
+            let Some(states) = States::new(plan, &self.states, logs)? else { return Ok(()) };
             let bearing: BTreeSet<&str> =
                 (0..states.len()).flat_map(|at| self.regrouped.bearers(states.id(at))).collect();
             for at in 0..states.len() {
@@ -173,14 +182,15 @@ impl Published {
     /// # Errors
     /// `Io`, `SumOutOfRange`.
     pub(super) fn carried(
-        &self,
+        &mut self,
         inputs: &Inputs<'_>,
-        plan: &Plan,
+        (at, plan): (usize, &Plan),
         (customers, periods, by_margin): (&[Customer], &Periods, bool),
         touched: &Touched,
     ) -> Result<Option<Carried>> {
         let Some(until) = inputs.parent_as_of.filter(|_| !inputs.context.replay_all) else { return Ok(None) };
-        let Some(states) = States::new(plan, &self.states, &self.events)? else { return Ok(None) };
+        let logs = self.logs.get_mut(at).map(std::mem::take).unwrap_or_default();
+        let Some(states) = States::new(plan, &self.states, &logs)? else { return Ok(None) };
         // The counts of the parent still have who was erased since it was made.
         let tally = tally(plan, periods, &self.cells, by_margin)?
             .filter(|tally| states.agrees_with(tally) != Some(false));
@@ -194,7 +204,7 @@ impl Published {
             .collect();
         let Some(members) = members else { return Ok(None) };
         let gone = others.into_iter().map(|(at, _)| Gone {
-            events: states.events(at),
+            events: states.events(at).to_vec(),
             keys: self.regrouped.keys.get(states.id(at)).cloned().unwrap_or_default(),
         });
         let gone = gone.collect();
@@ -215,7 +225,7 @@ impl Published {
         for (row, day) in of_members {
             since.get_mut(row as usize).into_iter().for_each(|since| *since = day);
         }
-        Ok(Some(Carried { members, since, gone, tally, until }))
+        Ok(Some(Carried { members, log: logs.into_events(), since, gone, tally, until }))
     }
 }
 
@@ -279,7 +289,7 @@ impl Change<'_> {
             facts: &[],
             manual: self.plan.manual_of(id),
         };
-        let needed = engine::needed_from(&self.plan.programme, &of_engine, &member.events, self.until)
+        let needed = engine::needed_from(&self.plan.programme, &of_engine, states.events(at), self.until)
             .filter(|_| self.until < as_of);
         let of_points = match self.plan.points() {
             Some(0) => FROM_THE_FIRST,

@@ -11,6 +11,7 @@ mod carry;
 mod facts;
 mod floors;
 mod identities;
+mod logs;
 mod mini;
 mod outlook;
 mod plan;
@@ -22,6 +23,8 @@ pub use self::carry::{LEFT, MONTH, NEW, YEAR, basis_name};
 pub use self::mini::Chance;
 pub use self::outlook::{Outlook, Ranged, Worths};
 pub use self::plan::{Plan, counts_visits};
+
+use std::ops::Range;
 
 use self::carry::{Carried, Published};
 use self::facts::Wanted as Facts;
@@ -89,8 +92,17 @@ pub struct Member {
     pub left: Option<i32>,
     /// Points; `None`: the basis is another.
     pub points: Option<Points>,
-    /// Its events.
-    pub events: Vec<Event>,
+    /// Its events; see [`Outcome::events`].
+    pub events: Told,
+}
+
+/// Where the events of a member stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Found in this run.
+    Now(Vec<Event>),
+    /// Among those that were taken over from the parent.
+    Before(Range<u32>),
 }
 
 /// Periods over which moves are counted.
@@ -165,6 +177,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// Its members, by row.
     pub members: Vec<Member>,
+    /// Events that were taken over from the parent.
+    log: Vec<Event>,
     /// Keys of each member.
     pub n_keys: Vec<u32>,
     /// Counts of moves.
@@ -182,6 +196,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Events of a member, by day and number.
+    #[must_use]
+    pub fn events<'a>(&'a self, member: &'a Member) -> &'a [Event] {
+        match &member.events {
+            Told::Now(events) => events,
+            Told::Before(places) => logs::slice(&self.log, places),
+        }
+    }
+
     /// How members fared in the last whole month.
     #[must_use]
     pub fn last_month(&self) -> Option<Turnover> {
@@ -214,10 +237,10 @@ pub fn run(inputs: &Inputs<'_>) -> Result<Vec<Outcome>> {
     let mut plans = plan::plans(config, &inputs.register.successors())?;
     plans.iter().for_each(|plan| warn(inputs, plan));
     let customers = customers(inputs);
-    let published = Published::read(inputs, &customers)?;
-    for plan in &mut plans {
+    let published = Published::read(inputs, &customers, &plans)?;
+    for (at, plan) in plans.iter_mut().enumerate() {
         if let Some(published) = &published {
-            published.put_floors(plan, inputs)?;
+            published.put_floors(at, plan, inputs)?;
         }
         plan.settle();
     }
@@ -227,11 +250,11 @@ pub fn run(inputs: &Inputs<'_>) -> Result<Vec<Outcome>> {
         plans.iter().map(|plan| Periods::new(first_day(inputs, &customers, plan), as_of)).collect();
     let wanted = facts(inputs, by_margin);
     let mut carried: Vec<Option<Carried>> = plans.iter().map(|_| None).collect();
-    if let Some((published, until)) =
+    if let Some((mut published, until)) =
         published.zip(inputs.parent_as_of).filter(|_| !inputs.context.replay_all)
     {
         let touched = Touched::new(inputs, &wanted.lines, until)?;
-        for ((plan, periods), carried) in plans.iter().zip(&periods).zip(&mut carried) {
+        for ((plan, periods), carried) in plans.iter().enumerate().zip(&periods).zip(&mut carried) {
             *carried = published.carried(inputs, plan, (&customers, periods, by_margin), &touched)?;
         }
     }
@@ -266,18 +289,20 @@ fn finish(
 ) -> Outcome {
     let n_replayed = replayed.members.len();
     let (mut members, mut tally) = (replayed.members, replayed.tally);
-    if let Some(carried) = carried {
+    let mut log = Vec::new();
+    if let Some(mut carried) = carried {
         if let Some(before) = &carried.tally {
             tally.add(before);
         }
         members = carried.with(members);
+        log = carried.log;
     }
     let n_keys = members.iter().map(|member| customers.get(member.row as usize).map_or(0, |one| one.n_keys));
     let n_keys = n_keys.collect();
     let outlook = outlook::outlook(&plan, &members, &tally, inputs);
     let chances = mini::chances(&plan, &members, &tally, inputs);
     let expected_basis = mini::basis(inputs).to_owned();
-    Outcome { plan, members, n_keys, tally, by_margin, chances, outlook, expected_basis, n_replayed }
+    Outcome { plan, members, log, n_keys, tally, by_margin, chances, outlook, expected_basis, n_replayed }
 }
 
 /// What is read of days.

@@ -6,9 +6,10 @@ use arrow_array::types::{Date32Type, Float64Type, Int64Type};
 use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
 use rayon::prelude::*;
 
+use super::logs::Logs;
 use super::plan::Plan;
-use super::{Member, Tally};
-use crate::contract::tables::{TierEvents, TierState};
+use super::{Member, Tally, Told};
+use crate::contract::tables::TierState;
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
 use crate::kernel::loyalty::points::Points;
@@ -39,19 +40,6 @@ pub(super) const STATE_COLUMNS: [&str; 22] = [
     c::N_IDENTITIES,
     c::NEXT_CHANGE,
 ];
-/// Columns of `tier_events` that are read: whose they are follows from their order.
-pub(super) const EVENT_COLUMNS: [&str; 9] = [
-    c::PROGRAMME,
-    c::DAY,
-    c::SEQ,
-    c::EVENT,
-    c::FROM_TIER,
-    c::TO_TIER,
-    c::METRIC,
-    c::TIER_SINCE,
-    c::TIER_CHECK,
-];
-
 /// Rows of a table that speak of a programme.
 pub(super) fn rows_of(batch: &RecordBatch, table: &Table, plan: &Plan) -> Result<Range<usize>> {
     debug_assert!(table.sorted_by.first() == Some(&c::PROGRAMME));
@@ -85,54 +73,19 @@ pub(super) struct States<'a> {
     /// Metric, metric of the window, to stay, to the next tier, points, points that expire.
     amounts: [&'a Floats; 6],
     n_keys: &'a Ints,
-    events: Events<'a>,
-    /// Where the events of each member begin, and where the last end.
-    first_events: Vec<u32>,
-}
-
-struct Events<'a> {
-    plan: &'a Plan,
-    /// Kind, tier before, tier after.
-    texts: [&'a StringArray; 3],
-    /// Day, start, check.
-    days: [&'a Days; 3],
-    metric: &'a Floats,
+    logs: &'a Logs,
 }
 
 impl<'a> States<'a> {
     /// `None` where the two tables do not speak of the same members.
-    pub(super) fn new(
-        plan: &'a Plan,
-        states: &'a RecordBatch,
-        events: &'a RecordBatch,
-    ) -> Result<Option<Self>> {
+    pub(super) fn new(plan: &'a Plan, states: &'a RecordBatch, logs: &'a Logs) -> Result<Option<Self>> {
         let text = |name| read::texts(states, name);
         let day = |name| read::days(states, name);
         let amount = |name| read::floats(states, name);
         let rows = rows_of(states, TierState::TABLE, plan)?;
-        let of_events = rows_of(events, TierEvents::TABLE, plan)?;
-        let numbers = read::ints(events, c::SEQ)?;
-        let mut first_events: Vec<u32> = Vec::with_capacity(rows.len() + 1);
-        let firsts = of_events.clone().filter(|row| numbers.value(*row) == 1);
-        first_events.extend(firsts.filter_map(|row| u32::try_from(row).ok()));
-        if first_events.len() != rows.len() {
+        if logs.n_members() != rows.len() {
             return Ok(None);
         }
-        first_events.extend(u32::try_from(of_events.end).ok());
-        let events = Events {
-            plan,
-            texts: [
-                read::texts(events, c::EVENT)?,
-                read::texts(events, c::FROM_TIER)?,
-                read::texts(events, c::TO_TIER)?,
-            ],
-            days: [
-                read::days(events, c::DAY)?,
-                read::days(events, c::TIER_SINCE)?,
-                read::days(events, c::TIER_CHECK)?,
-            ],
-            metric: read::floats(events, c::METRIC)?,
-        };
         Ok(Some(Self {
             plan,
             rows,
@@ -158,8 +111,7 @@ impl<'a> States<'a> {
                 amount(c::POINTS_EXPIRING)?,
             ],
             n_keys: read::ints(states, c::N_IDENTITIES)?,
-            events,
-            first_events,
+            logs,
         }))
     }
 
@@ -175,13 +127,12 @@ impl<'a> States<'a> {
         let (_, day) = *moves.periods().get(last)?;
         let n = moves.n_tiers();
         let counted: i64 = (0..=n).flat_map(|from| (0..n).map(move |to| moves.cell(last, from, to).n)).sum();
-        let is_member = |at: usize| self.events.is_member(self.bound(at)..self.bound(at + 1), day);
+        let is_member = |at: usize| {
+            let last = self.logs.of(at).iter().rfind(|event| event.day <= day);
+            last.is_some_and(|event| event.to.is_some())
+        };
         let told = (0..self.len()).into_par_iter().filter(|at| is_member(*at)).count();
         Some(i64::try_from(told) == Ok(counted))
-    }
-
-    fn bound(&self, at: usize) -> usize {
-        self.first_events.get(at).map_or(0, |row| *row as usize)
     }
 
     fn row(&self, at: usize) -> usize {
@@ -245,36 +196,12 @@ impl<'a> States<'a> {
             next_day: next.unwrap_or(NEVER),
         };
         let points = points.map(|valid| Points { valid, next: expiry.zip(expiring) });
-        let events = self.events(at);
+        let events = Told::Before(self.logs.places(at));
         Some(Member { row, standing, enrolled: enrolled.unwrap_or(NEVER), left, points, events })
     }
 
     /// Events of a member.
-    pub(super) fn events(&self, at: usize) -> Vec<Event> {
-        (self.bound(at)..self.bound(at + 1)).filter_map(|row| self.events.event(row)).collect()
-    }
-}
-
-impl Events<'_> {
-    /// Whether the last event up to a day leaves the customer a member.
-    fn is_member(&self, mut rows: Range<usize>, day: i32) -> bool {
-        let [days, ..] = self.days;
-        let [.., to] = self.texts;
-        rows.rfind(|row| days.value(*row) <= day).is_some_and(|row| to.is_valid(row))
-    }
-
-    fn event(&self, row: usize) -> Option<Event> {
-        let [kind, from, to] = self.texts;
-        let [day, start, check] = self.days;
-        let tier = |texts: &StringArray| read::text_at(texts, row).and_then(|tier| self.plan.tier_id(tier));
-        Some(Event {
-            day: day.value(row),
-            kind: EventKind::of(kind.value(row))?,
-            from: tier(from),
-            to: tier(to),
-            metric: self.plan.scaled(self.metric.value(row)),
-            tier_start: start.value(row),
-            check: read::at(check, row).unwrap_or(NEVER),
-        })
+    pub(super) fn events(&self, at: usize) -> &'a [Event] {
+        self.logs.of(at)
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::carry::{Carried, FROM_THE_FIRST};
 use super::facts::{Cursors, FactRow, MemberFacts, Wanted};
 use super::plan::Plan;
-use super::{Customer, Firsts, Inputs, Member, Periods, Tally};
+use super::{Customer, Firsts, Inputs, Member, Periods, Tally, Told};
 use crate::error::Result;
 use crate::kernel::calendar::{month_index, month_start};
 use crate::kernel::loyalty::points::points;
@@ -376,7 +376,7 @@ impl Job<'_, '_> {
             .plan
             .points()
             .map(|months| points(slices.last().copied().unwrap_or_default(), enrolled, as_of, months));
-        let events = log.clone();
+        let events = Told::Now(log.clone());
         into.members.push(Member { row, standing, enrolled, left: customer.left, points, events });
     }
 }
