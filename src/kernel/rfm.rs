@@ -150,7 +150,8 @@ mod tests {
             Direction::LessIsBetter => a > b,
         };
         let n_worse = |value: f64| values.iter().filter(|other| is_worse(**other, value)).count();
-        values.iter().map(|value| (1 + usize::from(bins) * n_worse(*value) / values.len()) as u8).collect()
+        let score = |value: &f64| 1 + usize::from(bins) * n_worse(*value) / values.len();
+        values.iter().map(|value| u8::try_from(score(value)).unwrap()).collect()
     }
 
     proptest! {
@@ -158,7 +159,7 @@ mod tests {
         fn cuts_score_as_counting_does(values in vec((0_u8..12).prop_map(|n| f64::from(n) - 5.0), 0..60), bins in 2_u8..11) {
             for direction in [Direction::MoreIsBetter, Direction::LessIsBetter] {
                 prop_assert_eq!(quantile_scores(&values, bins, direction), plain(&values, bins, direction));
-                let groups: Vec<u16> = (0..values.len()).map(|place| (place % 3) as u16).collect();
+                let groups: Vec<u16> = (0..3).cycle().take(values.len()).collect();
                 let nested = nested_scores(&values, &groups, bins, direction);
                 for group in 0..3 {
                     let of_group = |all: &[f64]| all.iter().skip(group).step_by(3).copied().collect::<Vec<f64>>();

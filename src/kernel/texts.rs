@@ -44,6 +44,7 @@ impl Texts {
     }
 
     /// The texts of some numbers; none of those past the last.
+    #[must_use]
     pub fn iter_of(&self, numbers: Range<usize>) -> impl ExactSizeIterator<Item = &str> + Clone {
         let end = numbers.end.min(self.len());
         (numbers.start.min(end)..end).map(|number| self.get(number).unwrap_or_default())

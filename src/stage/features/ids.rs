@@ -33,11 +33,13 @@ impl Ids {
     }
 
     /// The ids of some rows; none of those past the last.
+    #[must_use]
     pub fn iter_of(&self, rows: Range<usize>) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.0.iter_of(rows)
     }
 
     /// All ids in their order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.iter_of(0..self.len())
     }

@@ -59,13 +59,13 @@ struct Group {
 
 /// All columns but the last, which tells the segments: those are found by looking at the others.
 const GROUPS: [Group; 7] = [
-    Group { first: c::CUSTOMER_ID, make: |table, places| table.who(places) },
+    Group { first: c::CUSTOMER_ID, make: |table, places| Ok(table.who(places)) },
     Group { first: c::FIRST_DAY, make: |table, places| table.buying(places) },
-    Group { first: c::RFM_R, make: |table, places| table.rfm(places) },
-    Group { first: c::CLV_X, make: |table, places| table.lifetime(places) },
+    Group { first: c::RFM_R, make: |table, places| Ok(table.rfm(places)) },
+    Group { first: c::CLV_X, make: |table, places| Ok(table.lifetime(places)) },
     Group { first: c::P_ALIVE, make: |table, places| table.values(places) },
-    Group { first: c::TIER, make: |table, places| table.tiers(places) },
-    Group { first: c::CAN_EMAIL, make: |table, places| table.reach(places) },
+    Group { first: c::TIER, make: |table, places| Ok(table.tiers(places)) },
+    Group { first: c::CAN_EMAIL, make: |table, places| Ok(table.reach(places)) },
 ];
 
 impl<'a> CustomersTable<'a> {
@@ -141,19 +141,19 @@ impl<'a> CustomersTable<'a> {
     }
 
     /// `customer_id` … `is_employee`.
-    fn who(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+    fn who(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let ids = || self.features.customer_id.iter_of(places.clone());
         let contact = |column: &'static str| {
             ids().map(move |id| self.register.contacts.get(id).and_then(|contact| contact.value(column)))
         };
         let employee: BooleanArray =
             contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();
-        Ok(vec![
+        vec![
             texts(ids().map(Some)),
             texts(contact(c::HOUSEHOLD_ID)),
             texts(contact(c::COUNTRY)),
             Arc::new(employee),
-        ])
+        ]
     }
 
     /// `first_day` … `trend`.
@@ -215,34 +215,34 @@ impl<'a> CustomersTable<'a> {
     }
 
     /// `rfm_r` … `rfm_segment`.
-    fn rfm(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+    fn rfm(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let all = self.modelled.scored.scores.get(places).unwrap_or_default();
         let numbers = |of: fn(&Scores) -> Option<u8>| u8s(all.iter().map(move |s| s.as_ref().and_then(of)));
         let cell = |scores: &Option<Scores>| {
             let scores = scores.as_ref()?;
             self.cells.get(&(scores.r, scores.f, scores.m?))
         };
-        Ok(vec![
+        vec![
             numbers(|scores| Some(scores.r)),
             numbers(|scores| Some(scores.f)),
             numbers(|scores| scores.m),
             texts(all.iter().map(|scores| Some(&cell(scores)?.text))),
             texts(all.iter().map(|scores| Some(&cell(scores)?.segment))),
-        ])
+        ]
     }
 
     /// `clv_x`, `clv_t_x`, `clv_t`: what lifetime models are fitted on.
-    fn lifetime(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+    fn lifetime(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let unit_days = f64::from(self.context.config.clv.unit_days);
         #[expect(clippy::cast_precision_loss, reason = "days are small")]
         let in_units = |days: Option<i64>| days.map(|days| days as f64 / unit_days);
         let all = self.features.total.get(places.clone()).unwrap_or_default();
         let total = || all.iter();
-        Ok(vec![
+        vec![
             ints(total().map(|sums| (sums.n_active_days > 0).then(|| i64::from(sums.n_active_days) - 1))),
             floats(total().map(|sums| in_units(sums.days.map(|(first, last)| i64::from(last - first))))),
             floats(self.days_since(places, |(first, _)| first).map(in_units)),
-        ])
+        ]
     }
 
     /// `p_alive` … `next_purchase_day`.
@@ -252,13 +252,13 @@ impl<'a> CustomersTable<'a> {
     }
 
     /// `tier` … `mini_candidate`.
-    fn tiers(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
-        Ok(customer_columns(shown(self.modelled.tiers), places))
+    fn tiers(&self, places: Range<usize>) -> Vec<ArrayRef> {
+        customer_columns(shown(self.modelled.tiers), places)
     }
 
     /// `can_email` … `blocked_reason`.
-    fn reach(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
-        Ok(self.reach.columns(places))
+    fn reach(&self, places: Range<usize>) -> Vec<ArrayRef> {
+        self.reach.columns(places)
     }
 }
 

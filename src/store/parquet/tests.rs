@@ -5,6 +5,8 @@ use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array,
     Int64Array, StringArray, TimestampMillisecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
+use arrow_schema::{DataType, Field};
+use arrow_select::concat::concat_batches;
 
 use super::*;
 use crate::contract::Contract;
@@ -172,4 +174,20 @@ fn the_file_is_the_same_however_its_rows_come() {
     let one = write(folder.path(), "one.parquet", table, &units, &cut).unwrap();
     let other = write(folder.path(), "other.parquet", table, &units, &[whole]).unwrap();
     assert_eq!(one, other);
+    // Read column by column, and some of them only, in the table's order.
+    let path = folder.path().join("one.parquet");
+    let names = [c::AMOUNT, c::DAY, c::SOURCE_KEY];
+    let some = read(&path, table, &units, Some(&names)).unwrap();
+    let (schema, groups) = read_groups(&path, table, &units, Some(&names), &[]).unwrap();
+    assert!(groups.len() > 1);
+    let whole = concat_batches(&schema, &groups).unwrap();
+    assert_eq!(some.schema().fields(), whole.schema().fields());
+    assert!(some.columns() == whole.columns());
+    let mut in_turn = Vec::new();
+    each_group(&path, table, &units, &names, &[], |group| {
+        in_turn.push(group.clone());
+        Ok(())
+    })
+    .unwrap();
+    assert!(in_turn == groups);
 }

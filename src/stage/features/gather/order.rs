@@ -118,7 +118,8 @@ mod tests {
             for (key, id) in (0_u32..).zip(&keyed) {
                 slots.entry(id).or_insert(key);
             }
-            let mut next = keyed.len() as u32;
+            let n_keys = u32::try_from(keyed.len()).unwrap();
+            let mut next = n_keys;
             for id in &contacts {
                 slots.entry(id).or_insert_with(|| {
                     next += 1;
@@ -128,7 +129,7 @@ mod tests {
             prop_assert_eq!(order.n_slots, next);
             let of_keys: Vec<u32> = keyed.iter().map(|id| slots[id]).collect();
             prop_assert_eq!(order.slot_of_key, of_keys);
-            let mut keys: Vec<u32> = (0..keyed.len() as u32).collect();
+            let mut keys: Vec<u32> = (0..n_keys).collect();
             keys.sort_by_key(|key| &keyed[*key as usize]);
             prop_assert_eq!(order.keys_by_id, keys);
             let customers = order.customers.iter().map(|(place, slot)| (all[*place as usize], *slot));
