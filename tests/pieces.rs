@@ -80,7 +80,7 @@ fn check(run: &Run) {
     let [net, n_orders, tiers, open, segments] =
         ["net_revenue", "n_orders", "tier", "can_email", "segments"].map(|name| customers.column(name));
     for (row, id) in ids.iter().enumerate() {
-        let number: u32 = id[1..].parse().unwrap();
+        let number: u32 = id.trim_start_matches('K').parse().unwrap();
         let all = orders(number);
         let cents: u32 = all.iter().map(|(cents, _)| cents).sum();
         assert_eq!(net[row], Some(format!("{}.{:02}", cents / 100, cents % 100).as_str()), "{id}");
