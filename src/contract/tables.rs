@@ -457,7 +457,7 @@ table! { ContactPoints = "register/contact_points" v 1 sorted [c::CUSTOMER_ID, c
     {
         c::CUSTOMER_ID: Text, "persistent id";
         c::KIND: Text, "email, phone or post";
-        c::CANONICAL: Text null, "usable form; null: refused";
+        c::CANONICAL: Text null, "usable form, an international domain as A-label; null: refused";
         c::RAW: Text, "as exported";
         c::MATCH_KEY: Text null, "for identity only";
         c::SOURCE: Text, "source of the row";
