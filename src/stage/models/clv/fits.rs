@@ -134,14 +134,15 @@ pub(super) fn choose(
         ([named], _) => (fit_timing(*named, &histories)?, "the config names it".to_owned()),
         (_, [best, next @ ..]) => {
             let (timing, not_told) = first_told(*best, next, &histories)?;
-            let mut why = format!(
-                "the greatest log-likelihood of the held-out days among {}",
+            let names: Vec<&str> = not_told.iter().map(|model| model.name()).collect();
+            let passed_over = match names.as_slice() {
+                [] => String::new(),
+                names => format!("; over all days dropout cannot be told by {}", names.join(", ")),
+            };
+            let why = format!(
+                "the greatest log-likelihood of the held-out days among {}{passed_over}",
                 listed(trials.iter().flat_map(|trials| &trials.trials))
             );
-            if !not_told.is_empty() {
-                let names: Vec<&str> = not_told.iter().map(|model| model.name()).collect();
-                why += &format!("; over all days dropout cannot be told by {}", names.join(", "));
-            }
             (timing, why)
         }
         (_, []) => {
