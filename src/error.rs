@@ -93,7 +93,11 @@ pub const EXITS: &[Exit] = &[
     exit(1, "unexpected failure: disk, permission, bug", "retry"),
     exit(2, "bad command line or config", "mend it first"),
     exit(3, "input missing, unreadable, or its header is broken", "retry when a new export is there"),
-    exit(4, "a gate failed: the run is kept, `current` stays", "look first"),
+    exit(
+        4,
+        "a gate failed: the run is kept; `current` stays, or is stale: its lists are shorter",
+        "look first",
+    ),
     exit(5, "nothing to do (only with --skip-unchanged)", ""),
     exit(
         LISTS_HELD,

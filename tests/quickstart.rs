@@ -157,7 +157,7 @@ fn the_manifest_has_every_key_and_every_hash() {
     };
     has(
         &manifest,
-        "format tool_version run_id as_of started_at ended_at status exit_code parent_run config inputs stages \
+        "format tool_version run_id as_of started_at ended_at status stale exit_code parent_run config inputs stages \
          accounting tables models gates lists erasures",
         "the manifest",
     );

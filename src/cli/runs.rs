@@ -47,7 +47,7 @@ fn listed(runs: &[RunLine]) -> String {
         vec![
             if run.current { "*" } else { "" }.to_owned(),
             run.id.clone(),
-            run.status.replace('_', " "),
+            told(&run.status, run.stale),
             run.as_of.clone().unwrap_or_default(),
             moment(&run.started_at),
             run.seconds.map_or_else(String::new, seconds),
@@ -64,6 +64,12 @@ fn listed(runs: &[RunLine]) -> String {
         ("customers", Align::Right),
     ];
     table(&columns, &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// A status as words; a stale run has the tables of the one before.
+fn told(status: &str, stale: bool) -> String {
+    let words = status.replace('_', " ");
+    if stale { words + ", stale" } else { words }
 }
 
 fn published(report: &PublishReport) -> String {
@@ -84,7 +90,7 @@ fn moment(text: &str) -> String {
 fn shown(manifest: &Manifest, printer: &Printer) -> String {
     let unknown = || "-".to_owned();
     let status = manifest.status.serialize(serde_json::value::Serializer).ok();
-    let status = status.as_ref().and_then(|status| status.as_str()).unwrap_or("-").replace('_', " ");
+    let status = told(status.as_ref().and_then(|status| status.as_str()).unwrap_or("-"), manifest.stale);
     let fact = |name: &str, value: String| vec![name.to_owned(), value];
     let mut facts = vec![
         fact("run", manifest.run_id.clone().unwrap_or_else(unknown)),

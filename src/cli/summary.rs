@@ -181,10 +181,22 @@ fn results(summary: &Summary, working_directory: &Path) -> String {
             format!("kept: {} (tables/, manifest.json)\n", near(directory, working_directory))
         }
         (_, _, Some(directory)) => {
-            format!("kept: {} (manifest.json tells how far it came)\n", near(directory, working_directory))
+            let kept = near(directory, working_directory);
+            format!("kept: {kept} (manifest.json tells how far it came)\n")
+                + &stale(summary, working_directory)
         }
         _ => String::new(),
     }
+}
+
+/// What `current` names after a night that a gate stopped and that had read newer suppressions.
+fn stale(summary: &Summary, working_directory: &Path) -> String {
+    let (Some(run), Some(current)) = (&summary.stale_run, &summary.current) else { return String::new() };
+    let n_gone = number(summary.n_delisted.unwrap_or(0));
+    let current = near(current, working_directory);
+    format!(
+        "newer suppressions were read: {current} is {run}, the state of before with {n_gone} fewer in its lists\n"
+    )
 }
 
 /// A name as words.
@@ -311,6 +323,20 @@ gate max_removed_share:pos stopped
 kept: lake/runs/2026-10-31_1 (manifest.json tells how far it came)
 "
         );
+        let stale = Summary {
+            current: Some("/work/lake/current".to_owned()),
+            stale_run: Some("2026-10-30_2".to_owned()),
+            n_delisted: Some(1_002),
+            gates: Vec::new(),
+            ..summary
+        };
+        assert_eq!(
+            body(&stale, Path::new("/work"), false),
+            "
+kept: lake/runs/2026-10-31_1 (manifest.json tells how far it came)
+newer suppressions were read: lake/current is 2026-10-30_2, the state of before with 1,002 fewer in its lists
+"
+        );
     }
 
     #[test]
@@ -320,6 +346,7 @@ kept: lake/runs/2026-10-31_1 (manifest.json tells how far it came)
             headline(&Summary { status, exit_code, n_warnings: 1, ..Summary::default() })
         };
         assert!(line("published", 6).ends_with("but its target lists are held, 1 warning"));
+        assert!(line("gate_failed", 4).starts_with("not published"));
         assert!(line("published", 5).starts_with("nothing to do"));
         assert!(line("interrupted", 130).starts_with("interrupted"));
         assert!(line("interrupted", 143).starts_with("terminated"));

@@ -321,7 +321,7 @@ table! { ConsentRows = "register/consent_rows" v 1,
     "One record of a consents export, as delivered; nothing takes it away, and equal records are kept once."
     {
         c::SOURCE: Text, "name of the source";
-        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it; 4294967295: a night that was not published read it";
         c::LINE: UInt64, "1-based physical line";
         c::CONTENT: Hash128, "xxh3-128 of all its cells";
         c::ID_SPACE: Text, "numbering of source_id";
@@ -346,7 +346,7 @@ table! { SuppressionRows = "register/suppression_rows" v 1,
      equal ones are kept once."
     {
         c::SOURCE: Text, "name of the source";
-        c::FILE_ID: UInt32, "register/files: the first that delivered it";
+        c::FILE_ID: UInt32, "register/files: the first that delivered it; 4294967295: a night that was not published read it";
         c::LINE: UInt64, "1-based physical line";
         c::CONTENT: Hash128, "xxh3-128 of all its cells";
         c::ID_SPACE: Text, "numbering of source_id";
@@ -457,7 +457,7 @@ table! { ContactPoints = "register/contact_points" v 1 sorted [c::CUSTOMER_ID, c
     {
         c::CUSTOMER_ID: Text, "persistent id";
         c::KIND: Text, "email, phone or post";
-        c::CANONICAL: Text null, "usable form; null: refused";
+        c::CANONICAL: Text null, "usable form, an international domain as A-label; null: refused";
         c::RAW: Text, "as exported";
         c::MATCH_KEY: Text null, "for identity only";
         c::SOURCE: Text, "source of the row";

@@ -1,5 +1,7 @@
-//! Canonical text and e-mail addresses (customers.md 1.1, N-1 to N-3). The raw value is kept beside by the
+//! Canonical text and e-mail addresses (customers.md 1.1, N-1 to N-4). The raw value is kept beside by the
 //! caller.
+
+mod domain;
 
 use std::borrow::Cow;
 
@@ -100,23 +102,24 @@ pub fn collapse_spaces(text: &str) -> Cow<'_, str> {
     Cow::Owned(collapsed)
 }
 
-/// N-2: the canonical address (trimmed, NFC, lower case). Dots and +suffix stay, and an international domain
-/// keeps its letters. Lengths are those of the canonical form.
+/// N-2, N-4: the canonical address (trimmed, NFC, lower case). Dots and +suffix stay; an international domain becomes what
+/// mail tools take (`münchen.example` → `xn--mnchen-3ya.example`), so that both ways to write it are one. Lengths are
+/// those of the canonical form.
 ///
 /// # Errors
 /// The first [`EmailFault`] that applies. A refused address is never repaired: that could make another
 /// person's.
 pub fn email_canonical(text: &str) -> Result<String, EmailFault> {
     let trimmed = nfc(text.trim_matches(is_white));
-    // Lower-casing can leave Form C: only the small h with a line below has a code point of its own.
-    let canonical = match nfc(&trimmed.to_lowercase()) {
-        Cow::Borrowed(lower) => lower.to_owned(),
-        Cow::Owned(composed) => composed,
-    };
+    let canonical = if trimmed.is_ascii() { trimmed.to_ascii_lowercase() } else { international(&trimmed) };
     let Some((local, domain)) = canonical.split_once('@').filter(|(_, domain)| !domain.contains('@')) else {
         return Err(EmailFault::NotOneAt);
     };
-    if canonical.contains(|c: char| is_white(c) || c.is_control()) {
+    // What is no white space in letters any more may be hidden in an A-label.
+    if [&trimmed, canonical.as_str()]
+        .iter()
+        .any(|text| text.contains(|c: char| is_white(c) || c.is_control()))
+    {
         return Err(EmailFault::SpaceOrControl);
     }
     check_local(local)?;
@@ -125,6 +128,30 @@ pub fn email_canonical(text: &str) -> Result<String, EmailFault> {
     }
     check_domain(domain)?;
     Ok(canonical)
+}
+
+/// An address with other letters than ASCII in lower case, its domain as mail tools take it.
+fn international(text: &str) -> String {
+    let (local, domain) = text.split_once('@').map_or((text, None), |(local, domain)| (local, Some(domain)));
+    let lower = local.to_lowercase();
+    // Lower-casing can leave Form C: only the small h with a line below has a code point of its own.
+    let local = nfc(&lower);
+    match domain {
+        // What is no domain by UTS 46 is refused by N-2 or kept as it is, in lower case.
+        Some(domain) => {
+            format!("{local}@{}", domain::to_ascii(domain).unwrap_or_else(|| domain.to_lowercase()))
+        }
+        None => local.into_owned(),
+    }
+}
+
+/// A canonical address with its international domain in letters, as it was canonical before N-4 was kept: hashes that
+/// last from night to night may be of it. `None` where the domain has no other form, or an A-label that stands for none.
+#[must_use]
+pub fn email_in_letters(canonical: &str) -> Option<String> {
+    let (local, domain) = canonical.rsplit_once('@')?;
+    let letters = domain::to_letters(domain).map(|domain| format!("{local}@{domain}"));
+    letters.filter(|letters| email_canonical(letters).as_deref() == Ok(canonical))
 }
 
 /// N-3: the key under which addresses are one mailbox, for identity only, never for sending. At gmail.com and
@@ -235,7 +262,7 @@ mod tests {
         for same in official.into_iter().chain([
             "john_smith@gmail.com",
             "janedoe@gmail.com",
-            "user@m\u{FC}nchen.example",
+            "user@xn--mnchen-3ya.example",
         ]) {
             assert_eq!((email_canonical(same), key(same)), (Ok(same.into()), Ok(same.into())));
         }
@@ -282,6 +309,35 @@ mod tests {
         }
         let composed = name_match_key("\u{C815}");
         assert!(!composed.is_empty() && composed == name_match_key("\u{110C}\u{1165}\u{11BC}"));
+    }
+
+    #[test]
+    fn n4_an_international_domain_has_one_form() {
+        for same in
+            ["user@m\u{FC}nchen.example", "User@MU\u{308}NCHEN.example", "user@XN--MNCHEN-3YA.example"]
+        {
+            assert_eq!(email_canonical(same), Ok("user@xn--mnchen-3ya.example".into()));
+        }
+        assert_eq!(key("j\u{F6}rg@m\u{FC}nchen.example"), Ok("j\u{F6}rg@xn--mnchen-3ya.example".into()));
+        let letters =
+            |text: &str| email_canonical(text).ok().and_then(|canonical| email_in_letters(&canonical));
+        assert_eq!(letters("user@XN--mnchen-3ya.example").as_deref(), Some("user@m\u{FC}nchen.example"));
+        assert_eq!((letters("user@example.com"), letters("user@xn--a.example")), (None, None));
+        // Refused as anything else is, by the form that would be sent to.
+        let long = format!("a@{}.example", "\u{FC}".repeat(70));
+        let hidden = "a@m\u{FC}n\u{200B}chen.example";
+        for (text, code) in [
+            ("a@m\u{FC}nchen", "domain_without_dot"),
+            ("a@m\u{FC}nchen..example", "label_empty"),
+            ("a@\u{FC}\u{FF20}b.example", "not_one_at"),
+            ("a@m\u{FC}nchen\u{3002}", "label_empty"),
+            ("a@m\u{FC} b.example", "space_or_control"),
+            (hidden, "space_or_control"),
+            ("a@\u{A8}\u{FC}.example", "space_or_control"),
+            (long.as_str(), "label_too_long"),
+        ] {
+            assert_eq!(email_canonical(text).map_err(|fault| fault.code()), Err(code), "{text}");
+        }
     }
 
     #[test]

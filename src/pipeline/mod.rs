@@ -70,7 +70,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     let as_of = session.decide_day(context, &ingested.ledger, options)?;
     session.take_ingested(context, &mut ingested, as_of)?;
-    session.stop_at_gates(context, options)?;
+    session.stop_at_gates(context, options, &night::Feed::of(&filters, &ingested, options))?;
 
     let register = session.stage(context, Stage::Register, |session| {
         night::registered(context, session, &mut ingested, as_of)
@@ -88,7 +88,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((summaries.rows_out, features.customer_id.len() as u64), features))
     })?;
     night::after_features(context, session, &features, &register);
-    session.stop_at_gates(context, options)?;
+    session.stop_at_gates(context, options, &night::Feed::of(&filters, &ingested, options))?;
     let (scored, valued, tiers) = session.stage(context, Stage::Models, |session| {
         night::modelled(context, session, &features, &register, &days)
     })?;
@@ -113,7 +113,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         as_of,
     };
     let considered = session.stage(context, Stage::Campaigns, |session| {
-        let feed = night::Feed { filters: &filters, ingested: &ingested, reading: options.reading };
+        let feed = night::Feed::of(&filters, &ingested, options);
         night::considered(context, session, &plans, &inputs, &feed)
     })?;
     session.stage(context, Stage::Outputs, |session| {

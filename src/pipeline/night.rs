@@ -6,6 +6,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use serde_json::json;
 
+use super::Options;
 use super::session::Session;
 use crate::config::SourceKind;
 use crate::contract::tables::{Listings, Tombstones};
@@ -16,6 +17,7 @@ use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
 use crate::stage::features::Features;
 use crate::stage::ingest::kinds::rows_of;
+use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::models;
 use crate::stage::models::clv::{Lifetimes, Valued};
@@ -183,9 +185,25 @@ pub(super) fn forget_customers(features: &mut Features, valued: &Valued) {
 
 /// Where newer exports are looked for.
 pub(super) struct Feed<'a> {
-    pub(super) filters: &'a ingest::Filters,
-    pub(super) ingested: &'a Ingested,
-    pub(super) reading: ingest::Reading,
+    filters: &'a ingest::Filters,
+    ingested: &'a Ingested,
+    reading: ingest::Reading,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) const fn of(filters: &'a ingest::Filters, ingested: &'a Ingested, options: &Options) -> Self {
+        Self { filters, ingested, reading: options.reading }
+    }
+
+    /// What came while the run was at work; nothing where it reads no files.
+    pub(super) fn newest(&self, context: &Context) -> Result<Newest> {
+        match self.reading {
+            ingest::Reading::Quarantine => Ok(Newest::default()),
+            ingest::Reading::Files { .. } => {
+                ingest::newest::since(context, self.filters, &self.ingested.files)
+            }
+        }
+    }
 }
 
 /// Asks again, right before lists are written, whether anybody said no since the exports were read (customers.md S-6).
@@ -195,11 +213,10 @@ fn recheck(
     inputs: &Inputs<'_>,
     considered: &mut [Considered],
 ) -> Result<()> {
-    let reads_files = feed.reading != ingest::Reading::Quarantine;
-    if !reads_files || considered.iter().all(|one| one.n_accepted() == 0) {
+    if considered.iter().all(|one| one.n_accepted() == 0) {
         return Ok(());
     }
-    let newest = ingest::newest::since(context, feed.filters, &feed.ingested.files)?;
+    let newest = feed.newest(context)?;
     if newest.n_files == 0 {
         return Ok(());
     }

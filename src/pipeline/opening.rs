@@ -18,7 +18,7 @@ pub(super) fn heal(lake: &Lake, current: Option<&RunId>, history: &mut [Known]) 
     let published = history.iter_mut().find(|known| Some(&known.id) == current);
     if let Some(known) = published.filter(|known| known.manifest.status == Status::Running) {
         known.manifest.status = Status::Published;
-        known.manifest.exit_code = Some(0);
+        known.manifest.exit_code = Some(known.manifest.published_code());
         let path = lake.run_directory(&known.id).join(manifest::FILE);
         files::replace(&path, known.manifest.to_json().as_bytes())?;
     }
@@ -97,6 +97,7 @@ pub(super) fn first_manifest(context: &Context, current: Option<&RunId>) -> Mani
         started_at: instant(context.clock.now_ms),
         ended_at: None,
         status: Status::Running,
+        stale: false,
         exit_code: None,
         parent_run: current.map(ToString::to_string),
         config: ConfigEntry { hash, values },

@@ -202,7 +202,8 @@ impl Past {
             bytes_beside: 0,
         };
         let read = [State::New.name(), State::Replaced.name()];
-        for known in runs.iter().filter(|known| known.manifest.status == Status::Published) {
+        let nights = runs.iter().filter(|known| known.manifest.status == Status::Published);
+        for known in nights.filter(|known| !known.manifest.stale) {
             let inputs = known.manifest.inputs.iter().filter(|input| read.contains(&input.state.as_str()));
             let bytes: u64 = inputs.map(|input| input.bytes).sum();
             let (reading, beside): (Vec<&StageEntry>, Vec<&StageEntry>) =

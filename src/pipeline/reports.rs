@@ -15,6 +15,8 @@ pub struct RunLine {
     pub id: String,
     /// How it ended.
     pub status: String,
+    /// Whether a gate stopped the night, so that only its lists are new.
+    pub stale: bool,
     /// Its day.
     pub as_of: Option<String>,
     /// When it began.
@@ -54,6 +56,7 @@ pub fn list_runs(lake: &Lake) -> Result<Vec<RunLine>> {
             current: current.as_ref() == Some(&known.id),
             id: known.id.to_string(),
             status: status_name(manifest.status),
+            stale: manifest.stale,
             as_of: manifest.as_of,
             started_at: manifest.started_at,
             seconds: (!manifest.stages.is_empty())

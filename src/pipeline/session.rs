@@ -1,6 +1,7 @@
 //! Around the stages: lock, lake, manifest, log, gates, publication, retention.
 
 mod ending;
+mod stale;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use arrow_array::RecordBatch;
 
 use super::Options;
 use super::identity::check_identity;
+use super::night::Feed;
 use super::opening::{
     EVENTS, Known, Log, asked, clock, counted_otherwise, first_manifest, heal, history, host, instant,
     peak_memory_bytes, replayed_otherwise, rules_of,
@@ -22,17 +24,15 @@ use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::Context;
 use crate::run::event::{Event, Listeners, Stage, Summary};
-use crate::run::manifest::{self, Accounting, Manifest, StageEntry, Status, TableEntry};
+use crate::run::manifest::{self, Accounting, HELD, Manifest, StageEntry, Status, TableEntry};
 use crate::stage::features::{self, Features};
 use crate::stage::ingest::ledger::Ledger;
+use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::outputs;
 use crate::stage::segments::{Earlier, Predicates};
 use crate::store::lake::{Holder, Lake, RunId};
 use crate::store::{files, parquet};
-
-/// Verdict of a gate, and of a list, that holds or is held.
-const HELD: &str = "held";
 
 /// One night from lock to publication.
 pub(super) struct Session {
@@ -54,6 +54,9 @@ pub(super) struct Session {
     id: Option<RunId>,
     looks_back: bool,
     skipped: bool,
+    /// Consents and suppressions that the night read and its parent had not, for lists that go out shortened where a gate
+    /// stops it.
+    newer: Newest,
 }
 
 /// Runs a night; see [`super::run`].
@@ -108,7 +111,7 @@ pub(super) fn run(
     }
     let result = pool.install(|| super::stages(&context, &mut session, options));
     let result = result.and_then(|()| session.publish(&context));
-    session.end(&context, result)
+    pool.install(|| session.end(&context, result))
 }
 
 fn refuse(listeners: &Listeners, started: Instant, error: &Error) -> u8 {
@@ -177,6 +180,7 @@ impl Session {
             id: None,
             looks_back: false,
             skipped: false,
+            newer: Newest::default(),
         })
     }
 
@@ -282,6 +286,9 @@ impl Session {
         if let Some(stage) = self.manifest.stages.last_mut() {
             stage.quarantined = ingested.accounting.iter().map(|account| account.quarantined).sum();
         }
+        if self.current.is_some() && !self.looks_back {
+            self.newer = Newest::of(&ingested.kept);
+        }
         let run_id = self.manifest.run_id.clone().unwrap_or_default();
         let parent_tables = std::mem::take(&mut self.parent_tables);
         let entries = ingest::write_named(context, ingested, &run_id, as_of, &parent_tables);
@@ -293,7 +300,12 @@ impl Session {
     }
 
     /// Ends the run if a gate stopped it; ends it with nothing to do if the caller asked for that and nothing changed.
-    pub(super) fn stop_at_gates(&mut self, context: &Context, options: &Options) -> Result<()> {
+    pub(super) fn stop_at_gates(
+        &mut self,
+        context: &Context,
+        options: &Options,
+        feed: &Feed<'_>,
+    ) -> Result<()> {
         if options.skip_unchanged && self.is_unchanged() {
             self.skipped = true;
             return Err(Error::new(Code::NothingToDo, "nothing to do: same inputs, config and day"));
@@ -312,6 +324,7 @@ impl Session {
             return Ok(());
         }
         self.write_quality(context)?;
+        self.listen_once_more(context, feed);
         Err(Error::new(Code::GateFailed, stopped.join("; ")).hint(
             "look at quarantine/ and tables/quality of the kept run; `--accept GATE:SOURCE=REASON` passes a gate once",
         ))
@@ -327,6 +340,7 @@ impl Session {
                 .all(|input| matches!(input.state.as_str(), "known" | "duplicate"))
                 && self.manifest.inputs.len() == parent.manifest.inputs.len();
             same_inputs
+                && !parent.manifest.stale
                 && parent.manifest.config.hash == self.manifest.config.hash
                 && parent.manifest.as_of == self.manifest.as_of
         })
@@ -353,10 +367,14 @@ impl Session {
         Earlier::read(context, &directory, rules_of(&known.manifest), predicates).map(Some)
     }
 
+    /// The newest run that was published, even if it was taken back.
+    fn newest_published(&self) -> Option<&Known> {
+        self.history.iter().rev().find(|known| known.manifest.status == Status::Published)
+    }
+
     /// Listings of the newest run that was published, even if it was taken back.
     pub(super) fn listings(&self, context: &Context) -> Result<RecordBatch> {
-        let newest = self.history.iter().rev().find(|known| known.manifest.status == Status::Published);
-        match newest {
+        match self.newest_published() {
             Some(known) => {
                 let path = self.lake.run_directory(&known.id).join(Listings::TABLE.file());
                 parquet::read(&path, Listings::TABLE, &context.units, None)

@@ -142,6 +142,10 @@ pub struct Summary {
     pub directory: Option<String>,
     /// Link that consumers follow.
     pub current: Option<String>,
+    /// The run with shortened lists that a night leaves behind which a gate stopped; `None`: `current` stays.
+    pub stale_run: Option<String>,
+    /// How many are in its lists no more.
+    pub n_delisted: Option<u64>,
     /// Wall time.
     pub seconds: f64,
     /// Records by source.

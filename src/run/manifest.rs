@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::Table;
+use crate::error::{Code, LISTS_HELD};
 
 /// Version of the manifest's form.
 pub const FORMAT: u32 = 1;
 /// Its name in the run's folder.
 pub const FILE: &str = "manifest.json";
+/// Verdict of a gate, and of a list, that holds or is held.
+pub const HELD: &str = "held";
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct Manifest {
     pub ended_at: Option<String>,
     /// How it stands.
     pub status: Status,
+    /// A gate stopped the night: the tables are those of the run before, only the lists are shorter.
+    #[serde(default)]
+    pub stale: bool,
     /// Process exit code.
     pub exit_code: Option<u8>,
     /// The run whose state it started from.
@@ -250,6 +256,15 @@ impl TableEntry {
 }
 
 impl Manifest {
+    /// Exit code of the process that published it.
+    #[must_use]
+    pub fn published_code(&self) -> u8 {
+        if self.stale {
+            return Code::GateFailed.exit_code();
+        }
+        if self.lists.iter().any(|list| list.verdict == HELD) { LISTS_HELD } else { 0 }
+    }
+
     /// The file's text.
     #[must_use]
     pub fn to_json(&self) -> String {

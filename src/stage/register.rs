@@ -36,7 +36,7 @@ use crate::config::SourceKind;
 use crate::contract::tables::Tombstones as TombstonesTable;
 use crate::contract::{Contract, column as c};
 use crate::error::{Code, Error, Result, Warning};
-use crate::kernel::text::email_canonical;
+use crate::kernel::text::{email_canonical, email_in_letters};
 use crate::kernel::texts::Texts;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -236,6 +236,12 @@ impl Makers<'_> {
 fn warn_of_points(context: &Context, contacts: &Contacts) {
     let hint = "register/contact_points names them";
     let (mut emails, mut n_phones): (BTreeMap<&'static str, u64>, u64) = (BTreeMap::new(), 0);
+    let n_international = contacts.iter().filter(|(_, contact)| contact.has_international_domain()).count();
+    if n_international > 0 {
+        context.note(format!(
+            "{n_international} e-mail addresses have an international domain: lists have it as mail tools take it (xn--)"
+        ));
+    }
     for (_, contact) in contacts.iter() {
         contact.email_refused().into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
         n_phones += u64::from(contact.is_phone_refused());
@@ -318,6 +324,8 @@ fn anonymous_id(context: &Context, row: &ContactRow) -> Result<String> {
     let identity = IDENTITIES.iter().find_map(|name| {
         let raw = row.get(name)?;
         let canonical = email_canonical(raw).ok().filter(|_| *name == c::EMAIL);
+        // Ids last: they are made of the letters of a domain, as they were before these had another canonical form.
+        let canonical = canonical.map(|email| email_in_letters(&email).unwrap_or(email));
         let canonical = canonical.unwrap_or_else(|| raw.to_owned());
         Some(format!("{name}\u{1f}{canonical}"))
     });

@@ -57,8 +57,9 @@ pub fn explain(config: &Config, asked: &str) -> Result<Explained> {
     let mut sections: Vec<(u8, Section)> = Vec::new();
     for entry in &known.manifest.tables {
         let Some(table) = table_of(&entry.name) else { continue };
-        // What each campaign refused stands in tables/candidates already.
-        if entry.path.starts_with("campaigns-internal/") || !may_name(&run, table, entry, &units, &person)? {
+        // What each campaign refused stands in tables/candidates already, but where a stale run left somebody out since.
+        let is_told_twice = entry.path.starts_with("campaigns-internal/") && !known.manifest.stale;
+        if is_told_twice || !may_name(&run, table, entry, &units, &person)? {
             continue;
         }
         let batch = parquet::read(&run.join(&entry.path), table, &units, None)?;
@@ -76,7 +77,10 @@ pub fn explain(config: &Config, asked: &str) -> Result<Explained> {
             continue;
         }
         match sections.iter_mut().find(|(_, section)| section.table == entry.name) {
-            Some((_, section)) => section.rows.extend(rows),
+            Some((_, section)) => {
+                let new = rows.into_iter().filter(|row| !section.rows.contains(row)).collect::<Vec<_>>();
+                section.rows.extend(new);
+            }
             None => {
                 let (table_name, about) = (entry.name.clone(), table.doc.to_owned());
                 sections.push((order(&entry.name), Section { table: table_name, about, rows }));

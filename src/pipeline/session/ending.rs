@@ -2,8 +2,8 @@
 
 use super::super::identity::{extended, identity};
 use super::super::opening::{clock, instant};
-use super::{HELD, Session};
-use crate::error::{Code, Error, LISTS_HELD, Result};
+use super::Session;
+use crate::error::{Code, Error, Result};
 use crate::kernel::calendar::parse_day;
 use crate::run::context::Context;
 use crate::run::event::Event;
@@ -53,13 +53,20 @@ impl Session {
         self.enter_warnings(context);
         self.manifest.ended_at =
             clock(&context.config.project.timezone).ok().map(|clock| instant(clock.now_ms));
-        let held = self.manifest.lists.iter().any(|list| list.verdict == HELD);
-        let published = if held { LISTS_HELD } else { 0 };
+        let published = self.manifest.published_code();
         self.manifest.exit_code = Some(error.as_ref().map_or(published, |error| error.code.exit_code()));
         self.manifest.error = error.as_ref().map(ToString::to_string);
         let closed = if self.skipped { files::remove_directory(&context.work) } else { self.close() };
+        let stale = match &error {
+            Some(error) if closed.is_ok() && error.code == Code::GateFailed => self.shorten(context, error),
+            _ => Ok(()),
+        };
         let closed = closed.and_then(|()| self.retain(context));
         if let (Err(failed), None) = (closed, &error) {
+            self.manifest.exit_code = Some(failed.code.exit_code());
+            error = Some(failed);
+        }
+        if let Err(failed) = stale {
             self.manifest.exit_code = Some(failed.code.exit_code());
             error = Some(failed);
         }
@@ -99,7 +106,7 @@ impl Session {
                 current: current.as_ref() == Some(id),
                 arrival: manifest.arrival,
                 as_of: manifest.as_of.as_deref().and_then(|day| parse_day(day.as_bytes())),
-                published: manifest.status == Status::Published,
+                published: manifest.status == Status::Published && !manifest.stale,
                 id: id.clone(),
             })
             .collect();
@@ -131,7 +138,10 @@ impl Session {
         summary.as_of.clone_from(&self.manifest.as_of);
         summary.seconds = self.started.elapsed().as_secs_f64();
         summary.accounting.clone_from(&self.manifest.accounting);
-        summary.lists.clone_from(&self.manifest.lists);
+        // Where a gate stopped the night there are none but those of a run that shortened the lists of before.
+        if summary.stale_run.is_none() {
+            summary.lists.clone_from(&self.manifest.lists);
+        }
         let passed = |verdict: &str| matches!(verdict, "passed" | "not_checked");
         summary.gates = self.manifest.gates.iter().filter(|gate| !passed(&gate.verdict)).cloned().collect();
         summary.n_warnings = context.warnings().len() as u64;

@@ -215,6 +215,25 @@ fn machine_text(text: &str, delimiter: u8) -> String {
     if text.contains(special) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
+/// The records of a list, each with its line end, the header among them: line ends inside quotes part none.
+#[must_use]
+pub fn records(text: &str) -> Vec<&str> {
+    let mut records = Vec::new();
+    let (mut from, mut is_quoted) = (0, false);
+    for (place, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\n' if !is_quoted => {
+                records.extend(text.get(from..=place));
+                from = place + 1;
+            }
+            _ => {}
+        }
+    }
+    records.extend(text.get(from..).filter(|rest| !rest.is_empty()));
+    records
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

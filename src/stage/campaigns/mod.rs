@@ -15,7 +15,7 @@ use arrow_array::RecordBatch;
 
 pub use self::listed::{Listed, listings};
 use self::verdicts::{ENDS_SOON, Who, verdict};
-pub use self::verdicts::{reason_name, recheck};
+pub use self::verdicts::{No, reason_name, recheck};
 
 use self::due::Triggers;
 use super::expression::{Expression, Site, Wanted};

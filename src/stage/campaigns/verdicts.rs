@@ -28,20 +28,52 @@ pub fn recheck(considered: &mut [Considered], inputs: &Inputs<'_>, later: &Permi
             let line = &one.campaign.product_line;
             let asked = Asked { channel, class: one.campaign.class, line, last_day };
             let standing = inputs.register.standing_with(&[later], id, contact, &asked);
-            let Some(first) = standing.against.first() else { continue };
-            let names: Vec<Cow<'_, str>> =
-                standing.against.iter().map(|against| refusal(against).name()).collect();
-            candidate.reasons = Some(format!("{}: {}", channel.name(), names.join(", ")));
+            let Some(no) = No::of(channel, &standing.against) else { continue };
+            candidate.reasons = Some(no.reasons);
             candidate.verdict = Verdict::Refused {
-                why: refusal(first),
+                why: no.why,
                 channel: Some(channel),
                 rule: "said while the run was at work".to_owned(),
-                blocking: Some(first.what.clone()),
+                blocking: Some(no.blocking),
             };
             n_refused += 1;
         }
     }
     Ok(n_refused)
+}
+
+/// Why somebody who was listed must not be addressed any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct No {
+    /// The weightiest reason.
+    pub why: Refusal,
+    /// It in words, without a value of a personal column.
+    pub blocking: String,
+    /// All of them by name.
+    pub reasons: String,
+}
+
+impl No {
+    fn of(channel: Channel, against: &[Against]) -> Option<Self> {
+        let first = against.first()?;
+        let names: Vec<Cow<'_, str>> = against.iter().map(|against| refusal(against).name()).collect();
+        let reasons = format!("{}: {}", channel.name(), names.join(", "));
+        Some(Self { why: refusal(first), blocking: first.what.clone(), reasons })
+    }
+
+    /// Why a customer of a list that went out must not be addressed any more, after what was said later; `None` where
+    /// that changes nothing. Whoever is in no register is not addressed.
+    #[must_use]
+    pub fn said_later(register: &Register, later: &Permissions, id: &str, asked: &Asked<'_>) -> Option<Self> {
+        let Some(contact) = register.contacts.get(id) else {
+            let why = Refusal::NoContactPoint;
+            let reasons = format!("{}: {}", asked.channel.name(), why.name());
+            return Some(Self { why, blocking: "the register has no such customer".to_owned(), reasons });
+        };
+        let before = register.standing(id, Some(contact), asked).against;
+        let after = register.standing_with(&[later], id, Some(contact), asked).against;
+        Self::of(asked.channel, &after).filter(|_| after != before)
+    }
 }
 
 /// What is told of an accepted candidate whose consent ends soon (S-7).

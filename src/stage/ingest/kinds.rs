@@ -36,6 +36,8 @@ pub struct KeptRows {
     kind: SourceKind,
     /// The rows, lost versions too.
     pub rows: Vec<ContactRow>,
+    /// How many of them, the first ones, stood there before the night; only where nothing takes a row away.
+    pub(super) n_before: usize,
     changed: bool,
     /// Places of the rows that this night found absent.
     newly_absent: Vec<usize>,
@@ -68,6 +70,7 @@ impl Night<'_> {
             let Some(table) = table(kind) else { continue };
             let batch = self.context.read_parent(table)?;
             let known = canonical::from_batch(table, &batch)?;
+            let n_before = known.len();
             drop(batch);
             let fresh = self.fresh.remove(&kind).unwrap_or_default();
             let settled = if is_append_only(kind) {
@@ -90,7 +93,7 @@ impl Night<'_> {
             warn_of_conflicts(self.context, &settled, kind);
             lost.extend(settled.lost);
             let Settled { rows, changed, newly_absent, .. } = settled;
-            all.push(KeptRows { kind, rows, changed, newly_absent });
+            all.push(KeptRows { kind, rows, n_before, changed, newly_absent });
         }
         Ok((all, lost))
     }
@@ -128,7 +131,6 @@ fn append(
     derived: Vec<ContactRow>,
     accounting: &mut BTreeMap<String, Accounting>,
 ) -> Settled {
-    let said = |row: &ContactRow| (Arc::clone(&row.provenance), row.content);
     let mut stored: HashSet<(Arc<Provenance>, u128)> = known.iter().map(said).collect();
     let mut settled = Settled { rows: known, ..Settled::default() };
     let n_fresh = fresh.len();
@@ -145,6 +147,38 @@ fn append(
         }
     }
     settled
+}
+
+/// The rows of every small kind as the parent has them.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn of_parent(context: &Context) -> Result<Vec<KeptRows>> {
+    let mut all = Vec::new();
+    for (kind, table) in SMALL.into_iter().filter_map(|kind| Some((kind, table(kind)?))) {
+        let rows = canonical::from_batch(table, &context.read_parent(table)?)?;
+        all.push(KeptRows { kind, n_before: rows.len(), rows, changed: false, newly_absent: Vec::new() });
+    }
+    Ok(all)
+}
+
+/// Adds rows to those of a kind.
+pub(super) fn add(kept: &mut [KeptRows], kind: SourceKind, rows: &[ContactRow]) {
+    for kept in kept.iter_mut().filter(|kept| kept.kind == kind) {
+        kept.changed |= !rows.is_empty();
+        kept.rows.extend_from_slice(rows);
+    }
+}
+
+/// Rows of a kind that a night added; only of kinds of which nothing takes a row away.
+pub(super) fn added(kept: &[KeptRows], kind: SourceKind) -> &[ContactRow] {
+    let kept = kept.iter().find(|kept| kept.kind == kind);
+    kept.and_then(|kept| kept.rows.get(kept.n_before..)).unwrap_or_default()
+}
+
+/// What a record of an append-only kind is told by: who says it, and all its cells.
+pub(super) fn said(row: &ContactRow) -> (Arc<Provenance>, u128) {
+    (Arc::clone(&row.provenance), row.content)
 }
 
 /// Rows of a kind; empty where there are none.

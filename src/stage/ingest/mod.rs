@@ -19,6 +19,7 @@ pub mod holds;
 mod interactions;
 mod keyed;
 pub mod newest;
+pub mod unpublished;
 mod keys;
 pub mod kinds;
 mod night;
@@ -47,7 +48,7 @@ pub use self::keys::Keys;
 pub use self::reader::FileReader;
 pub use self::transactions::{REFUND, SALE};
 
-use self::contacts::{ContactRow, Part};
+use self::contacts::ContactRow;
 use self::deliveries::{FileRecord, SourcePlan};
 use self::faults::{Fault, Raw};
 use self::kinds::KeptRows;
@@ -171,18 +172,14 @@ pub fn run(
         Reading::Quarantine => night.replay()?,
     }
     night.keys.close();
-    let mut consent_channels = night.consent_channels();
     let inputs = night.inputs(&plans);
     let mut ledgers = night.settle_ledgers(parent_tables)?;
     let mut entries = std::mem::take(&mut ledgers.entries);
     entries.append(&mut ledgers.interactions.entries);
     let (kept, lost) = night.settle_small()?;
     night.close_accounts();
-    // A source that the config leaves out for a night still said what it said.
-    let contact_rows = kinds::rows_of(&kept, SourceKind::Contacts);
-    consent_channels.extend(
-        contact_rows.iter().flat_map(|row| row.cells(Part::Consent)).map(|(channel, _)| channel.to_owned()),
-    );
+    let contacts = kinds::rows_of(&kept, SourceKind::Contacts);
+    let consent_channels = night::consent_channels(&context.config, &night.files, contacts);
     entries.extend(settle::keep_or_write(
         context,
         KeysTable::TABLE,

@@ -1,11 +1,12 @@
 //! What arrived while the night was at work: whoever said no since the exports were read is not addressed (customers.md
-//! S-6). Nothing of it is kept here; the next night reads the files as any other.
+//! S-6). The next night reads the files as any other; nothing is kept here but what `unpublished` takes over.
 
 use super::contacts::ContactRow;
 use super::deliveries::{self, FileRecord};
 use super::filter::Filters;
 use super::parsing::{Common, Rows};
 use super::reader::FileReader;
+use super::unpublished::NO_FILE;
 use crate::config::SourceKind;
 use crate::error::Result;
 use crate::run::context::Context;
@@ -41,7 +42,7 @@ pub fn since(context: &Context, filters: &Filters, files: &[FileRecord]) -> Resu
             if let Some(filter) = filter {
                 filter.bind(source, &head.mapping, &delivery.found.path)?;
             }
-            let parser = common.parser(&head.mapping, 0);
+            let parser = common.parser(&head.mapping, NO_FILE);
             let reader = reader.within(context.config.project.memory_limit);
             reader.for_each(
                 |chunk| parser.parse(chunk),

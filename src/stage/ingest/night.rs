@@ -2,15 +2,42 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::contacts::{ContactRow, Part};
 use super::deliveries::{self, FileRecord, SourcePlan, State};
 use super::faults::{Fault, Groups, Raw, Reason};
 use super::ledger::RowPlace;
 use super::{Night, mapping, quarantine};
-use crate::config::{Source, SourceKind};
+use crate::config::{Config, Source, SourceKind};
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
 use crate::error::Result;
 use crate::run::event::{Event, Stage};
 use crate::run::manifest::Input;
+
+/// Channels whose consent some active contacts file carries, or some contact row tells: a source that the config leaves
+/// out for a night still said what it said.
+pub(super) fn consent_channels(
+    config: &Config,
+    files: &[FileRecord],
+    contacts: &[ContactRow],
+) -> BTreeSet<String> {
+    let told = contacts.iter().flat_map(|row| row.cells(Part::Consent));
+    let mut channels: BTreeSet<String> = told.map(|(channel, _)| channel.to_owned()).collect();
+    for source in config.sources.iter().filter(|source| source.kind == SourceKind::Contacts) {
+        for file in files.iter().filter(|file| file.active && file.source == source.name) {
+            // Its header was judged when the file was read. JSON leaves out what nobody said: a column that the
+            // config names is carried also where no record has it, else silence would be taken for consent.
+            let slots = mapping::slots(source, &file.header, &mut Vec::new());
+            let is_filled = |name: &str| slots.iter().any(|slot| slot.column.name == name);
+            let consents = mapping::contract(source.kind)
+                .iter()
+                .filter(|column| matches!(column.kind, ExportType::Enum(_)))
+                .map(|column| column.name)
+                .filter(|name| is_filled(name) || source.columns.contains_key(*name));
+            channels.extend(consents.filter_map(|name| name.strip_prefix(CONSENT_PREFIX)).map(str::to_owned));
+        }
+    }
+    channels
+}
 
 impl Night<'_> {
     /// Known files whose rows go: replaced ones, and all of a source that is parsed differently now.
@@ -98,28 +125,6 @@ impl Night<'_> {
         self.rows_read += n_records;
         let (rows, bytes) = (self.rows_read, self.bytes_read);
         self.context.tell(&Event::StageProgress { stage: Stage::Ingest, rows, bytes });
-    }
-
-    /// Channels whose consent some active contacts file carries.
-    pub(super) fn consent_channels(&self) -> BTreeSet<String> {
-        let mut channels = BTreeSet::new();
-        for source in self.context.config.sources.iter().filter(|source| source.kind == SourceKind::Contacts)
-        {
-            for file in self.files.iter().filter(|file| file.active && file.source == source.name) {
-                // Its header was judged when the file was read. JSON leaves out what nobody said: a column that the
-                // config names is carried also where no record has it, else silence would be taken for consent.
-                let slots = mapping::slots(source, &file.header, &mut Vec::new());
-                let is_filled = |name: &str| slots.iter().any(|slot| slot.column.name == name);
-                let consents = mapping::contract(source.kind)
-                    .iter()
-                    .filter(|column| matches!(column.kind, ExportType::Enum(_)))
-                    .map(|column| column.name)
-                    .filter(|name| is_filled(name) || source.columns.contains_key(*name));
-                channels
-                    .extend(consents.filter_map(|name| name.strip_prefix(CONSENT_PREFIX)).map(str::to_owned));
-            }
-        }
-        channels
     }
 
     /// What is open after the night, by source.

@@ -40,11 +40,21 @@ pub fn lists(
                 verdicts.iter().map(|verdict| Some(verdict == Some("refused"))).collect();
             let refused = arrow_select::filter::filter_record_batch(of_campaign.batch(), &mask)
                 .map_err(|cause| Error::internal("cannot filter candidates").caused_by(cause))?;
-            let path = format!("campaigns-internal/{}/exclusions.parquet", one.campaign.name);
+            let path = exclusions(&one.campaign.name);
             entries.push(context.write(Candidates::TABLE, &path, &[refused])?);
         }
     }
     Ok((lists, entries))
+}
+
+/// File of whom a campaign refused.
+pub(super) fn exclusions(campaign: &str) -> String {
+    format!("campaigns-internal/{campaign}/exclusions.parquet")
+}
+
+/// The manifest beside a list.
+pub(super) fn beside(list: &str) -> String {
+    format!("{}.manifest.json", list.strip_suffix(".csv").unwrap_or(list))
 }
 
 fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::List<'_>) -> Result<List> {
@@ -79,13 +89,11 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
     if unchecked {
         entry.notes.push("consent_not_checked".to_owned());
     }
-    let stem = format!("campaigns/{}/{}", one.campaign.name, sheet.segment);
-    let path = format!("{stem}.csv");
+    let path = format!("campaigns/{}/{}.csv", one.campaign.name, sheet.segment);
     let written = files::write(&context.work, &path, &sheet.csv(&rows, &context.config.output)?)?;
     entry.verdict = "written".to_owned();
     entry.hash = Some(written.hash.clone());
-    entry.path = Some(path);
-    let beside = json!({
+    let told = json!({
         "campaign": entry.campaign,
         "segment": entry.segment,
         "as_of": day_label(sheet.as_of),
@@ -95,8 +103,9 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
         "notes": entry.notes,
         "sha256": written.hash,
     });
-    let text = serde_json::to_string_pretty(&beside)
+    let text = serde_json::to_string_pretty(&told)
         .map_err(|cause| Error::internal("a list's manifest does not serialise").caused_by(cause))?;
-    files::write(&context.work, &format!("{stem}.manifest.json"), format!("{text}\n").as_bytes())?;
+    files::write(&context.work, &beside(&path), format!("{text}\n").as_bytes())?;
+    entry.path = Some(path);
     Ok(entry)
 }

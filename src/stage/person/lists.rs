@@ -1,24 +1,7 @@
 //! Target lists without one person.
 
 use super::Person;
-
-/// The records of a CSV text: line ends inside quotes part none.
-fn records(text: &str) -> Vec<&str> {
-    let mut records = Vec::new();
-    let (mut from, mut is_quoted) = (0, false);
-    for (place, byte) in text.bytes().enumerate() {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\n' if !is_quoted => {
-                records.extend(text.get(from..=place));
-                from = place + 1;
-            }
-            _ => {}
-        }
-    }
-    records.extend(text.get(from..).filter(|rest| !rest.is_empty()));
-    records
-}
+use crate::stage::campaigns::list::records;
 
 /// A list without the records that name the person, and how many went; `None` where none does. The header stays.
 #[must_use]

@@ -92,6 +92,16 @@ impl Contact {
         email_canonical(raw).ok()
     }
 
+    /// Whether the usable e-mail address has an international domain (N-4).
+    pub(super) fn has_international_domain(&self) -> bool {
+        let raw = self.row.get(c::EMAIL).filter(|_| self.has_email);
+        let domain = raw.and_then(|raw| raw.rsplit_once('@')).map_or("", |(_, domain)| domain);
+        !domain.is_ascii()
+            || domain.split('.').any(|label| {
+                label.len() > 4 && label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"))
+            })
+    }
+
     /// Usable telephone number: in the form of E.164, or as exported where no country is known.
     #[must_use]
     pub fn phone(&self) -> Option<&str> {

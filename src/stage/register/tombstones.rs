@@ -12,7 +12,7 @@ use super::whom::{digits, end_of};
 use crate::contract::{column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::phone;
-use crate::kernel::text::{email_canonical, email_match_key};
+use crate::kernel::text::{email_canonical, email_in_letters, email_match_key};
 use crate::store::files;
 
 /// What parts the texts of one mark.
@@ -44,12 +44,19 @@ pub fn keyed_hash(key: &str, text: &str) -> Result<String> {
     Ok(files::hex(&mac.finalize().into_bytes()))
 }
 
-/// Marks of an e-mail address as exported: its canonical form and its mailbox.
+/// Marks of an e-mail address as exported: its canonical form, the one that an international domain had in lakes of
+/// before, and its mailbox.
 #[must_use]
 pub fn marks_of_email(raw: &str) -> Vec<(&'static str, String)> {
     let Ok(email) = email_canonical(raw) else { return Vec::new() };
     let mailbox = email_match_key(&email);
-    vec![(c::EMAIL, email), (c::MATCH_KEY, mailbox)]
+    let in_letters = email_in_letters(&email);
+    [email]
+        .into_iter()
+        .chain(in_letters)
+        .map(|form| (c::EMAIL, form))
+        .chain([(c::MATCH_KEY, mailbox)])
+        .collect()
 }
 
 /// Marks of a telephone number as exported: its international form, and its end, which all ways to write it share.
@@ -123,6 +130,10 @@ mod tests {
     fn one_person_written_in_several_ways_has_one_mark() {
         let mailbox = |raw: &str| marks_of_email(raw).into_iter().find(|(kind, _)| *kind == c::MATCH_KEY);
         assert_eq!(mailbox("a.b+c@GMail.com"), mailbox("ab@googlemail.com"));
+        let of_before = (c::EMAIL, "a@m\u{FC}nchen.example".to_owned());
+        for raw in ["a@m\u{FC}nchen.example", "a@xn--mnchen-3ya.example"] {
+            assert!(marks_of_email(raw).contains(&of_before), "{raw}");
+        }
         let end = |raw: &str| marks_of_phone(raw).into_iter().find(|(kind, _)| *kind == PHONE_END);
         assert_eq!(end("+49 171 1234567"), end("0171/1234567"));
         assert!(marks_of_email("nobody").is_empty() && marks_of_phone("n/a").is_empty());

@@ -101,15 +101,12 @@ impl Trials {
         Self { calibrated, trials, unfit, spend }
     }
 
-    /// The model of the greatest log-likelihood, the first of equal ones.
-    fn best(&self) -> Option<&Trial> {
-        let mut best: Option<&Trial> = None;
-        for trial in self.trials.iter().filter(|trial| trial.log_likelihood.is_finite()) {
-            if best.is_none_or(|best| trial.log_likelihood > best.log_likelihood) {
-                best = Some(trial);
-            }
-        }
-        best
+    /// The models by log-likelihood, the greatest first, equal ones as they were tried.
+    fn best_first(&self) -> Vec<Model> {
+        let mut trials: Vec<&Trial> =
+            self.trials.iter().filter(|trial| trial.log_likelihood.is_finite()).collect();
+        trials.sort_by(|a, b| b.log_likelihood.total_cmp(&a.log_likelihood));
+        trials.into_iter().map(|trial| trial.model).collect()
     }
 }
 
@@ -120,8 +117,8 @@ pub(super) struct Chosen {
     pub(super) why: String,
 }
 
-/// Fits the model that the config names, or that does best on the held-out days; without such days, the one of the
-/// greatest log-likelihood.
+/// Fits the model that the config names, or that does best on the held-out days among those whose dropout everything that
+/// is known tells from slow buying; where none does, the best. Without such days, the one of the greatest log-likelihood.
 ///
 /// # Errors
 /// [`Unfit`] of the model, or of the last that was tried.
@@ -132,16 +129,23 @@ pub(super) fn choose(
     unit_days: u32,
 ) -> Result<Chosen, Unfit> {
     let histories = Histories::of(&population.histories, unit_days);
-    let (timing, why) = match (models, trials.and_then(Trials::best)) {
+    let tried = trials.map(Trials::best_first).unwrap_or_default();
+    let (timing, why) = match (models, tried.as_slice()) {
         ([named], _) => (fit_timing(*named, &histories)?, "the config names it".to_owned()),
-        (_, Some(best)) => {
+        (_, [best, next @ ..]) => {
+            let (timing, not_told) = first_told(*best, next, &histories)?;
+            let names: Vec<&str> = not_told.iter().map(|model| model.name()).collect();
+            let passed_over = match names.as_slice() {
+                [] => String::new(),
+                names => format!("; over all days dropout cannot be told by {}", names.join(", ")),
+            };
             let why = format!(
-                "the greatest log-likelihood of the held-out days among {}",
+                "the greatest log-likelihood of the held-out days among {}{passed_over}",
                 listed(trials.iter().flat_map(|trials| &trials.trials))
             );
-            (fit_timing(best.model, &histories)?, why)
+            (timing, why)
         }
-        _ => {
+        (_, []) => {
             let mut best: Result<TimingFit, Unfit> = Err(Unfit::TooFewHistories);
             for &model in models {
                 best = match (best, fit_timing(model, &histories)) {
@@ -156,6 +160,22 @@ pub(super) fn choose(
         }
     };
     Ok(Chosen { fitted: Fitted { timing, spend: fit_spend(&population.spends) }, why })
+}
+
+/// The fit of the first model whose dropout is identified, with those that were passed over; of none, that of the best.
+fn first_told(best: Model, next: &[Model], histories: &Histories) -> Result<(TimingFit, Vec<Model>), Unfit> {
+    let first = fit_timing(best, histories);
+    if first.as_ref().is_ok_and(|first| first.dropout_identified) {
+        return first.map(|first| (first, Vec::new()));
+    }
+    let mut not_told = vec![best];
+    for &model in next {
+        match fit_timing(model, histories) {
+            Ok(timing) if timing.dropout_identified => return Ok((timing, not_told)),
+            _ => not_told.push(model),
+        }
+    }
+    first.map(|first| (first, Vec::new()))
 }
 
 fn listed<'a>(trials: impl Iterator<Item = &'a Trial>) -> String {
@@ -182,4 +202,78 @@ pub(super) fn fit_group(model: Model, group: &Population, unit_days: u32) -> Res
     }
     let spend = fit_spend(&group.spends).map_err(|why| why.text().to_owned())?;
     Ok(Fitted { timing, spend: Ok(spend) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::clv::spend::Spend;
+
+    /// Splitmix64, as a fraction of one.
+    fn draw(state: &mut u64) -> f64 {
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap()) / f64::from(u32::MAX)
+    }
+
+    /// A third who seldom comes a second time, and two thirds who stay: dropout from the first purchase on explains that,
+    /// dropout after repeat purchases does not.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "days of a year")]
+    fn once_or_always() -> Population {
+        let (mut population, mut state) = (Population::default(), 1);
+        for customer in 0..600_u32 {
+            let age = 200 + customer % 100;
+            let leaves = [0.0, 0.0, 0.0, 0.05, 0.9, 0.98][customer as usize % 6];
+            let mut log = || draw(&mut state).max(1e-9).ln();
+            let rate = -(log() + log()) / 60.0;
+            let (mut at, mut x, mut last) = (0.0, 0, 0);
+            while draw(&mut state) >= leaves {
+                at -= draw(&mut state).max(1e-9).ln() / rate;
+                if at >= f64::from(age + 1) {
+                    break;
+                }
+                if at as u32 > last {
+                    (x, last) = (x + 1, at as u32);
+                }
+            }
+            population.customers.push(customer);
+            population.histories.push(History { x, age, recency: last });
+            population.spends.push(Spend { x, total: f64::from(x * (10 + customer % 7)) });
+        }
+        population
+    }
+
+    fn trials(models: &[(Model, f64)], population: &Population) -> Trials {
+        let histories = Histories::of(&population.histories, 1);
+        let trial = |(model, log_likelihood): &(Model, f64)| Trial {
+            model: *model,
+            timing: fit_timing(*model, &histories).unwrap(),
+            log_likelihood: *log_likelihood,
+            expected: Vec::new(),
+        };
+        Trials { trials: models.iter().map(trial).collect(), ..Trials::default() }
+    }
+
+    #[test]
+    fn a_model_that_cannot_tell_dropout_gives_way_to_the_next_best_that_can() {
+        use Model::{BgNbd, MbgNbd};
+        let population = once_or_always();
+        let chosen = |models: &[Model], scores: &[(Model, f64)]| {
+            choose(models, Some(&trials(scores, &population)), &population, 1).unwrap()
+        };
+        let next = chosen(&Model::WITH_DROPOUT, &[(BgNbd, -100.0), (MbgNbd, -120.0)]);
+        assert_eq!((next.fitted.timing.model, next.fitted.timing.dropout_identified), (MbgNbd, true));
+        assert!(next.why.ends_with("over all days dropout cannot be told by bg_nbd"), "{}", next.why);
+        // The best one is asked first, whichever was tried first; what the scores do not tell takes no part.
+        let best = chosen(&Model::WITH_DROPOUT, &[(BgNbd, -120.0), (MbgNbd, -100.0)]);
+        assert_eq!(best.fitted.timing.model, MbgNbd);
+        assert!(!best.why.contains("cannot be told"), "{}", best.why);
+        // Where none can, and where the config names one, it stays, as the NBD.
+        for models in [&Model::WITH_DROPOUT[..], &[BgNbd]] {
+            let none = chosen(models, &[(BgNbd, -100.0), (MbgNbd, f64::NAN)]);
+            assert_eq!((none.fitted.timing.model, none.fitted.timing.dropout_identified), (BgNbd, false));
+        }
+    }
 }
