@@ -92,6 +92,8 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         night::modelled(context, session, &features, &register, &days)
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
+        // Every customer is looked at now.
+        register.contacts.make_all();
         let values = outputs::customers::Modelled { scored: &scored, valued: &valued, tiers: &tiers };
         let customers = outputs::customers::customers(context, &features, &values, &register)?;
         let earlier = session.earlier(context, as_of, &predicates)?;

@@ -5,6 +5,8 @@
 pub mod permissions;
 pub mod tables;
 mod contact;
+mod making;
+mod marks;
 mod matching;
 mod rows;
 mod survivorship;
@@ -14,12 +16,15 @@ mod whom;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
+use serde_json::json;
 use sha2::Sha256;
 
 pub use self::contact::{Contact, Contacts};
+use self::marks::Bits;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};
@@ -29,7 +34,7 @@ use self::whom::{Labels, Numbering};
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES, Shapes};
 use super::ingest::deliveries::FileRecord;
-use super::ingest::kinds::{KeptRows, rows_of};
+use super::ingest::kinds::{KeptRows, rows_of, take_rows};
 use super::ingest::newest::Newest;
 use crate::config::SourceKind;
 use crate::contract::tables::Tombstones as TombstonesTable;
@@ -62,18 +67,26 @@ pub struct Register {
 impl Register {
     /// What was said later than the exports of the night, to be asked besides.
     #[must_use]
-    pub fn later(&self, context: &Context, newest: &Newest, as_of: i32) -> Permissions {
+    pub fn later(&self, context: &Context, newest: &Newest, keys: &Keys, as_of: i32) -> Permissions {
         let labels = Labels { spaces: context.config.id_spaces() };
-        let numbering = Numbering { labels, matching: self.matching.as_ref() };
+        let numbering = Numbering { labels, matching: self.matching.as_ref(), keys };
         let config = &context.config;
         let policy = Policy::new(&config.consent, &config.project.country, &[], as_of);
         Permissions::new(&newest.consents, &newest.suppressions, &numbering, &self.contacts, policy)
     }
 
-    /// Models that the register was made with, for the manifest.
+    /// What the register was made with, for the manifest: the model of match probabilities, and how many numbers were matched
+    /// where not all were.
     pub fn models(&self) -> impl Iterator<Item = serde_json::Value> {
         let similar = self.matching.iter().filter_map(|matching| matching.similar.as_ref());
-        similar.map(|similar| similar.entry.clone())
+        let only_some = self.matching.iter().filter(|matching| matching.before.is_some()).map(|matching| {
+            json!({
+                "name": "matching",
+                "n_numbers_matched": matching.nodes.len(),
+                (c::N_CUSTOMERS): matching.n_customers(),
+            })
+        });
+        similar.map(|similar| similar.entry.clone()).chain(only_some)
     }
 
     /// Who bears the history of an id of before; the id itself where nothing became of it.
@@ -86,48 +99,23 @@ impl Register {
     }
 }
 
-/// Builds the register; `tables` are those of the run so far.
+/// Builds the register; `tables` are those of the run so far. The contact rows are taken out of what was kept.
 ///
 /// # Errors
 /// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty; `Io`.
 pub fn run(
     context: &Context,
-    kept: &[KeptRows],
+    kept: &mut [KeptRows],
     keys: &Keys,
     files: &[FileRecord],
     mut consent_channels: BTreeSet<String>,
     tables: &[TableEntry],
     as_of: i32,
 ) -> Result<Register> {
-    let rows = rows_of(kept, SourceKind::Contacts);
-    let labels = || Labels { spaces: context.config.id_spaces() };
-    let counts = rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted);
-    let mut current: Vec<Current<'_>> = counts.map(|row| Current { row, made: None }).collect();
-    current.par_iter_mut().try_for_each(|current| current.identify(context))?;
-    let sources = ranks(context);
-    let order = Order { sources: &sources, rule: context.config.identity.survivorship };
-    let (matching, of_customers) = if context.config.identity.matches {
-        let (matching, rows) = matching::run(context, &current, keys, &labels(), &order, as_of)?;
-        current = Vec::new();
-        (Some(matching), rows)
-    } else {
-        (None, Vec::new())
-    };
-    let numbering = Numbering { labels: labels(), matching: matching.as_ref() };
-    let makers = Makers {
-        country: &context.config.project.country,
-        order: matching.as_ref().map(|_| order),
-        newest: Winners::new(context, files),
-        history: History::of(rows),
-        matching: matching.as_ref(),
-        shapes: Shapes::default(),
-    };
-    let contacts = match &matching {
-        Some(matching) => makers.matched(&of_customers, matching),
-        None => makers.by_number(&current, &numbering),
-    };
-    drop((of_customers, current));
-    warn_of_points(context, &contacts);
+    let rows = take_rows(kept, SourceKind::Contacts);
+    let (matching, contacts) = people(context, rows, keys, files, as_of)?;
+    let labels = Labels { spaces: context.config.id_spaces() };
+    let numbering = Numbering { labels, matching: matching.as_ref(), keys };
     let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
     let key = &context.config.privacy.suppression_key;
     permissions.bury(Tombstones::read(&context.read_parent(TombstonesTable::TABLE)?, key)?);
@@ -148,9 +136,56 @@ pub fn run(
     })
 }
 
+/// Who is who among contact rows, and everybody of them. Where the parent tells enough, only who was touched is matched
+/// and made now; whoever else is made when somebody asks.
+fn people(
+    context: &Context,
+    rows: Vec<ContactRow>,
+    keys: &Keys,
+    files: &[FileRecord],
+    as_of: i32,
+) -> Result<(Option<Matching>, Contacts)> {
+    let labels = Labels { spaces: context.config.id_spaces() };
+    let order = Order { sources: ranks(context), rule: context.config.identity.survivorship };
+    let rows = Arc::new(rows);
+    if context.config.identity.matches
+        && let Some(matching) = matching::again(context, &rows, keys, &labels, &order, as_of)?
+    {
+        let (contacts, bits) = making::lazily(context, rows, &matching, order);
+        warn_of_points(context, bits.into_iter());
+        return Ok((Some(matching), contacts));
+    }
+    let counts = (0_u32..).zip(&*rows).filter(|(_, row)| row.superseded_by.is_none() && !row.deleted);
+    let mut current: Vec<Current<'_>> =
+        counts.map(|(place, row)| Current { row, place, made: None }).collect();
+    current.par_iter_mut().try_for_each(|current| current.identify(context))?;
+    let makers = |order| Makers {
+        country: &context.config.project.country,
+        order,
+        newest: Winners::new(context, files),
+        history: History::of(&rows),
+        rows: &rows,
+        shapes: Shapes::default(),
+    };
+    let (matching, contacts) = if context.config.identity.matches {
+        let (matching, of_customers) =
+            matching::run(context, (&current, rows.len()), keys, &labels, &order, as_of)?;
+        drop(current);
+        let contacts = makers(Some(order)).matched(&of_customers, &matching);
+        (Some(matching), contacts)
+    } else {
+        let numbering = Numbering { labels, matching: None, keys };
+        (None, makers(None).by_number(&current, &numbering))
+    };
+    warn_of_points(context, contacts.iter().map(|(_, contact)| Bits::of(contact)));
+    Ok((matching, contacts))
+}
+
 /// A row that counts.
 struct Current<'a> {
     row: &'a ContactRow,
+    /// Its place in the table.
+    place: u32,
     /// The id that is made of its contact point, where it has no number.
     made: Option<Box<str>>,
 }
@@ -176,11 +211,12 @@ struct Makers<'a> {
     /// Country of people whose own is not told.
     country: &'a str,
     /// Which row is better, where persons are matched.
-    order: Option<Order<'a>>,
+    order: Option<Order>,
     /// Which row counts, where they are not.
     newest: Winners<'a>,
-    history: History<'a>,
-    matching: Option<&'a Matching>,
+    history: History,
+    /// All rows.
+    rows: &'a [ContactRow],
     shapes: Shapes,
 }
 
@@ -197,21 +233,22 @@ impl Makers<'_> {
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
         Contacts::new(groups.into_par_iter().map(|group| {
             let id = group.first().map(|(id, _)| id.clone()).unwrap_or_default();
-            (id, self.contact(group.iter().map(|(_, row)| *row).collect()))
+            (id, self.contact(group.iter().map(|(_, row)| *row).collect(), None))
         }))
     }
 
-    /// Customers of rows by the places of their ids.
+    /// Customers of rows by their places.
     fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> Contacts {
         let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        Contacts::new(groups.into_par_iter().map(|group| {
+        Contacts::ascending(groups.into_par_iter().map(|group| {
             let id = group.first().and_then(|(place, _)| matching.id(*place)).unwrap_or_default();
-            (id.to_owned(), self.contact(group.iter().map(|(_, row)| *row).collect()))
+            let rows = group.iter().map(|(_, row)| *row).collect();
+            (id.to_owned(), self.contact(rows, Some(matching)))
         }))
     }
 
     /// The customer of rows.
-    fn contact(&self, mut rows: Vec<&ContactRow>) -> Contact {
+    fn contact(&self, mut rows: Vec<&ContactRow>, matching: Option<&Matching>) -> Contact {
         let row = match &self.order {
             Some(order) => {
                 rows.sort_by(|a, b| order.best_first(a, b));
@@ -220,17 +257,19 @@ impl Makers<'_> {
             None => self.newest.row(&mut rows, &self.shapes),
         };
         let mut contact = Contact::new(row.unwrap_or_default(), &rows, self.country);
-        contact.set_changed(self.history.changed(&contact, &rows));
-        self.matching.into_iter().for_each(|matching| contact.set_shared(matching));
+        contact.set_changed(self.history.changed(&contact, &rows, self.rows));
+        if let Some(matching) = matching {
+            contact.set_shared(matching.overused.shared(&contact));
+        }
         contact
     }
 }
 
 /// Tells how many contact points are not used, and why.
-fn warn_of_points(context: &Context, contacts: &Contacts) {
+fn warn_of_points(context: &Context, all: impl Iterator<Item = Bits>) {
     let hint = "register/contact_points names them";
     let (mut emails, mut n_phones): (BTreeMap<&'static str, u64>, u64) = (BTreeMap::new(), 0);
-    for (_, contact) in contacts.iter() {
+    for contact in all {
         contact.email_refused().into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
         n_phones += u64::from(contact.is_phone_refused());
     }
@@ -252,13 +291,21 @@ fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Vec<String> {
     }
     // Keys are looked up among the nodes, which pays side by side.
     let identities: Vec<(&str, &str)> = keys.identities().collect();
-    identities.par_iter().map(|(space, id)| numbering.id(space, id).into_owned()).collect()
+    let matching = numbering.matching;
+    let known = |key: usize| {
+        let place = matching?.before.as_ref()?.customer_of_key(key)?;
+        matching?.id(place).map(str::to_owned)
+    };
+    let of_key = |(key, (space, id)): (usize, &(&str, &str))| {
+        known(key).unwrap_or_else(|| numbering.id(space, id).into_owned())
+    };
+    identities.par_iter().enumerate().map(of_key).collect()
 }
 
 /// Place of each source in the config.
-fn ranks(context: &Context) -> BTreeMap<&str, usize> {
+fn ranks(context: &Context) -> BTreeMap<String, usize> {
     let sources = context.config.sources.iter().enumerate();
-    sources.map(|(rank, source)| (source.name.as_str(), rank)).collect()
+    sources.map(|(rank, source)| (source.name.clone(), rank)).collect()
 }
 
 /// Suppressions and consents in force, with a word about those that reach nobody.

@@ -218,6 +218,25 @@ impl Keys {
         self.space_of.iter().zip(&self.ids).map(|(place, packed)| (self.name(*place), self.text(packed)))
     }
 
+    /// Number of keys.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The identity of a key: numbering and id.
+    #[must_use]
+    pub fn identity(&self, key: u32) -> Option<(&str, &str)> {
+        let place = self.space_of.get(key as usize)?;
+        Some((self.name(*place), self.text(self.ids.get(key as usize)?)))
+    }
+
     /// The name of a numbering.
     fn name(&self, place: u16) -> &str {
         self.spaces.get(usize::from(place)).map_or("", |space| &space.name)

@@ -1,24 +1,23 @@
 //! The register's tables.
 
+mod ids;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
-};
+use arrow_array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
 use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
-use super::matching::{Mapped, Matching, Reviewed, weights_text};
+use self::ids::Known;
+use super::matching::Matching;
 use super::{Contact, Register};
-use crate::config::Link;
-use crate::contract::tables::{ContactPoints, IdMap, Identities, MatchReview, RegisterCustomers};
+use crate::contract::tables::{ContactPoints, Identities, RegisterCustomers};
 use crate::contract::{Checked, Contract, column as c};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
-use crate::kernel::identity::Veto;
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -41,25 +40,28 @@ pub fn write(
     let contacts = |places: Range<usize>| register.contacts.slice(places);
     let n_contacts = register.contacts.len();
     let mut entries = vec![
-        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(contacts(places)))?,
-        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(contacts(places)))?,
+        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(&contacts(places)))?,
+        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(&contacts(places)))?,
     ];
+    let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
+    let known = before.map(|before| Known::read(context, before)).transpose()?;
+    let n_numbers: Vec<u32>;
     {
-        let rows = identities(register, keys, first_days);
+        let rows = identities(register, keys, first_days, known.as_ref());
+        n_numbers =
+            rows.chunk_by(|a, b| a.customer_id == b.customer_id).map(|same| count(same.len())).collect();
         entries.push(in_pieces::<Identities>(context, rows.len(), |places| {
             identity_columns(rows.get(places).unwrap_or_default())
         })?);
     }
     if let Some(matching) = &register.matching {
-        let id_map = &matching.id_map;
-        entries.push(in_pieces::<IdMap>(context, id_map.len(), |places| {
-            id_map_columns(id_map.get(places).unwrap_or_default())
-        })?);
-        let review = Checked::<MatchReview>::from_columns(&context.units, review_columns(matching))?;
-        let batches = std::slice::from_ref(review.batch());
-        entries.push(context.write(MatchReview::TABLE, &MatchReview::TABLE.file(), batches)?);
+        entries.extend(ids::write(context, matching, &register.contacts, &n_numbers)?);
     }
     Ok(entries)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Writes a table of which only a piece at a time is made.
@@ -90,78 +92,35 @@ fn in_pieces<T: Contract>(
     Ok(TableEntry::new(T::TABLE, &T::TABLE.file(), n_rows, file.finish()?.hash))
 }
 
-fn id_map_columns(rows: &[Mapped]) -> Vec<ArrayRef> {
-    let rows = || rows.iter();
-    vec![
-        texts(rows().map(|one| one.old.as_deref())),
-        texts(rows().map(|one| one.new.as_deref())),
-        texts(rows().map(|one| Some(one.kind.name()))),
-        Arc::new(rows().map(|one| one.since).collect::<Date32Array>()),
-        Arc::new(Date32Array::from_iter_values(rows().map(|one| one.changed_on))),
-    ]
-}
-
-/// A row of `tables/match_review`: two numbers, what links them, why they were not joined.
-type ReviewKey<'a> = [&'a str; 6];
-
-fn review_columns(matching: &Matching) -> Vec<ArrayRef> {
-    let key = |nodes: (u32, u32), link: Link, why: Option<Veto>| -> Option<ReviewKey<'_>> {
-        let [a, b] = [nodes.0, nodes.1].map(|place| matching.nodes.get(place as usize));
-        let (a, b) = (a?, b?);
-        let why = match why {
-            Some(Veto::BirthDates) => "birth_dates",
-            Some(Veto::Numbers) => "numbers",
-            Some(Veto::TooLarge) => "too_large",
-            None => "between_thresholds",
-        };
-        Some([matching.space(a), &a.id, matching.space(b), &b.id, link.name(), why])
-    };
-    let refused =
-        matching.refused.iter().filter_map(|one| Some((key(one.nodes, one.link, Some(one.why))?, None)));
-    let similar = matching.similar.iter().flat_map(|similar| &similar.reviewed);
-    let similar = similar.filter_map(|one| Some((key(one.nodes, Link::Similar, one.why)?, Some(one))));
-    let mut rows: Vec<(ReviewKey<'_>, Option<&Reviewed>)> = refused.chain(similar).collect();
-    rows.sort_unstable_by_key(|row| row.0);
-    let number = |of: fn(&Reviewed) -> f64| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| row.1.map(of)).collect::<Float64Array>())
-    };
-    let column = |place: usize| texts(rows.iter().map(|row| row.0.get(place)));
-    (0..6)
-        .map(column)
-        .chain([
-            number(|one| one.probability),
-            number(|one| one.weight),
-            texts(rows.iter().map(|row| row.1.map(|one| weights_text(&one.weights)))),
-        ])
-        .collect()
-}
-
-fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
+pub(super) fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     values.for_each(|value| builder.append_option(value));
     Arc::new(builder.finish())
 }
 
-fn customer_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+fn customer_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
     let text = |name: &'static str| {
         texts(
-            contacts.iter().map(|(_, contact)| contact).map(|contact| contact.value(name).map(str::to_owned)),
+            contacts
+                .iter()
+                .map(|(_, contact)| *contact)
+                .map(|contact| contact.value(name).map(str::to_owned)),
         )
     };
     let day = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| {
             contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
         };
-        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<Date32Array>())
+        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<Date32Array>())
     };
     let truth = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| contact.value(name).map(|text| text == "true");
-        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<BooleanArray>())
+        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<BooleanArray>())
     };
     let object = |part| texts(contacts.iter().map(|(_, contact)| Some(contact.row.object(part))));
     let created = contacts
         .iter()
-        .map(|(_, contact)| contact)
+        .map(|(_, contact)| *contact)
         .map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
     vec![
         texts(contacts.iter().map(|(id, _)| Some(id))),
@@ -184,7 +143,7 @@ fn customer_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
         object(Part::Attribute),
         object(Part::Consent),
         texts(
-            contacts.iter().map(|(_, contact)| contact).map(|contact| Some(contact.row.source().to_owned())),
+            contacts.iter().map(|(_, contact)| *contact).map(|contact| Some(contact.row.source().to_owned())),
         ),
         texts(contacts.iter().map(|(_, contact)| contact.origins())),
     ]
@@ -200,11 +159,16 @@ struct Identity<'a> {
     is_contact: bool,
     key: Option<u32>,
     first_day: Option<i32>,
-    linked_by: &'static str,
+    linked_by: &'a str,
 }
 
 /// Every number, by customer.
-fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i32>]) -> Vec<Identity<'a>> {
+fn identities<'a>(
+    register: &'a Register,
+    keys: &'a Keys,
+    first_days: &[Option<i32>],
+    known: Option<&'a Known>,
+) -> Vec<Identity<'a>> {
     let of_contacts = register.contacts.iter().map(|(id, contact)| {
         let (id_space, source_id, linked_by) = match contact.row.source_id() {
             Some(source_id) => (contact.row.id_space(), source_id, c::CUSTOMER_ID),
@@ -221,7 +185,7 @@ fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i
         }
     });
     let of_contacts: Vec<Identity<'_>> = match &register.matching {
-        Some(matching) => matched(matching).collect(),
+        Some(matching) => known.into_iter().flat_map(Known::identities).chain(matched(matching)).collect(),
         None => of_contacts.collect(),
     };
     let of_ledger = (0_u32..).zip(keys.identities().zip(&register.customer_of_key)).map(
@@ -236,7 +200,8 @@ fn identities<'a>(register: &'a Register, keys: &'a Keys, first_days: &[Option<i
         },
     );
     let mut rows: Vec<Identity<'_>> = of_contacts.into_iter().chain(of_ledger).collect();
-    rows.par_sort_unstable();
+    // Most of them are in order already.
+    rows.par_sort();
     rows.dedup_by(|gone, kept| {
         let is_same = (gone.customer_id, gone.id_space, gone.source_id)
             == (kept.customer_id, kept.id_space, kept.source_id);
@@ -327,7 +292,7 @@ fn points<'a>(customer_id: &'a str, contact: &'a Contact) -> Vec<Point<'a>> {
 }
 
 /// Columns of `register/contact_points` for some customers.
-fn point_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+fn point_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
     let points: Vec<Point<'_>> =
         contacts.par_iter().flat_map_iter(|(id, contact)| points(id, contact)).collect();
     let match_key = |point: &Point<'_>| {
