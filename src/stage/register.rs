@@ -237,12 +237,16 @@ impl Makers<'_> {
         }))
     }
 
-    /// Customers of rows by their places.
-    fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> Contacts {
-        let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        Contacts::ascending(groups.into_par_iter().map(|group| {
-            let id = group.first().and_then(|(place, _)| matching.id(*place)).unwrap_or_default();
-            let rows = group.iter().map(|(_, row)| *row).collect();
+    /// Customers by their places.
+    fn matched(&self, rows: &RowsOfCustomers, matching: &Matching) -> Contacts {
+        let ends: Vec<usize> = (1..=rows.len())
+            .filter(|end| rows.get(*end).map(|next| next.0) != rows.get(end - 1).map(|last| last.0))
+            .collect();
+        Contacts::ascending((0..ends.len()).into_par_iter().map(|at| {
+            let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
+            let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
+            let id = own.first().and_then(|(customer, _)| matching.id(*customer)).unwrap_or_default();
+            let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
             (id.to_owned(), self.contact(rows, Some(matching)))
         }))
     }

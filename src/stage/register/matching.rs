@@ -201,21 +201,21 @@ struct OfNode<'a> {
     row: &'a ContactRow,
 }
 
-/// Rows with the places of their customers, ascending.
-pub(super) type RowsOfCustomers<'a> = Vec<(u32, &'a ContactRow)>;
+/// Places of customers, ascending, each with that of a row of theirs.
+pub(super) type RowsOfCustomers = Vec<(u32, u32)>;
 
 /// Matches the persons of contact rows and ledger. `rows`: those that count, with their identities; `n_rows`: all.
 ///
 /// # Errors
 /// `Io`, `Internal`.
-pub(super) fn run<'a>(
+pub(super) fn run(
     context: &Context,
-    (rows, n_rows): (&[Current<'a>], usize),
+    (rows, n_rows): (&[Current<'_>], usize),
     keys: &Keys,
     labels: &Labels<'_>,
     order: &Order,
     as_of: i32,
-) -> Result<(Matching, RowsOfCustomers<'a>)> {
+) -> Result<(Matching, RowsOfCustomers)> {
     let keys: Vec<(&str, &str)> = keys.identities().collect();
     let mut known = RowsOfNodes::of(rows, &keys, order);
     drop(keys);
@@ -246,9 +246,9 @@ pub(super) fn run<'a>(
         let slot = row_marks.customers.get_mut(row.place as usize);
         slot.into_iter().for_each(|slot| *slot = id_of(row.node).saturating_add(1));
     }
-    let mut of_customers: RowsOfCustomers<'_> =
-        rows.into_par_iter().map(|one| (id_of(one.node), one.row)).collect();
-    of_customers.par_sort_by_key(|(place, _)| *place);
+    let mut of_customers: RowsOfCustomers = rows.par_iter().map(|one| (id_of(one.node), one.place)).collect();
+    drop(rows);
+    of_customers.par_sort_unstable();
     let matching = Matching {
         spaces,
         nodes,

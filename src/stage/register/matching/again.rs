@@ -14,7 +14,7 @@ use super::super::marks::{CustomerMarks, RowMarks};
 use super::super::survivorship::Order;
 use super::super::whom::Labels;
 use super::ids::{self, Before, Naming};
-use super::{Matching, OfNode, RowsOfNodes, Whence, clusters, name_similar, number_hash, refused};
+use super::{Matching, RowsOfNodes, Whence, clusters, name_similar, number_hash, refused};
 use crate::contract::Contract;
 use crate::contract::tables::IdPast;
 use crate::error::Result;
@@ -142,25 +142,15 @@ impl Night<'_> {
         let (of_rows, of_keys) = touched.split_at_checked(n_touched_rows).unwrap_or((touched, &[]));
         let currents = currents(context, self.rows, of_rows.iter().copied())?;
         let key = |item: &u32| u32::try_from(*item as usize - n_rows).ok();
+        let of_keys: Vec<u32> = of_keys.iter().filter_map(key).collect();
         let numbers_of_keys: Vec<(&str, &str)> =
-            of_keys.iter().filter_map(key).filter_map(|key| self.keys.identity(key)).collect();
+            of_keys.iter().filter_map(|key| self.keys.identity(*key)).collect();
         let mut known = RowsOfNodes::of(&currents, &numbers_of_keys, self.order);
         let Items { mut marks, customers: mut customer_of_key, hashes: [hash_of_key, ..], .. } = items;
-        let mut earlier = Earlier {
-            of_node: vec![None; known.nodes.len()],
-            is_matched: vec![false; customers.len()],
-            gone: BTreeSet::new(),
-        };
-        for place in of_rows.iter().map(|place| *place as usize) {
-            let Some(row) = self.rows.get(place) else { continue };
-            let mut one = Current { row, place: 0, made: None };
-            one.identify(context)?;
-            earlier.note(marks.forget(place), one.identity(), &known);
-        }
-        for key in of_keys.iter().filter_map(key) {
-            let old = customer_of_key.get_mut(key as usize).map(std::mem::take).unwrap_or_default();
-            self.keys.identity(key).into_iter().for_each(|number| earlier.note(old, number, &known));
-        }
+        let keys = (of_keys.as_slice(), numbers_of_keys.as_slice());
+        let mut earlier = Earlier::of(known.nodes.len(), customers.len());
+        earlier.note_keys(keys, &mut customer_of_key, &known);
+        self.note_rows(of_rows, &mut earlier, &mut marks, &known)?;
         let Earlier { of_node: of_before, is_matched, gone } = earlier;
         let (clusters, overused) = clusters(context, &mut known, &mut marks);
         name_similar(&mut known.nodes, &clusters);
@@ -170,25 +160,28 @@ impl Night<'_> {
         let borne = |id: &str| {
             customers.place(id).is_some_and(|place| is_matched.get(place as usize) == Some(&false))
         };
-        let (labels, as_of) = (self.labels, self.as_of);
-        let naming =
-            Naming { spaces: &spaces, nodes: &nodes, clusters: &clusters, labels, as_of, borne: &borne };
+        let naming = Naming {
+            spaces: &spaces,
+            nodes: &nodes,
+            clusters: &clusters,
+            labels: self.labels,
+            as_of: self.as_of,
+            borne: &borne,
+        };
         let ids::Named { ids, since, of_node, id_map } = naming.run(before);
         let joined = Joined::of(&customers, &is_matched, &ids);
         joined.enter(&mut marks.customers);
         joined.enter(&mut customer_of_key);
         let customer_of_node: Vec<u32> = of_node.iter().map(|own| joined.of_matched(*own)).collect();
-        let customer =
-            |node: u32| customer_of_node.get(node as usize).map_or(0, |place| place.saturating_add(1));
-        for OfNode { node, place, .. } in &rows {
-            let slot = marks.customers.get_mut(*place as usize);
-            slot.into_iter().for_each(|slot| *slot = customer(*node));
-        }
-        for (key, (space, id)) in of_keys.iter().filter_map(key).zip(numbers_of_keys) {
-            let node = super::place(&spaces, &nodes, space, id);
-            let slot = customer_of_key.get_mut(key as usize);
-            slot.into_iter().for_each(|slot| *slot = node.map_or(0, customer));
-        }
+        let customer = |node: Option<u32>| {
+            let place = node.and_then(|node| customer_of_node.get(node as usize));
+            place.map_or(0, |place| place.saturating_add(1))
+        };
+        enter(&mut marks.customers, rows.iter().map(|one| (one.place, customer(Some(one.node)))));
+        let of_key = |(key, (space, id)): (u32, (&str, &str))| {
+            (key, customer(super::place(&spaces, &nodes, space, id)))
+        };
+        enter(&mut customer_of_key, of_keys.into_iter().zip(numbers_of_keys).map(of_key));
         let before = Unaffected {
             marks: customers,
             is_matched,
@@ -210,9 +203,26 @@ impl Night<'_> {
             id_map,
             overused,
             row_marks: marks,
-            as_of,
+            as_of: self.as_of,
             before: Some(before),
         })
+    }
+
+    /// Notes who touched rows were of; what is kept of them goes.
+    fn note_rows(
+        &self,
+        places: &[u32],
+        earlier: &mut Earlier,
+        marks: &mut RowMarks,
+        known: &RowsOfNodes<'_>,
+    ) -> Result<()> {
+        for place in places.iter().map(|place| *place as usize) {
+            let Some(row) = self.rows.get(place) else { continue };
+            let mut one = Current { row, place: 0, made: None };
+            one.identify(self.context)?;
+            earlier.note(marks.forget(place), one.identity(), known);
+        }
+        Ok(())
     }
 
     /// The ids of before of nodes that are matched again.
@@ -231,6 +241,12 @@ impl Night<'_> {
     }
 }
 
+fn enter(slots: &mut [u32], values: impl Iterator<Item = (u32, u32)>) {
+    for (place, value) in values {
+        slots.get_mut(place as usize).into_iter().for_each(|slot| *slot = value);
+    }
+}
+
 /// Who those that are matched again were the night before.
 struct Earlier {
     /// By node, its customer.
@@ -242,6 +258,23 @@ struct Earlier {
 }
 
 impl Earlier {
+    fn of(n_nodes: usize, n_customers: usize) -> Self {
+        Self { of_node: vec![None; n_nodes], is_matched: vec![false; n_customers], gone: BTreeSet::new() }
+    }
+
+    /// Notes who touched keys were of.
+    fn note_keys(
+        &mut self,
+        (keys, numbers): (&[u32], &[(&str, &str)]),
+        customers: &mut [u32],
+        known: &RowsOfNodes<'_>,
+    ) {
+        for (key, number) in keys.iter().zip(numbers) {
+            let old = customers.get_mut(*key as usize).map(std::mem::take).unwrap_or_default();
+            self.note(old, *number, known);
+        }
+    }
+
     /// Notes which customer, by place and one, a number was of.
     fn note(&mut self, old: u32, (space, id): (&str, &str), known: &RowsOfNodes<'_>) {
         let node = known.place(space, id);

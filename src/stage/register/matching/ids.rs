@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::super::whom::Labels;
 use super::{Node, place};
@@ -158,6 +159,9 @@ fn past(id_map: &RecordBatch, ids: &[Arc<str>]) -> Result<(Vec<i32>, Vec<Mapped>
     Ok((since, past))
 }
 
+/// Ids that were made this night.
+type Made = HashSet<Arc<str>, Xxh3DefaultBuilder>;
+
 /// What ids are given from.
 pub(super) struct Naming<'a> {
     pub spaces: &'a [String],
@@ -201,7 +205,7 @@ impl Naming<'_> {
         let merged = |one: &&Mapped| one.kind == Became::MergedInto;
         let gone: BTreeSet<&str> = past.iter().filter(merged).filter_map(|one| one.old.as_deref()).collect();
         let known = Known { ids: &ids, fates: &fates, gone, elsewhere: self.borne };
-        let mut made: HashSet<Arc<str>> = HashSet::new();
+        let mut made = Made::default();
         let mut own = members.chunk_by(|a, b| a.0 == b.0);
         let old = |place: u32| ids.get(place as usize).cloned().unwrap_or_else(|| Arc::from(""));
         let mut names: Vec<Arc<str>> = Vec::with_capacity(origins.len());
@@ -242,7 +246,7 @@ impl Naming<'_> {
 
     /// The id of a cluster that has none, of its nodes: that of its smallest number whose id is nobody else's. One that was
     /// merged into another customer comes back only where nothing else is left.
-    fn new_id(&self, own: Option<&[(u32, u32)]>, known: &Known<'_>, made: &HashSet<Arc<str>>) -> Arc<str> {
+    fn new_id(&self, own: Option<&[(u32, u32)]>, known: &Known<'_>, made: &Made) -> Arc<str> {
         let label = |(_, node): &(u32, u32)| {
             let node = self.nodes.get(*node as usize)?;
             let space = self.spaces.get(usize::from(node.space))?;
