@@ -44,9 +44,9 @@ pub fn write(
         in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(&contacts(places)))?,
     ];
     let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
-    let known = before.map(|before| Known::read(context, before)).transpose()?;
     let n_numbers: Vec<u32>;
     {
+        let known = before.map(|before| Known::read(context, before)).transpose()?;
         let rows = identities(register, keys, first_days, known.as_ref());
         n_numbers =
             rows.chunk_by(|a, b| a.customer_id == b.customer_id).map(|same| count(same.len())).collect();
