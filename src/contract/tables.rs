@@ -441,6 +441,36 @@ table! { IdMap = "register/id_map" v 1,
         c::CHANGED_ON: Date, "as_of of the run in which this happened; of kept ids that of the run";
     }
 }
+table! { RowMatches = "register/row_matches" v 1,
+    "One row for each of register/contact_rows, in its order: what the next night tells from whom it has to match again. \
+     An erasure takes the table away; without it everybody is matched again."
+    {
+        c::CUSTOMER_ROW: UInt32 null, "row of register/customer_marks; null: the contact row does not count";
+        c::NUMBER_HASH: UInt32, "of numbering and number; 0 where the row does not count";
+        c::CARD_HASH: UInt32, "of the card; 0: none";
+        c::EMAIL_HASH: UInt32, "of the mailbox; 0: none";
+        c::PHONE_HASH: UInt32, "of the telephone number in the form of E.164; 0: none";
+    }
+}
+table! { CustomerMarks = "register/customer_marks" v 1 sorted [c::CUSTOMER_ID] unique true,
+    "One customer as the next night begins with it. Where persons are matched only."
+    {
+        c::CUSTOMER_ID: Text, "persistent id";
+        c::SINCE: Date null, "as_of of the run that made the id";
+        c::N_NUMBERS: UInt32, "rows of register/identities";
+        c::MARK_BITS: UInt32, "bits: 1 has contact rows; 2, 4 mailbox, number of too many; 8 number refused; 256 a contact point was another; 512 the mailbox has an international domain; between: why the mailbox is refused";
+    }
+}
+table! { IdPast = "register/id_past" v 1,
+    "What the next night carries on of the map of ids: those that are not borne today, and splits."
+    {
+        c::OLD_ID: Text null, "id of before";
+        c::NEW_ID: Text null, "id of today; null: nothing is left of it";
+        c::KIND: Text, "merged_into, split_from or retired";
+        c::SINCE: Date null, "as_of of the run that made the new id";
+        c::CHANGED_ON: Date, "as_of of the run in which this happened";
+    }
+}
 table! { Identities = "register/identities" v 1 sorted [c::CUSTOMER_ID, c::ID_SPACE, c::SOURCE_ID] unique true,
     "One identity of one customer."
     {
@@ -823,6 +853,9 @@ pub const ALL: &[&Table] = &[
     BusinessUnits::TABLE,
     RegisterCustomers::TABLE,
     IdMap::TABLE,
+    IdPast::TABLE,
+    CustomerMarks::TABLE,
+    RowMatches::TABLE,
     Identities::TABLE,
     ContactPoints::TABLE,
     Tombstones::TABLE,

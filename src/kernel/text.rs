@@ -44,6 +44,20 @@ pub enum EmailFault {
 }
 
 impl EmailFault {
+    /// All faults.
+    pub const ALL: [Self; 10] = [
+        Self::NotOneAt,
+        Self::SpaceOrControl,
+        Self::LocalEmpty,
+        Self::LocalTooLong,
+        Self::LocalDoubleDot,
+        Self::TooLong,
+        Self::DomainWithoutDot,
+        Self::LabelEmpty,
+        Self::LabelTooLong,
+        Self::LabelHyphen,
+    ];
+
     /// A short stable code, for tables and counts.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -49,7 +49,7 @@ pub(super) fn registered(
 ) -> Result<((u64, u64), Register)> {
     let n_rows = rows_of(&ingested.kept, SourceKind::Contacts).len() as u64;
     let channels = std::mem::take(&mut ingested.consent_channels);
-    let (kept, keys, files) = (&ingested.kept, &ingested.keys, &ingested.files);
+    let (kept, keys, files) = (&mut ingested.kept, &ingested.keys, &ingested.files);
     let register = register::run(context, kept, keys, files, channels, &session.manifest.tables, as_of)?;
     ingested.kept.clear();
     Ok(((n_rows, register.contacts.len() as u64), register))
@@ -220,7 +220,7 @@ fn recheck(
     if newest.n_files == 0 {
         return Ok(());
     }
-    let later = inputs.register.later(context, &newest, inputs.as_of);
+    let later = inputs.register.later(context, &newest, &feed.ingested.keys, inputs.as_of);
     let n = campaigns::recheck(considered, inputs, &later)?;
     let what = format!(
         "{} files of suppressions, consents or interactions came while the run was at work",

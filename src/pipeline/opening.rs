@@ -35,6 +35,13 @@ pub(super) fn replayed_otherwise(context: &Context, earlier: &Manifest) -> bool 
     earlier.tool_version != env!("CARGO_PKG_VERSION") || differs(context, earlier, "loyalty.")
 }
 
+/// Whether what customers are matched by differs from that of an earlier run: the rules, the sources, the country of
+/// telephone numbers, the program.
+pub(super) fn matched_otherwise(context: &Context, earlier: &Manifest) -> bool {
+    const KEYS: [&str; 4] = ["identity.", "source.", "project.country", "privacy."];
+    earlier.tool_version != env!("CARGO_PKG_VERSION") || KEYS.iter().any(|key| differs(context, earlier, key))
+}
+
 /// Whether keys that begin so have other values, or are others, than in an earlier run.
 fn differs(context: &Context, earlier: &Manifest, prefix: &str) -> bool {
     let of = |values: &[serde_json::Value]| -> Vec<String> {

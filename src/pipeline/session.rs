@@ -15,7 +15,7 @@ use super::identity::check_identity;
 use super::night::Feed;
 use super::opening::{
     EVENTS, Known, Log, asked, clock, counted_otherwise, first_manifest, heal, history, host, instant,
-    peak_memory_bytes, replayed_otherwise, rules_of,
+    matched_otherwise, peak_memory_bytes, replayed_otherwise, rules_of,
 };
 use crate::config::{AsOf, Config};
 use crate::contract::Contract;
@@ -157,6 +157,7 @@ impl Session {
         context.parent = current.as_ref().map(|id| lake.run_directory(id));
         context.recount_all = parent.is_some_and(|known| counted_otherwise(context, &known.manifest));
         context.replay_all = parent.is_some_and(|known| replayed_otherwise(context, &known.manifest));
+        context.rematch_all = parent.is_none_or(|known| matched_otherwise(context, &known.manifest));
         context.work = lake.begin()?;
         context.listen(Box::new(Log(files::lines(&context.work.join(EVENTS))?)));
         let manifest = first_manifest(context, current.as_ref());

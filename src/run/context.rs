@@ -92,6 +92,8 @@ pub struct Context {
     pub recount_all: bool,
     /// Whether loyalty programmes are other ones than the parent had, or another version of this program replayed them.
     pub replay_all: bool,
+    /// Whether customers are matched by other rules than the parent's were, or by another version of this program.
+    pub rematch_all: bool,
     /// Number of this run among all of the lake.
     pub arrival: u64,
     /// Number of the signal that asked the run to end; 0 = none.
@@ -127,6 +129,7 @@ impl Context {
             parent: None,
             recount_all: false,
             replay_all: false,
+            rematch_all: false,
             arrival: 0,
             interrupted,
             listeners,

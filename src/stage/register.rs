@@ -5,6 +5,8 @@
 pub mod permissions;
 pub mod tables;
 mod contact;
+mod making;
+mod marks;
 mod matching;
 mod rows;
 mod survivorship;
@@ -15,12 +17,15 @@ mod whom;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rayon::prelude::*;
+use serde_json::json;
 use sha2::Sha256;
 
 pub use self::contact::{Contact, Contacts};
+use self::marks::Bits;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};
@@ -30,7 +35,7 @@ use self::whom::{Labels, Numbering};
 use super::ingest::Keys;
 use super::ingest::contacts::{ContactRow, IDENTITIES, Shapes};
 use super::ingest::deliveries::FileRecord;
-use super::ingest::kinds::{KeptRows, rows_of};
+use super::ingest::kinds::{KeptRows, rows_of, take_rows};
 use super::ingest::newest::Newest;
 use crate::config::SourceKind;
 use crate::contract::tables::Tombstones as TombstonesTable;
@@ -68,18 +73,26 @@ pub struct Register {
 impl Register {
     /// What was said later than the exports of the night, to be asked besides.
     #[must_use]
-    pub fn later(&self, context: &Context, newest: &Newest, as_of: i32) -> Permissions {
+    pub fn later(&self, context: &Context, newest: &Newest, keys: &Keys, as_of: i32) -> Permissions {
         let labels = Labels { spaces: context.config.id_spaces() };
-        let numbering = Numbering { labels, matching: self.matching.as_ref() };
+        let numbering = Numbering { labels, matching: self.matching.as_ref(), keys };
         let config = &context.config;
         let policy = Policy::new(&config.consent, &config.project.country, &[], as_of);
         Permissions::new(&newest.consents, &newest.suppressions, &numbering, &self.contacts, policy)
     }
 
-    /// Models that the register was made with, for the manifest.
+    /// What the register was made with, for the manifest: the model of match probabilities, and how many numbers were matched
+    /// where not all were.
     pub fn models(&self) -> impl Iterator<Item = serde_json::Value> {
         let similar = self.matching.iter().filter_map(|matching| matching.similar.as_ref());
-        similar.map(|similar| similar.entry.clone())
+        let only_some = self.matching.iter().filter(|matching| matching.before.is_some()).map(|matching| {
+            json!({
+                "name": "matching",
+                "n_numbers_matched": matching.nodes.len(),
+                (c::N_CUSTOMERS): matching.n_customers(),
+            })
+        });
+        similar.map(|similar| similar.entry.clone()).chain(only_some)
     }
 
     /// Who bears the history of an id of before; the id itself where nothing became of it.
@@ -92,48 +105,23 @@ impl Register {
     }
 }
 
-/// Builds the register; `tables` are those of the run so far.
+/// Builds the register; `tables` are those of the run so far. The contact rows are taken out of what was kept.
 ///
 /// # Errors
 /// `KeyMissing` when a contact has no customer id and `privacy.suppression_key` is empty; `Io`.
 pub fn run(
     context: &Context,
-    kept: &[KeptRows],
+    kept: &mut [KeptRows],
     keys: &Keys,
     files: &[FileRecord],
     mut consent_channels: BTreeSet<String>,
     tables: &[TableEntry],
     as_of: i32,
 ) -> Result<Register> {
-    let rows = rows_of(kept, SourceKind::Contacts);
-    let labels = || Labels { spaces: context.config.id_spaces() };
-    let counts = rows.iter().filter(|row| row.superseded_by.is_none() && !row.deleted);
-    let mut current: Vec<Current<'_>> = counts.map(|row| Current { row, made: None }).collect();
-    current.par_iter_mut().try_for_each(|current| current.identify(context))?;
-    let sources = ranks(context);
-    let order = Order { sources: &sources, rule: context.config.identity.survivorship };
-    let (matching, of_customers) = if context.config.identity.matches {
-        let (matching, rows) = matching::run(context, &current, keys, &labels(), &order, as_of)?;
-        current = Vec::new();
-        (Some(matching), rows)
-    } else {
-        (None, Vec::new())
-    };
-    let numbering = Numbering { labels: labels(), matching: matching.as_ref() };
-    let makers = Makers {
-        country: &context.config.project.country,
-        order: matching.as_ref().map(|_| order),
-        newest: Winners::new(context, files),
-        history: History::of(rows),
-        matching: matching.as_ref(),
-        shapes: Shapes::default(),
-    };
-    let contacts = match &matching {
-        Some(matching) => makers.matched(&of_customers, matching),
-        None => makers.by_number(&current, &numbering),
-    };
-    drop((of_customers, current));
-    warn_of_points(context, &contacts);
+    let rows = take_rows(kept, SourceKind::Contacts);
+    let (matching, contacts) = people(context, rows, keys, files, as_of)?;
+    let labels = Labels { spaces: context.config.id_spaces() };
+    let numbering = Numbering { labels, matching: matching.as_ref(), keys };
     let mut permissions = permissions(context, kept, &numbering, &contacts, as_of);
     let key = &context.config.privacy.suppression_key;
     permissions.bury(Tombstones::read(&context.read_parent(TombstonesTable::TABLE)?, key)?);
@@ -154,9 +142,56 @@ pub fn run(
     })
 }
 
+/// Who is who among contact rows, and everybody of them. Where the parent tells enough, only who was touched is matched
+/// and made now; whoever else is made when somebody asks.
+fn people(
+    context: &Context,
+    rows: Vec<ContactRow>,
+    keys: &Keys,
+    files: &[FileRecord],
+    as_of: i32,
+) -> Result<(Option<Matching>, Contacts)> {
+    let labels = Labels { spaces: context.config.id_spaces() };
+    let order = Order { sources: ranks(context), rule: context.config.identity.survivorship };
+    let rows = Arc::new(rows);
+    if context.config.identity.matches
+        && let Some(matching) = matching::again(context, &rows, keys, &labels, &order, as_of)?
+    {
+        let (contacts, bits) = making::lazily(context, rows, &matching, order);
+        warn_of_points(context, bits.into_iter());
+        return Ok((Some(matching), contacts));
+    }
+    let counts = (0_u32..).zip(&*rows).filter(|(_, row)| row.superseded_by.is_none() && !row.deleted);
+    let mut current: Vec<Current<'_>> =
+        counts.map(|(place, row)| Current { row, place, made: None }).collect();
+    current.par_iter_mut().try_for_each(|current| current.identify(context))?;
+    let makers = |order| Makers {
+        country: &context.config.project.country,
+        order,
+        newest: Winners::new(context, files),
+        history: History::of(&rows),
+        rows: &rows,
+        shapes: Shapes::default(),
+    };
+    let (matching, contacts) = if context.config.identity.matches {
+        let (matching, of_customers) =
+            matching::run(context, (&current, rows.len()), keys, &labels, &order, as_of)?;
+        drop(current);
+        let contacts = makers(Some(order)).matched(&of_customers, &matching);
+        (Some(matching), contacts)
+    } else {
+        let numbering = Numbering { labels, matching: None, keys };
+        (None, makers(None).by_number(&current, &numbering))
+    };
+    warn_of_points(context, contacts.iter().map(|(_, contact)| Bits::of(contact)));
+    Ok((matching, contacts))
+}
+
 /// A row that counts.
 struct Current<'a> {
     row: &'a ContactRow,
+    /// Its place in the table.
+    place: u32,
     /// The id that is made of its contact point, where it has no number.
     made: Option<Box<str>>,
 }
@@ -182,11 +217,12 @@ struct Makers<'a> {
     /// Country of people whose own is not told.
     country: &'a str,
     /// Which row is better, where persons are matched.
-    order: Option<Order<'a>>,
+    order: Option<Order>,
     /// Which row counts, where they are not.
     newest: Winners<'a>,
-    history: History<'a>,
-    matching: Option<&'a Matching>,
+    history: History,
+    /// All rows.
+    rows: &'a [ContactRow],
     shapes: Shapes,
 }
 
@@ -203,21 +239,26 @@ impl Makers<'_> {
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
         Contacts::new(groups.into_par_iter().map(|group| {
             let id = group.first().map(|(id, _)| id.clone()).unwrap_or_default();
-            (id, self.contact(group.iter().map(|(_, row)| *row).collect()))
+            (id, self.contact(group.iter().map(|(_, row)| *row).collect(), None))
         }))
     }
 
-    /// Customers of rows by the places of their ids.
-    fn matched(&self, rows: &RowsOfCustomers<'_>, matching: &Matching) -> Contacts {
-        let groups: Vec<&[(u32, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        Contacts::new(groups.into_par_iter().map(|group| {
-            let id = group.first().and_then(|(place, _)| matching.id(*place)).unwrap_or_default();
-            (id.to_owned(), self.contact(group.iter().map(|(_, row)| *row).collect()))
+    /// Customers by their places.
+    fn matched(&self, rows: &RowsOfCustomers, matching: &Matching) -> Contacts {
+        let ends: Vec<usize> = (1..=rows.len())
+            .filter(|end| rows.get(*end).map(|next| next.0) != rows.get(end - 1).map(|last| last.0))
+            .collect();
+        Contacts::ascending((0..ends.len()).into_par_iter().map(|at| {
+            let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
+            let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
+            let id = own.first().and_then(|(customer, _)| matching.id(*customer)).unwrap_or_default();
+            let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
+            (id.to_owned(), self.contact(rows, Some(matching)))
         }))
     }
 
     /// The customer of rows.
-    fn contact(&self, mut rows: Vec<&ContactRow>) -> Contact {
+    fn contact(&self, mut rows: Vec<&ContactRow>, matching: Option<&Matching>) -> Contact {
         let row = match &self.order {
             Some(order) => {
                 rows.sort_by(|a, b| order.best_first(a, b));
@@ -226,25 +267,28 @@ impl Makers<'_> {
             None => self.newest.row(&mut rows, &self.shapes),
         };
         let mut contact = Contact::new(row.unwrap_or_default(), &rows, self.country);
-        contact.set_changed(self.history.changed(&contact, &rows));
-        self.matching.into_iter().for_each(|matching| contact.set_shared(matching));
+        contact.set_changed(self.history.changed(&contact, &rows, self.rows));
+        if let Some(matching) = matching {
+            contact.set_shared(matching.overused.shared(&contact));
+        }
         contact
     }
 }
 
 /// Tells how many contact points are not used, and why.
-fn warn_of_points(context: &Context, contacts: &Contacts) {
+fn warn_of_points(context: &Context, all: impl Iterator<Item = Bits>) {
     let hint = "register/contact_points names them";
     let (mut emails, mut n_phones): (BTreeMap<&'static str, u64>, u64) = (BTreeMap::new(), 0);
-    let n_international = contacts.iter().filter(|(_, contact)| contact.has_international_domain()).count();
+    let mut n_international = 0;
+    for contact in all {
+        n_international += u64::from(contact.has_international_domain());
+        contact.email_refused().into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
+        n_phones += u64::from(contact.is_phone_refused());
+    }
     if n_international > 0 {
         context.note(format!(
             "{n_international} e-mail addresses have an international domain: lists have it as mail tools take it (xn--)"
         ));
-    }
-    for (_, contact) in contacts.iter() {
-        contact.email_refused().into_iter().for_each(|reason| *emails.entry(reason).or_default() += 1);
-        n_phones += u64::from(contact.is_phone_refused());
     }
     if !emails.is_empty() {
         let reasons: Vec<String> = emails.iter().map(|(reason, n)| format!("{n} × {reason}")).collect();
@@ -261,10 +305,17 @@ fn warn_of_points(context: &Context, contacts: &Contacts) {
 fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Texts {
     let mut customers = Texts::with_capacity(keys.len());
     // Keys are looked up among the nodes, which pays side by side.
+    let known = |key: usize| {
+        let place = numbering.matching?.before.as_ref()?.customer_of_key(key)?;
+        numbering.matching?.id(place).map(Cow::Borrowed)
+    };
     for places in pieces::places(keys.len()).chunks(PIECES_AT_ONCE) {
         let ids = |places: &Range<usize>| -> Vec<Cow<'_, str>> {
-            let identities = places.clone().filter_map(|key| keys.identity(u32::try_from(key).ok()?));
-            identities.map(|(space, id)| numbering.id(space, id)).collect()
+            let of_key = |key: usize| {
+                let (space, id) = keys.identity(u32::try_from(key).ok()?)?;
+                Some(known(key).unwrap_or_else(|| numbering.id(space, id)))
+            };
+            places.clone().filter_map(of_key).collect()
         };
         let ids: Vec<Vec<Cow<'_, str>>> = places.par_iter().map(ids).collect();
         ids.iter().flatten().for_each(|id| customers.push(id));
@@ -273,9 +324,9 @@ fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Texts {
 }
 
 /// Place of each source in the config.
-fn ranks(context: &Context) -> BTreeMap<&str, usize> {
+fn ranks(context: &Context) -> BTreeMap<String, usize> {
     let sources = context.config.sources.iter().enumerate();
-    sources.map(|(rank, source)| (source.name.as_str(), rank)).collect()
+    sources.map(|(rank, source)| (source.name.clone(), rank)).collect()
 }
 
 /// Suppressions and consents in force, with a word about those that reach nobody.

@@ -6,9 +6,11 @@
 
 mod extend;
 mod persist;
+mod touched;
 
 pub use self::extend::extend;
 pub use self::persist::{Fate, Origin, Persisted, persist};
+pub use self::touched::touched;
 
 /// Two nodes that share a strong key. Edges are taken in their order: strength, then the smaller nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

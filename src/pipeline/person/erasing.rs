@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Date32Array, RecordBatch, StringArray};
 
 use super::{table, table_of};
-use crate::contract::tables::{ContactPoints, ContactRows, Identities, Keys, Tombstones};
+use crate::contract::tables::{
+    ContactPoints, ContactRows, CustomerMarks, IdPast, Identities, Keys, RowMatches, Tombstones,
+};
 use crate::contract::{Contract, Table, Units, column as c, read};
 use crate::error::Result;
 use crate::run::manifest::{Manifest, TableEntry};
@@ -15,6 +17,10 @@ use crate::stage::person::rewriting::{self, Pseudonyms};
 use crate::stage::person::{Person, lists};
 use crate::store::rewrite::put_over;
 use crate::store::{files, parquet};
+
+/// Tables that the next night makes anew where they are missing: hashes of what is erased stand in them, by places that an
+/// erasure moves.
+const DERIVED: [&Table; 3] = [RowMatches::TABLE, CustomerMarks::TABLE, IdPast::TABLE];
 
 /// Tables that tell who somebody is: written last.
 const IDENTITY: [&Table; 4] = [ContactPoints::TABLE, ContactRows::TABLE, Keys::TABLE, Identities::TABLE];
@@ -106,6 +112,13 @@ impl<'a> Eraser<'a> {
         is_about_identity: bool,
     ) -> Result<u64> {
         let mut n_rows = 0;
+        for table in DERIVED {
+            let path = run.join(table.file());
+            if files::exists(&path) {
+                files::remove(&path)?;
+            }
+            manifest.tables.retain(|entry| entry.name != table.name);
+        }
         for entry in &mut manifest.tables {
             let is_identity = IDENTITY.iter().any(|table| table.name == entry.name);
             let Some(table) = table_of(&entry.name).filter(|_| is_identity == is_about_identity) else {

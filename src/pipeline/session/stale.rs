@@ -69,7 +69,8 @@ impl Session {
         );
         own.parent.clone_from(&context.parent);
         own.arrival = context.arrival + 1;
-        let known = Parent::of_parent(&own)?;
+        own.rematch_all = true;
+        let mut known = Parent::of_parent(&own)?;
         let newest = known.restrictions(newest);
         if newest.is_empty() {
             return Ok(());
@@ -79,7 +80,7 @@ impl Session {
         let mut manifest = self.stale_manifest(&own, parent, stopped);
         manifest.accounting = unpublished::accounts(&own, &parent.accounting, &newest);
         manifest.tables = self.linked(&own, parent)?;
-        let Shortened { lists, entries, n_gone } = shortened(&own, parent, &known, &newest, &manifest)?;
+        let Shortened { lists, entries, n_gone } = shortened(&own, parent, &mut known, &newest, &manifest)?;
         manifest.lists = lists;
         manifest.tables.extend(entries);
         manifest.tables.extend(known.write_with(&own, &newest, as_of(parent)?, &parent.tables)?);
@@ -181,14 +182,14 @@ fn as_of(parent: &Manifest) -> Result<i32> {
 fn shortened(
     own: &Context,
     parent: &Manifest,
-    known: &Parent,
+    known: &mut Parent,
     newest: &Newest,
     manifest: &Manifest,
 ) -> Result<Shortened> {
     let as_of = as_of(parent)?;
     let channels = known.consent_channels.clone();
-    let (kept, keys, files) = (&known.kept, &known.keys, &known.files);
+    let (kept, keys, files) = (&mut known.kept, &known.keys, &known.files);
     let register = register::run(own, kept, keys, files, channels, &manifest.tables, as_of)?;
-    let later = register.later(own, newest, as_of);
+    let later = register.later(own, newest, keys, as_of);
     shortening::shorten(own, &parent.lists, &parent.tables, &Asking { register: &register, later: &later })
 }

@@ -187,6 +187,13 @@ pub fn rows_of(kept: &[KeptRows], kind: SourceKind) -> &[ContactRow] {
     kept.iter().find(|kept| kept.kind == kind).map_or(&[], |kept| kept.rows.as_slice())
 }
 
+/// Takes the rows of a kind out; none where there are none.
+#[must_use]
+pub fn take_rows(kept: &mut [KeptRows], kind: SourceKind) -> Vec<ContactRow> {
+    let of_kind = kept.iter_mut().find(|kept| kept.kind == kind);
+    of_kind.map(|kept| std::mem::take(&mut kept.rows)).unwrap_or_default()
+}
+
 /// Dates what this night found absent, and writes the tables of the small kinds, or links those that did not change.
 ///
 /// # Errors

@@ -1,10 +1,11 @@
 //! One customer of the contact exports, and all of them by id.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::matching::Matching;
+use super::making::Maker;
 use super::permissions::Said;
 use super::survivorship;
 use super::whom::{digits, end_of, key};
@@ -80,9 +81,19 @@ impl Contact {
         self.changed = changed.iter().any(Option::is_some).then(|| Box::new(changed));
     }
 
+    /// Whether rows tell that a contact point was another.
+    pub(super) const fn has_changed(&self) -> bool {
+        self.changed.is_some()
+    }
+
     /// Takes over which contact points are those of too many.
-    pub(super) fn set_shared(&mut self, matching: &Matching) {
-        self.is_shared = matching.is_shared(self);
+    pub(super) const fn set_shared(&mut self, is_shared: (bool, bool)) {
+        self.is_shared = is_shared;
+    }
+
+    /// Which contact points are those of too many.
+    pub(super) const fn shared(&self) -> (bool, bool) {
+        self.is_shared
     }
 
     /// Usable e-mail address, canonical.
@@ -203,62 +214,117 @@ fn can_be_phone(raw: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct Contacts {
     all: Vec<(String, Contact)>,
+    /// In place of them those that are made when they are asked for.
+    lazy: Option<Lazy>,
+}
+
+/// Customers that are made when they are asked for.
+#[derive(Debug)]
+struct Lazy {
+    ids: Vec<String>,
+    made: Vec<OnceLock<Box<Contact>>>,
+    maker: Maker,
+}
+
+impl Lazy {
+    fn at(&self, place: usize) -> Option<(&String, &Contact)> {
+        let contact = self.made.get(place)?.get_or_init(|| Box::new(self.maker.contact(place)));
+        Some((self.ids.get(place)?, contact))
+    }
 }
 
 impl Contacts {
-    /// Of customers, each once.
+    /// Of customers, each once, in whichever order.
     pub(super) fn new(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
+        let mut contacts = Self::ascending(made);
+        contacts.all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        contacts
+    }
+
+    /// Of customers by id.
+    pub(super) fn ascending(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
         // Of known length, so that they are in memory once.
         let mut all = Vec::new();
         made.collect_into_vec(&mut all);
-        all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Self { all }
+        Self { all, lazy: None }
     }
 
-    /// The customer of an id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Contact> {
-        let place = self.all.binary_search_by(|(own, _)| own.as_str().cmp(id)).ok()?;
-        self.all.get(place).map(|(_, contact)| contact)
+    /// Of customers by id that are made when they are asked for.
+    pub(super) fn lazy(ids: Vec<String>, maker: Maker) -> Self {
+        let made = ids.iter().map(|_| OnceLock::new()).collect();
+        Self { all: Vec::new(), lazy: Some(Lazy { ids, made, maker }) }
     }
 
-    /// Whether there is a customer of an id.
-    #[must_use]
-    pub fn contains_key(&self, id: &str) -> bool {
-        self.get(id).is_some()
-    }
-
-    /// Customers with their ids.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Contact)> {
-        self.all.iter().map(|(id, contact)| (id, contact))
-    }
-
-    /// The customers at places of the order.
-    #[must_use]
-    pub fn slice(&self, places: Range<usize>) -> &[(String, Contact)] {
-        self.all.get(places).unwrap_or_default()
-    }
-
-    /// Ids.
-    pub fn keys(&self) -> impl Iterator<Item = &String> {
-        self.all.iter().map(|(id, _)| id)
+    /// The customer at a place of the order.
+    pub(super) fn at(&self, place: usize) -> Option<(&String, &Contact)> {
+        match &self.lazy {
+            Some(lazy) => lazy.at(place),
+            None => self.all.get(place).map(|(id, contact)| (id, contact)),
+        }
     }
 
     /// The id at a place of the order.
     #[must_use]
     pub fn id(&self, place: usize) -> Option<&str> {
-        self.all.get(place).map(|(id, _)| id.as_str())
+        match &self.lazy {
+            Some(lazy) => lazy.ids.get(place).map(String::as_str),
+            None => self.all.get(place).map(|(id, _)| id.as_str()),
+        }
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        match &self.lazy {
+            Some(lazy) => lazy.ids.binary_search_by(|own| own.as_str().cmp(id)).ok(),
+            None => self.all.binary_search_by(|(own, _)| own.as_str().cmp(id)).ok(),
+        }
+    }
+
+    /// Makes those that are not made yet, side by side.
+    pub fn make_all(&self) {
+        if let Some(lazy) = &self.lazy {
+            (0..lazy.ids.len()).into_par_iter().for_each(|place| {
+                lazy.at(place);
+            });
+        }
+    }
+
+    /// The customer of an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Contact> {
+        self.at(self.place(id)?).map(|(_, contact)| contact)
+    }
+
+    /// Whether there is a customer of an id.
+    #[must_use]
+    pub fn contains_key(&self, id: &str) -> bool {
+        self.place(id).is_some()
+    }
+
+    /// Customers with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Contact)> {
+        (0..self.len()).filter_map(|place| self.at(place))
+    }
+
+    /// The customers at places of the order.
+    #[must_use]
+    pub fn slice(&self, places: Range<usize>) -> Vec<(&String, &Contact)> {
+        places.into_par_iter().filter_map(|place| self.at(place)).collect()
+    }
+
+    /// Ids.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).filter_map(|place| self.id(place))
     }
 
     /// Number of customers.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.all.len()
+    pub fn len(&self) -> usize {
+        self.lazy.as_ref().map_or(self.all.len(), |lazy| lazy.ids.len())
     }
 
     /// Whether there is none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }

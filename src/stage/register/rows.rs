@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
 use super::Contact;
 use super::ranks;
 use crate::contract::{column as c, exports};
@@ -14,7 +16,7 @@ use crate::stage::ingest::moment_ms;
 /// Which of the rows of one number counts, where persons are not matched: the newest by version.
 pub(super) struct Winners<'a> {
     arrivals: HashMap<u32, (u32, &'a str)>,
-    ranks: BTreeMap<&'a str, usize>,
+    ranks: BTreeMap<String, usize>,
 }
 
 impl<'a> Winners<'a> {
@@ -50,35 +52,53 @@ impl<'a> Winners<'a> {
 }
 
 /// Earlier versions of contact rows, which tell when a contact point changed.
-pub(super) struct History<'a> {
-    lost: HashMap<(&'a str, &'a str, &'a str), Vec<&'a ContactRow>>,
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Places of rows that lost, by a hash of source, numbering and number.
+    lost: HashMap<u64, Vec<u32>>,
 }
 
-impl<'a> History<'a> {
-    pub(super) fn of(rows: &'a [ContactRow]) -> Self {
-        let mut lost: HashMap<(&str, &str, &str), Vec<&ContactRow>> = HashMap::new();
-        for row in rows.iter().filter(|row| row.superseded_by.is_some()) {
-            if let Some(id) = row.source_id() {
-                lost.entry((row.source(), row.id_space(), id)).or_default().push(row);
+/// Hash of the number of a row in its source; `None`: it has none.
+fn number_of(row: &ContactRow) -> Option<u64> {
+    let seed = xxh3_64(row.source().as_bytes()) ^ xxh3_64(row.id_space().as_bytes()).rotate_left(1);
+    Some(xxh3_64_with_seed(row.source_id()?.as_bytes(), seed))
+}
+
+impl History {
+    pub(super) fn of(rows: &[ContactRow]) -> Self {
+        let mut lost: HashMap<u64, Vec<u32>> = HashMap::new();
+        for (place, row) in (0_u32..).zip(rows).filter(|(_, row)| row.superseded_by.is_some()) {
+            if let Some(number) = number_of(row) {
+                lost.entry(number).or_default().push(place);
             }
         }
         Self { lost }
     }
 
-    /// Earlier versions of a row.
-    fn earlier<'b>(&'b self, row: &'b ContactRow) -> &'b [&'a ContactRow] {
-        let id = row.source_id().unwrap_or_default();
-        self.lost.get(&(row.source(), row.id_space(), id)).map_or(&[], Vec::as_slice)
+    /// Earlier versions of a row, of all rows.
+    fn earlier<'b>(
+        &'b self,
+        row: &'b ContactRow,
+        all: &'b [ContactRow],
+    ) -> impl Iterator<Item = &'b ContactRow> {
+        let places = number_of(row).and_then(|number| self.lost.get(&number));
+        let rows = places.into_iter().flatten().filter_map(|place| all.get(*place as usize));
+        rows.filter(|lost| lost.provenance == row.provenance && lost.source_id() == row.source_id())
     }
 
     /// When mailbox, number and address became what they are: the first version that has them, if one before it had
     /// others. Where versions are not moments, nothing is known.
-    pub(super) fn changed(&self, contact: &Contact, rows: &[&ContactRow]) -> [Option<i64>; 3] {
+    pub(super) fn changed(
+        &self,
+        contact: &Contact,
+        rows: &[&ContactRow],
+        all: &[ContactRow],
+    ) -> [Option<i64>; 3] {
         const POINTS: [&[&str]; 3] = [&[c::EMAIL], &[c::PHONE], &[c::STREET, c::POSTAL_CODE, c::CITY]];
         if self.lost.is_empty() {
             return [None; 3];
         }
-        let lost: Vec<&ContactRow> = rows.iter().flat_map(|row| self.earlier(row)).copied().collect();
+        let lost: Vec<&ContactRow> = rows.iter().flat_map(|row| self.earlier(row, all)).collect();
         POINTS.map(|names| {
             if lost.is_empty() {
                 return None;

@@ -17,14 +17,15 @@ const GROUPS: [&[&str]; 2] =
 const LEADS: [&[&str]; 2] = [&[c::STREET, c::POSTAL_CODE, c::CITY], &[c::LAST_NAME]];
 
 /// What rows are ordered by besides their content.
-pub(super) struct Order<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Order {
     /// Place of each source in the config.
-    pub sources: &'a BTreeMap<&'a str, usize>,
+    pub sources: BTreeMap<String, usize>,
     /// Which row a field is taken from.
     pub rule: Survivorship,
 }
 
-impl Order<'_> {
+impl Order {
     /// Whether a row is better than another; ties are told by what rows are, not by when they came.
     pub(super) fn best_first(&self, a: &ContactRow, b: &ContactRow) -> std::cmp::Ordering {
         let rank = |row: &ContactRow| self.sources.get(row.source()).copied().unwrap_or(usize::MAX);
@@ -127,8 +128,8 @@ mod tests {
     }
 
     fn survivor(rule: Survivorship, rows: &[&ContactRow]) -> (ContactRow, String) {
-        let sources = BTreeMap::from([("crm", 0), ("shop", 1)]);
-        let order = Order { sources: &sources, rule };
+        let sources = BTreeMap::from([("crm".to_owned(), 0), ("shop".to_owned(), 1)]);
+        let order = Order { sources, rule };
         let mut sorted = rows.to_vec();
         sorted.sort_by(|a, b| order.best_first(a, b));
         let survive = |rows: &[&ContactRow]| {

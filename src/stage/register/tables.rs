@@ -1,33 +1,28 @@
 //! The register's tables.
 
+mod ids;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
-};
-use arrow_select::concat::concat_batches;
+use arrow_array::{ArrayRef, BooleanArray, Date32Array, TimestampMillisecondArray, UInt32Array};
 use rayon::prelude::*;
 
-use super::matching::{Mapped, Matching, Reviewed, weights_text};
+use self::ids::Known;
+use super::matching::Matching;
 use super::{Contact, Register};
-use crate::config::Link;
-use crate::contract::tables::{ContactPoints, IdMap, Identities, MatchReview, RegisterCustomers};
-use crate::contract::{Checked, Contract, column as c};
-use crate::error::{Error, Result};
+use crate::contract::tables::{ContactPoints, Identities, RegisterCustomers};
+use crate::contract::{Contract, column as c};
+use crate::error::Result;
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
-use crate::kernel::identity::Veto;
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::run::pieces;
 use crate::stage::ingest::contacts::Part;
 use crate::stage::ingest::{Keys, moment_ms};
-
-/// Rows that are in memory at a time as columns, about.
-const PIECE: usize = 1 << 16;
 
 /// What the night found out about keys.
 #[derive(Clone, Copy)]
@@ -60,136 +55,76 @@ pub fn write<'a>(
     let contacts = |places: Range<usize>| register.contacts.slice(places);
     let n_contacts = register.contacts.len();
     let mut entries = vec![
-        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(contacts(places)))?,
-        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(contacts(places)))?,
+        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(&contacts(places)))?,
+        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(&contacts(places)))?,
     ];
+    let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
+    let mut n_numbers: Vec<u32> = Vec::new();
     if n_contacts == 0 && register.matching.is_none() {
         // A customer has the numbers of the ledger and no others, and these are in their order.
         let order = by_customer(register, keys, of_keys);
+        let of = |key: &u32| of_ledger(keys, *key, customer_of(register, of_keys, *key)?, of_keys.first_days);
         entries.push(pieces::write::<Identities>(context, order.len(), |places| {
             let keyed = order.get(places).unwrap_or_default();
-            let rows: Vec<Option<Identity<'_>>> =
-                keyed.par_iter().map(|key| of_ledger(register, keys, of_keys, *key)).collect();
+            let rows: Vec<Option<Identity<'_>>> = keyed.par_iter().map(of).collect();
             Ok(identity_columns(&rows.into_iter().flatten().collect::<Vec<Identity<'_>>>()))
         })?);
     } else {
-        let rows = identities(register, keys, of_keys);
+        let known = before.map(|before| Known::read(context, before)).transpose()?;
+        let rows = identities(register, keys, of_keys.first_days, known.as_ref());
+        n_numbers.extend(rows.chunk_by(|a, b| a.customer_id == b.customer_id).map(|same| count(same.len())));
         entries.push(in_pieces::<Identities>(context, rows.len(), |places| {
             identity_columns(rows.get(places).unwrap_or_default())
         })?);
     }
     if let Some(matching) = &register.matching {
-        let id_map = &matching.id_map;
-        entries.push(in_pieces::<IdMap>(context, id_map.len(), |places| {
-            id_map_columns(id_map.get(places).unwrap_or_default())
-        })?);
-        let review = Checked::<MatchReview>::from_columns(&context.units, review_columns(matching))?;
-        let batches = std::slice::from_ref(review.batch());
-        entries.push(context.write(MatchReview::TABLE, &MatchReview::TABLE.file(), batches)?);
+        entries.extend(ids::write(context, matching, &register.contacts, &n_numbers)?);
     }
     Ok(entries)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Writes a table of which only a piece at a time is made.
 fn in_pieces<T: Contract>(
     context: &Context,
     n: usize,
-    columns: impl Fn(Range<usize>) -> Vec<ArrayRef>,
+    columns: impl Fn(Range<usize>) -> Vec<ArrayRef> + Sync,
 ) -> Result<TableEntry> {
-    let mut file = context.create(T::TABLE)?;
-    let mut last: Option<RecordBatch> = None;
-    for from in (0..n).step_by(PIECE) {
-        context.go_on()?;
-        let piece = Checked::<T>::from_columns(&context.units, columns(from..n.min(from + PIECE)))?;
-        let batch = piece.batch();
-        if batch.num_rows() == 0 {
-            continue;
-        }
-        if let Some(last) = last.take() {
-            // What holds between rows holds across pieces too.
-            let seam = concat_batches(&batch.schema(), [&last, &batch.slice(0, 1)])
-                .map_err(|cause| Error::internal("rows of one table do not fit").caused_by(cause))?;
-            Checked::<T>::verify(&context.units, seam)?;
-        }
-        file.add(batch)?;
-        last = Some(batch.slice(batch.num_rows() - 1, 1));
-    }
-    let n_rows = file.n_rows();
-    Ok(TableEntry::new(T::TABLE, &T::TABLE.file(), n_rows, file.finish()?.hash))
+    pieces::write::<T>(context, n, |places| Ok(columns(places)))
 }
 
-fn id_map_columns(rows: &[Mapped]) -> Vec<ArrayRef> {
-    let rows = || rows.iter();
-    vec![
-        texts(rows().map(|one| one.old.as_deref())),
-        texts(rows().map(|one| one.new.as_deref())),
-        texts(rows().map(|one| Some(one.kind.name()))),
-        Arc::new(rows().map(|one| one.since).collect::<Date32Array>()),
-        Arc::new(Date32Array::from_iter_values(rows().map(|one| one.changed_on))),
-    ]
-}
-
-/// A row of `tables/match_review`: two numbers, what links them, why they were not joined.
-type ReviewKey<'a> = [&'a str; 6];
-
-fn review_columns(matching: &Matching) -> Vec<ArrayRef> {
-    let key = |nodes: (u32, u32), link: Link, why: Option<Veto>| -> Option<ReviewKey<'_>> {
-        let [a, b] = [nodes.0, nodes.1].map(|place| matching.nodes.get(place as usize));
-        let (a, b) = (a?, b?);
-        let why = match why {
-            Some(Veto::BirthDates) => "birth_dates",
-            Some(Veto::Numbers) => "numbers",
-            Some(Veto::TooLarge) => "too_large",
-            None => "between_thresholds",
-        };
-        Some([matching.space(a), &a.id, matching.space(b), &b.id, link.name(), why])
-    };
-    let refused =
-        matching.refused.iter().filter_map(|one| Some((key(one.nodes, one.link, Some(one.why))?, None)));
-    let similar = matching.similar.iter().flat_map(|similar| &similar.reviewed);
-    let similar = similar.filter_map(|one| Some((key(one.nodes, Link::Similar, one.why)?, Some(one))));
-    let mut rows: Vec<(ReviewKey<'_>, Option<&Reviewed>)> = refused.chain(similar).collect();
-    rows.sort_unstable_by_key(|row| row.0);
-    let number = |of: fn(&Reviewed) -> f64| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| row.1.map(of)).collect::<Float64Array>())
-    };
-    let column = |place: usize| texts(rows.iter().map(|row| row.0.get(place)));
-    (0..6)
-        .map(column)
-        .chain([
-            number(|one| one.probability),
-            number(|one| one.weight),
-            texts(rows.iter().map(|row| row.1.map(|one| weights_text(&one.weights)))),
-        ])
-        .collect()
-}
-
-fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
+pub(super) fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     values.for_each(|value| builder.append_option(value));
     Arc::new(builder.finish())
 }
 
-fn customer_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+fn customer_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
     let text = |name: &'static str| {
         texts(
-            contacts.iter().map(|(_, contact)| contact).map(|contact| contact.value(name).map(str::to_owned)),
+            contacts
+                .iter()
+                .map(|(_, contact)| *contact)
+                .map(|contact| contact.value(name).map(str::to_owned)),
         )
     };
     let day = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| {
             contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
         };
-        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<Date32Array>())
+        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<Date32Array>())
     };
     let truth = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| contact.value(name).map(|text| text == "true");
-        Arc::new(contacts.iter().map(|(_, contact)| contact).map(of).collect::<BooleanArray>())
+        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<BooleanArray>())
     };
     let object = |part| texts(contacts.iter().map(|(_, contact)| Some(contact.row.object(part))));
     let created = contacts
         .iter()
-        .map(|(_, contact)| contact)
+        .map(|(_, contact)| *contact)
         .map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
     vec![
         texts(contacts.iter().map(|(id, _)| Some(id))),
@@ -212,7 +147,7 @@ fn customer_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
         object(Part::Attribute),
         object(Part::Consent),
         texts(
-            contacts.iter().map(|(_, contact)| contact).map(|contact| Some(contact.row.source().to_owned())),
+            contacts.iter().map(|(_, contact)| *contact).map(|contact| Some(contact.row.source().to_owned())),
         ),
         texts(contacts.iter().map(|(_, contact)| contact.origins())),
     ]
@@ -228,24 +163,24 @@ struct Identity<'a> {
     is_contact: bool,
     key: Option<u32>,
     first_day: Option<i32>,
-    linked_by: &'static str,
+    linked_by: &'a str,
 }
 
-/// The number of a key; `None` for a key that there is not.
+/// The number of a key, of which the customer is known.
 fn of_ledger<'a>(
-    register: &'a Register,
     keys: &'a Keys,
-    of_keys: &OfKeys<'a>,
     key: u32,
+    customer_id: &'a str,
+    first_days: &[Option<i32>],
 ) -> Option<Identity<'a>> {
     let (id_space, source_id) = keys.identity(key)?;
     Some(Identity {
-        customer_id: customer_of(register, of_keys, key)?,
+        customer_id,
         id_space,
         source_id,
         is_contact: false,
         key: Some(key),
-        first_day: of_keys.first_days.get(key as usize).copied().flatten(),
+        first_day: first_days.get(key as usize).copied().flatten(),
         linked_by: c::CUSTOMER_ID,
     })
 }
@@ -266,7 +201,12 @@ fn by_customer<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>)
 }
 
 /// Every number, by customer.
-fn identities<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) -> Vec<Identity<'a>> {
+fn identities<'a>(
+    register: &'a Register,
+    keys: &'a Keys,
+    first_days: &[Option<i32>],
+    known: Option<&'a Known>,
+) -> Vec<Identity<'a>> {
     let of_contacts = register.contacts.iter().map(|(id, contact)| {
         let (id_space, source_id, linked_by) = match contact.row.source_id() {
             Some(source_id) => (contact.row.id_space(), source_id, c::CUSTOMER_ID),
@@ -283,13 +223,15 @@ fn identities<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) 
         }
     });
     let of_contacts: Vec<Identity<'_>> = match &register.matching {
-        Some(matching) => matched(matching).collect(),
+        Some(matching) => known.into_iter().flat_map(Known::identities).chain(matched(matching)).collect(),
         None => of_contacts.collect(),
     };
     let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
-    let of_keys = (0..n_keys).filter_map(|key| of_ledger(register, keys, of_keys, key));
+    let customer = |key: u32| register.customer_of_key.get(key as usize);
+    let of_keys = (0..n_keys).filter_map(|key| of_ledger(keys, key, customer(key)?, first_days));
     let mut rows: Vec<Identity<'_>> = of_contacts.into_iter().chain(of_keys).collect();
-    rows.par_sort_unstable();
+    // Most of them are in order already.
+    rows.par_sort();
     rows.dedup_by(|gone, kept| {
         let is_same = (gone.customer_id, gone.id_space, gone.source_id)
             == (kept.customer_id, kept.id_space, kept.source_id);
@@ -380,7 +322,7 @@ fn points<'a>(customer_id: &'a str, contact: &'a Contact) -> Vec<Point<'a>> {
 }
 
 /// Columns of `register/contact_points` for some customers.
-fn point_columns(contacts: &[(String, Contact)]) -> Vec<ArrayRef> {
+fn point_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
     let points: Vec<Point<'_>> =
         contacts.par_iter().flat_map_iter(|(id, contact)| points(id, contact)).collect();
     let match_key = |point: &Point<'_>| {

@@ -8,6 +8,7 @@ use super::matching::Matching;
 use crate::contract::column as c;
 use crate::kernel::consent::Channel;
 use crate::kernel::text::{email_canonical, email_match_key};
+use crate::stage::ingest::Keys;
 use crate::stage::ingest::contacts::ContactRow;
 
 /// Last digits by which two ways to write a telephone number are taken for one where something is forbidden.
@@ -47,13 +48,15 @@ pub(super) struct Numbering<'a> {
     pub(super) labels: Labels<'a>,
     /// Which of them are one person, where persons are matched.
     pub(super) matching: Option<&'a Matching>,
+    /// Numbers of the ledger.
+    pub(super) keys: &'a Keys,
 }
 
 impl Numbering<'_> {
     /// The customer's id.
     #[must_use]
     pub(super) fn id<'b>(&'b self, space: &str, id: &'b str) -> Cow<'b, str> {
-        let matched = self.matching.and_then(|matching| matching.customer(space, id));
+        let matched = self.matching.and_then(|matching| matching.customer(self.keys, space, id));
         matched.map_or_else(|| self.labels.of(space, id), Cow::Borrowed)
     }
 }

@@ -119,7 +119,7 @@ impl Inputs<'_> {
         const NOBODY: Person<'static> =
             Person { first_name: "", last_name: "", birth_day: NO_BIRTH, postal_code: "", street: "" };
         let mut all: Vec<Person<'_>> = vec![NOBODY; self.known.nodes.len()];
-        for (node, row) in &self.known.rows {
+        for super::OfNode { node, row, .. } in &self.known.rows {
             let Some(person) = all.get_mut(*node as usize) else { continue };
             let text = |name: &str| row.get(name).unwrap_or_default();
             if person.first_name.is_empty() && person.last_name.is_empty() {

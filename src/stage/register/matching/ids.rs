@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::super::whom::Labels;
 use super::{Node, place};
@@ -57,7 +58,7 @@ impl Became {
     }
 
     /// Whether the id is not borne any more.
-    const fn is_gone(self) -> bool {
+    pub(in super::super) const fn is_gone(self) -> bool {
         matches!(self, Self::MergedInto | Self::Retired)
     }
 }
@@ -103,6 +104,19 @@ impl Before {
         let (since, past) = past(id_map, &ids)?;
         Ok(Self { ids, since, of_node, past })
     }
+
+    /// Of ids that are known already, ascending, with the days on which they were made; `id_past`: what happened before
+    /// and still holds.
+    pub(super) fn of(
+        known: Vec<(Arc<str>, Option<i32>)>,
+        of_node: Vec<Option<u32>>,
+        id_past: &RecordBatch,
+    ) -> Result<Self> {
+        let (ids, since): (Vec<Arc<str>>, Vec<Option<i32>>) = known.into_iter().unzip();
+        let (_, past) = past(id_past, &[])?;
+        let since = since.into_iter().map(|day| day.unwrap_or(i32::MIN)).collect();
+        Ok(Self { ids, since, of_node, past })
+    }
 }
 
 /// By id of before, ascending, the day on which it was made, and what happened before and still holds.
@@ -128,8 +142,9 @@ fn past(id_map: &RecordBatch, ids: &[Arc<str>]) -> Result<(Vec<i32>, Vec<Mapped>
             (Became::SplitFrom, Some(new)) => ids.binary_search_by(|id| (**id).cmp(new)).ok(),
             _ => None,
         };
+        // An id that came again bears the later day; of a split before, the earlier one still stands there.
         if let (Some(slot), Some(day)) = (place.and_then(|place| since.get_mut(place)), read::at(days, row)) {
-            *slot = day;
+            *slot = day.max(*slot);
         }
         if kind.is_gone() || kind == Became::SplitFrom {
             past.push(Mapped {
@@ -144,6 +159,9 @@ fn past(id_map: &RecordBatch, ids: &[Arc<str>]) -> Result<(Vec<i32>, Vec<Mapped>
     Ok((since, past))
 }
 
+/// Ids that were made this night.
+type Made = HashSet<Arc<str>, Xxh3DefaultBuilder>;
+
 /// What ids are given from.
 pub(super) struct Naming<'a> {
     pub spaces: &'a [String],
@@ -151,12 +169,16 @@ pub(super) struct Naming<'a> {
     pub clusters: &'a Clusters,
     pub labels: &'a Labels<'a>,
     pub as_of: i32,
+    /// Whether a customer that is not among these bears an id.
+    pub borne: &'a dyn Fn(&str) -> bool,
 }
 
 /// Ids of today.
 pub(super) struct Named {
-    /// Ids of clusters, in the order of their smallest nodes.
+    /// Ids of clusters, ascending.
     pub ids: Vec<Arc<str>>,
+    /// Days on which they were made.
+    pub since: Vec<Option<i32>>,
     /// By node, the place of its id.
     pub of_node: Vec<u32>,
     /// What became of ids.
@@ -182,12 +204,13 @@ impl Naming<'_> {
         members.par_sort_unstable();
         let merged = |one: &&Mapped| one.kind == Became::MergedInto;
         let gone: BTreeSet<&str> = past.iter().filter(merged).filter_map(|one| one.old.as_deref()).collect();
-        let known = Known { ids: &ids, fates: &fates, gone };
-        let mut made: HashSet<Arc<str>> = HashSet::new();
+        let known = Known { ids: &ids, fates: &fates, gone, elsewhere: self.borne };
+        let mut made = Made::default();
         let mut own = members.chunk_by(|a, b| a.0 == b.0);
         let old = |place: u32| ids.get(place as usize).cloned().unwrap_or_else(|| Arc::from(""));
         let mut names: Vec<Arc<str>> = Vec::with_capacity(origins.len());
         let mut id_map: Vec<Mapped> = Vec::with_capacity(origins.len());
+        let mut made_on: Vec<Option<i32>> = Vec::with_capacity(origins.len());
         for (_, origin) in &origins {
             let (name, before, kind, since) = match origin {
                 Origin::Kept(place) => {
@@ -203,6 +226,7 @@ impl Naming<'_> {
                 made.insert(Arc::clone(&name));
             }
             let since = Some(since).filter(|day| *day > i32::MIN);
+            made_on.push(since);
             let new = Some(Arc::clone(&name));
             id_map.push(Mapped { old: before, new, kind, since, changed_on: self.as_of });
             names.push(name);
@@ -217,12 +241,12 @@ impl Naming<'_> {
             id_map.push(Mapped { old: Some(old(place)), new, kind, since: None, changed_on: self.as_of });
         }
         carry(&mut id_map, past);
-        Named { ids: names, of_node, id_map }
+        by_id(&names, &made_on, of_node, id_map)
     }
 
     /// The id of a cluster that has none, of its nodes: that of its smallest number whose id is nobody else's. One that was
     /// merged into another customer comes back only where nothing else is left.
-    fn new_id(&self, own: Option<&[(u32, u32)]>, known: &Known<'_>, made: &HashSet<Arc<str>>) -> Arc<str> {
+    fn new_id(&self, own: Option<&[(u32, u32)]>, known: &Known<'_>, made: &Made) -> Arc<str> {
         let label = |(_, node): &(u32, u32)| {
             let node = self.nodes.get(*node as usize)?;
             let space = self.spaces.get(usize::from(node.space))?;
@@ -240,6 +264,23 @@ impl Naming<'_> {
     }
 }
 
+/// The same with ids ascending.
+fn by_id(names: &[Arc<str>], since: &[Option<i32>], of_node: Vec<u32>, id_map: Vec<Mapped>) -> Named {
+    let mut order: Vec<(&Arc<str>, u32)> = names.iter().zip(0_u32..).collect();
+    order.par_sort_unstable();
+    let mut rank = vec![u32::MAX; names.len()];
+    for (place, (_, cluster)) in (0_u32..).zip(&order) {
+        rank.get_mut(*cluster as usize).into_iter().for_each(|rank| *rank = place);
+    }
+    let ranked = |place: u32| rank.get(place as usize).copied().unwrap_or(u32::MAX);
+    Named {
+        ids: order.iter().map(|(id, _)| Arc::clone(id)).collect(),
+        since: order.iter().map(|(_, place)| since.get(*place as usize).copied().flatten()).collect(),
+        of_node: of_node.into_par_iter().map(ranked).collect(),
+        id_map,
+    }
+}
+
 /// Ids of others, which nobody new may bear: those that are borne, and those whose history went elsewhere.
 struct Known<'a> {
     /// Ids of before, ascending.
@@ -248,12 +289,15 @@ struct Known<'a> {
     fates: &'a [Fate],
     /// Ids that were merged into others.
     gone: BTreeSet<&'a str>,
+    /// Whether a customer that is not among these bears an id.
+    elsewhere: &'a dyn Fn(&str) -> bool,
 }
 
 impl Known<'_> {
     fn is_borne(&self, label: &str) -> bool {
         let place = self.ids.binary_search_by(|id| (**id).cmp(label));
         place.is_ok_and(|place| matches!(self.fates.get(place), Some(Fate::Kept(_))))
+            || (self.elsewhere)(label)
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU128;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::RowsOfNodes;
+use super::{N_HASHES, OfNode, RowMarks, RowsOfNodes, narrow, number_hash};
 use crate::config::{Config, Identity, Link};
 use crate::contract::column as c;
 use crate::kernel::identity::{Edge, pairs};
@@ -58,19 +58,27 @@ pub(in super::super) fn hash(link: Link, text: &str) -> u128 {
     xxh3_128(&bytes)
 }
 
-pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>) -> Links {
+/// Links between nodes; hashes of what rows carry are entered among the marks of rows.
+pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>, marks: &mut RowMarks) -> Links {
     let identity = &config.identity;
     let placeholders = placeholders(identity, &config.project.country);
     let (mut edges, mut overused) = (Vec::new(), HashSet::new());
+    let of_node: Vec<u32> = known.named().map(|(space, node)| number_hash(space, &node.id)).collect();
+    let numbers = known.rows.iter().map(|one| of_node.get(one.node as usize).copied().unwrap_or_default());
+    enter(marks, 0, &known.rows, numbers);
+    drop(of_node);
     // One kind after another, since what all nodes carry takes as much memory as they do.
-    for link in [Link::Card, Link::Email, Link::Phone] {
+    for (kind, link) in (1_usize..N_HASHES).zip([Link::Card, Link::Email, Link::Phone]) {
         if !identity.links.contains(&link) {
             continue;
         }
         // Of known length, so that they are in memory once.
         let of_rows =
-            known.rows.par_iter().map(|(node, row)| carried(link, row, *node).unwrap_or(Carried::NONE));
+            known.rows.par_iter().map(|one| carried(link, one.row, one.node).unwrap_or(Carried::NONE));
         let mut all: Vec<Carried> = of_rows.collect();
+        let is_key = |one: &Carried| one.node != Carried::NONE.node && !placeholders.contains(&one.key);
+        let hashes = all.iter().map(|one| if is_key(one) { narrow(one.key) } else { 0 });
+        enter(marks, kind, &known.rows, hashes);
         all.retain(|one| one.node != Carried::NONE.node);
         if known.has_numbers_like(link) {
             let of_spaces = known.named().enumerate();
@@ -84,9 +92,23 @@ pub(super) fn of(config: &Config, known: &RowsOfNodes<'_>) -> Links {
         overused.extend(too_many);
     }
     if identity.links.contains(&Link::SameAs) {
-        edges.extend(known.rows.iter().flat_map(|(node, row)| same_as(row, *node, known)));
+        edges.extend(known.rows.iter().flat_map(|one| same_as(one.row, one.node, known)));
     }
     Links { edges, overused }
+}
+
+/// Enters the hashes of one kind, in the order of the rows.
+fn enter(marks: &mut RowMarks, kind: usize, rows: &[OfNode<'_>], hashes: impl Iterator<Item = u32>) {
+    let Some(column) = marks.hashes.get_mut(kind) else { return };
+    for (row, hash) in rows.iter().zip(hashes) {
+        column.get_mut(row.place as usize).into_iter().for_each(|slot| *slot = hash);
+    }
+}
+
+/// The hash by which a number that is a key itself is found among keys of a kind: 0: it is none.
+pub(super) fn hash_of_space(kind: usize, space: &str, id: &str) -> u32 {
+    let link = if kind == 1 { Link::Card } else { Link::Email };
+    of_space(link, 0, space, id).map_or(0, |one| narrow(one.key))
 }
 
 /// Edges between nodes that carry one key, and keys that more nodes carry than may.
@@ -140,7 +162,7 @@ fn carried(link: Link, row: &ContactRow, node: u32) -> Option<Carried> {
 }
 
 /// The numbering whose numbers are cards.
-const CARD_SPACE: &str = "card";
+pub(super) const CARD_SPACE: &str = "card";
 
 impl RowsOfNodes<'_> {
     /// Whether numbers of some numbering are keys of a kind themselves.
