@@ -104,7 +104,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
         Ok(((customers.num_rows() as u64, n_members), (customers, membership)))
     })?;
-    session.count_customers(&features);
+    night::count_customers(session, &features);
     night::forget_customers(&mut features, &valued);
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {

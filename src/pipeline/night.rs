@@ -175,6 +175,13 @@ pub(super) fn looked_at<'a>(predicates: &'a Predicates, plans: &'a campaigns::Pl
     predicates.columns().chain(plans.columns()).chain(summarised.iter().copied()).collect()
 }
 
+/// Counts customers and buyers, for the closing summary.
+pub(super) fn count_customers(session: &mut Session, features: &Features) {
+    let n_buyers = features.total.iter().filter(|sums| sums.days.is_some()).count();
+    session.summary.n_customers = Some(features.total.len() as u64);
+    session.summary.n_buyers = Some(n_buyers as u64);
+}
+
 /// Frees what is known of customers once the customers table stands, but where totals of lifetime value look at it once
 /// more.
 pub(super) fn forget_customers(features: &mut Features, valued: &Valued) {

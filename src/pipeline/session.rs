@@ -25,7 +25,7 @@ use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::Context;
 use crate::run::event::{Event, Listeners, Stage, Summary};
 use crate::run::manifest::{self, Accounting, HELD, Manifest, StageEntry, Status, TableEntry};
-use crate::stage::features::{self, Features};
+use crate::stage::features;
 use crate::stage::ingest::ledger::Ledger;
 use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
@@ -382,13 +382,6 @@ impl Session {
             }
             None => Ok(Listings::TABLE.empty(&context.units)),
         }
-    }
-
-    /// Counts customers and buyers, for the closing summary.
-    pub(super) fn count_customers(&mut self, features: &Features) {
-        let n_buyers = features.total.iter().filter(|sums| sums.days.is_some()).count();
-        self.summary.n_customers = Some(features.total.len() as u64);
-        self.summary.n_buyers = Some(n_buyers as u64);
     }
 
     /// Writes `tables/quality`.
