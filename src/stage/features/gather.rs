@@ -196,8 +196,10 @@ impl Gathered {
             .flat_map(|range| range.slots.iter().map(|slot| slot.total.n_rows > 0))
             .collect();
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
+        let n_keys = register.customer_of_key.len();
         let is_kept = |(place, number): &(u32, u32)| {
-            has_rows.get(*number as usize) == Some(&true)
+            *place as usize >= n_keys
+                || has_rows.get(*number as usize) == Some(&true)
                 || register.contacts.contains_key(id_of(register, *place))
         };
         let customers = std::mem::take(&mut self.customers);

@@ -143,8 +143,9 @@ impl<'a> CustomersTable<'a> {
     /// `customer_id` … `is_employee`.
     fn who(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let ids = || self.features.customer_id.iter_of(places.clone());
+        let contacts = self.register.contacts.of(ids());
         let contact = |column: &'static str| {
-            ids().map(move |id| self.register.contacts.get(id).and_then(|contact| contact.value(column)))
+            contacts.iter().map(move |contact| contact.and_then(|contact| contact.value(column)))
         };
         let employee: BooleanArray =
             contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();

@@ -13,8 +13,8 @@ use crate::kernel::consent::{Channel, Rule};
 use crate::run::pieces;
 use crate::stage::campaigns::{Refusal, reason_name};
 use crate::stage::features::Features;
-use crate::stage::register::Register;
 use crate::stage::register::permissions::Standing;
+use crate::stage::register::{Contact, Register};
 
 /// Channels with a column each.
 const CHANNELS: [Channel; 5] = [Channel::Email, Channel::Sms, Channel::Phone, Channel::Post, Channel::Ads];
@@ -43,8 +43,10 @@ impl Reach {
         }
         let ask = |places: &Range<usize>| -> Vec<Answer> {
             let total = features.total.get(places.clone()).unwrap_or_default();
-            let all = features.customer_id.iter_of(places.clone()).zip(total);
-            all.map(|(id, sums)| of(register, id, sums.days.map(|(_, last)| last))).collect()
+            let ids = || features.customer_id.iter_of(places.clone());
+            let all = ids().zip(register.contacts.of(ids())).zip(total);
+            all.map(|((id, contact), sums)| of(register, id, contact, sums.days.map(|(_, last)| last)))
+                .collect()
         };
         reach.answers.reserve_exact(features.customer_id.len());
         let mut places_of_reasons: HashMap<Cow<'static, str>, u16> = HashMap::new();
@@ -79,9 +81,9 @@ impl Reach {
 }
 
 /// What suppresses is told before a missing basis, and that before a missing contact point.
-fn of(register: &Register, id: &str, last_day: Option<i32>) -> Answer {
+fn of(register: &Register, id: &str, contact: Option<&Contact>, last_day: Option<i32>) -> Answer {
     const NONE: [bool; CHANNELS.len()] = [false; CHANNELS.len()];
-    let Some(contact) = register.contacts.get(id) else {
+    let Some(contact) = contact else {
         return (NONE, Some(Refusal::NoContactPoint.name()));
     };
     if contact.row.absent_since.is_some() {

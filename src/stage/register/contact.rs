@@ -294,6 +294,31 @@ impl Contacts {
         self.at(self.place(id)?).map(|(_, contact)| contact)
     }
 
+    /// The customers of ids that ascend: looked for once, and then gone through side by side with the ids.
+    pub fn of<'a>(&'a self, ids: impl Iterator<Item = &'a str>) -> Vec<Option<&'a Contact>> {
+        let mut place: Option<usize> = None;
+        let next = |id: &str| {
+            let mut at = place.unwrap_or_else(|| self.first_from(id));
+            while self.id(at).is_some_and(|own| own < id) {
+                at += 1;
+            }
+            place = Some(at);
+            let is_there = self.id(at) == Some(id);
+            self.at(at).filter(|_| is_there).map(|(_, contact)| contact)
+        };
+        ids.map(next).collect()
+    }
+
+    /// Place of the first id that is not before another.
+    fn first_from(&self, id: &str) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.id(middle).is_some_and(|own| own < id) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
     /// Whether there is a customer of an id.
     #[must_use]
     pub fn contains_key(&self, id: &str) -> bool {
@@ -326,5 +351,34 @@ impl Contacts {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ids_that_ascend_are_found_as_each_is_alone(
+            known in btree_set("[a-c]{0,3}", 0..20), asked in btree_set("[a-c]{0,3}", 0..20),
+        ) {
+            let known: Vec<String> = known.into_iter().collect();
+            let contact = || Contact::new(ContactRow::default(), &[], "");
+            let contacts = Contacts::ascending(known.into_par_iter().map(|id| (id, contact())));
+            let found = contacts.of(asked.iter().map(String::as_str));
+            let alone: Vec<Option<&Contact>> = asked.iter().map(|id| contacts.get(id)).collect();
+            let places = |all: &[Option<&Contact>]| -> Vec<Option<*const Contact>> {
+                all.iter().map(|one| one.map(std::ptr::from_ref)).collect()
+            };
+            prop_assert_eq!(places(&found), places(&alone));
+            let n_known: BTreeSet<&String> = asked.iter().filter(|id| contacts.contains_key(id)).collect();
+            prop_assert_eq!(found.iter().flatten().count(), n_known.len());
+        }
     }
 }

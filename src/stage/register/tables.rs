@@ -103,14 +103,7 @@ pub(super) fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> A
 }
 
 fn customer_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
-    let text = |name: &'static str| {
-        texts(
-            contacts
-                .iter()
-                .map(|(_, contact)| *contact)
-                .map(|contact| contact.value(name).map(str::to_owned)),
-        )
-    };
+    let text = |name: &'static str| texts(contacts.iter().map(|(_, contact)| contact.value(name)));
     let day = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| {
             contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
