@@ -7,7 +7,7 @@ use arrow_select::concat::concat_batches;
 
 use super::context::Context;
 use super::manifest::TableEntry;
-use crate::contract::{Checked, Contract};
+use crate::contract::{Checked, Contract, Units};
 use crate::error::{Error, Result};
 
 /// Rows of a piece, about.
@@ -39,7 +39,7 @@ pub fn write<T: Contract>(
     let mut last: Option<RecordBatch> = None;
     for next in pieces.iter().skip(1).map(Some).chain([None]) {
         let Some(batch) = made.take() else { continue };
-        seam::<T>(context, last.as_ref(), &batch)?;
+        seam::<T>(&context.units, last.as_ref(), &batch)?;
         let (next, added) = rayon::join(|| next.map(&make).transpose(), || file.add(&batch));
         added?;
         made = next?;
@@ -52,9 +52,51 @@ pub fn write<T: Contract>(
 }
 
 /// What holds between rows holds across pieces too.
-fn seam<T: Contract>(context: &Context, last: Option<&RecordBatch>, batch: &RecordBatch) -> Result<()> {
+fn seam<T: Contract>(units: &Units, last: Option<&RecordBatch>, batch: &RecordBatch) -> Result<()> {
     let Some(last) = last.filter(|_| batch.num_rows() > 0) else { return Ok(()) };
     let seam = concat_batches(&batch.schema(), [last, &batch.slice(0, 1)])
         .map_err(|cause| Error::internal("rows of one table do not fit").caused_by(cause))?;
-    Checked::<T>::verify(&context.units, seam).map(|_| ())
+    Checked::<T>::verify(units, seam).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, StringArray, UInt8Array};
+
+    use super::*;
+    use crate::contract::tables::RfmCuts;
+
+    /// Rows of a table that is sorted by its first two columns, without the same two twice.
+    fn batch(units: &Units, rows: &[(&str, u8)]) -> RecordBatch {
+        let columns = RfmCuts::TABLE.columns.iter().enumerate().map(|(place, column)| -> ArrayRef {
+            match place {
+                0 => Arc::new(rows.iter().map(|(measure, _)| Some(*measure)).collect::<StringArray>()),
+                1 => Arc::new(UInt8Array::from_iter_values(rows.iter().map(|(_, bin)| *bin))),
+                2 | 3 => arrow_array::new_null_array(&column.kind.arrow(units), rows.len()),
+                _ => Arc::new(Int64Array::from(vec![0; rows.len()])),
+            }
+        });
+        RfmCuts::TABLE.batch(units, columns.collect()).unwrap()
+    }
+
+    #[test]
+    fn rows_of_two_pieces_are_in_order_and_none_is_there_twice() {
+        let units = Units { currency: "EUR".to_owned(), exponent: 2 };
+        let last = batch(&units, &[("m", 2)]);
+        let meets = |next: &[(&str, u8)]| seam::<RfmCuts>(&units, Some(&last), &batch(&units, next));
+        assert!(meets(&[("m", 3), ("r", 1)]).is_ok());
+        assert!(meets(&[("m", 2)]).is_err(), "twice");
+        assert!(meets(&[("f", 5)]).is_err(), "out of order");
+        assert!(meets(&[]).is_ok());
+        assert!(seam::<RfmCuts>(&units, None, &last).is_ok());
+    }
+
+    #[test]
+    fn pieces_are_full_but_for_the_last() {
+        assert!(places(0).is_empty());
+        assert_eq!(places(PIECE_ROWS).len(), 1);
+        assert_eq!(places(PIECE_ROWS + 1), [0..PIECE_ROWS, PIECE_ROWS..PIECE_ROWS + 1]);
+    }
 }

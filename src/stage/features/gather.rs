@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use self::cohorts::CohortSums;
 use self::order::{Order, id_of};
-use self::range::{NEVER, Piece, Range, Slot};
+use self::range::{Piece, Range, Settled, Slot};
 use self::standings::Lives;
 use self::values::Values;
 use super::lifetime::Edges;
@@ -182,19 +182,15 @@ impl Gathered {
     ) -> Result<Features> {
         let mut cohorts = BTreeMap::new();
         let mut cohort_sizes: BTreeMap<i32, i64> = BTreeMap::new();
-        for range in &mut self.ranges {
-            range.cohorts.settle(&range.slots)?;
+        let settled: Vec<Result<Settled>> = self.ranges.par_iter_mut().map(Range::settle).collect();
+        let mut has_rows: Vec<bool> = Vec::with_capacity(self.slot_of_key.len());
+        for (range, settled) in self.ranges.iter().zip(settled) {
+            let settled = settled?;
             range.cohorts.include_in(&mut cohorts)?;
-            for slot in range.slots.iter().filter(|slot| slot.cohort != NEVER) {
-                *cohort_sizes.entry(slot.cohort).or_default() += 1;
-            }
+            settled.sizes.iter().for_each(|(cohort, n)| *cohort_sizes.entry(*cohort).or_default() += n);
+            has_rows.extend(settled.has_rows);
         }
         fill(&mut cohorts, &cohort_sizes, month_index(as_of));
-        let has_rows: Vec<bool> = self
-            .ranges
-            .iter()
-            .flat_map(|range| range.slots.iter().map(|slot| slot.total.n_rows > 0))
-            .collect();
         // A key whose rows all lie after as_of, or were taken away, makes no customer; a contact does.
         let n_keys = register.customer_of_key.len();
         let is_kept = |(place, number): &(u32, u32)| {

@@ -1,6 +1,8 @@
 //! Customers with neighbouring keys: what is added up for each of them. Ranges share nothing, so that all threads add at
 //! once, and one is small enough to stay in the cache while months are added to it.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 
 use super::super::{PieceSummary, Sums, Windows, covers, too_large};
@@ -133,7 +135,28 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What a range tells once everything is added.
+pub(super) struct Settled {
+    /// Customers by first purchase month.
+    pub(super) sizes: BTreeMap<i32, i64>,
+    /// By slot.
+    pub(super) has_rows: Vec<bool>,
+}
+
 impl Range {
+    /// Enters what was pending, and looks at all slots once more.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
+    pub(super) fn settle(&mut self) -> Result<Settled> {
+        self.cohorts.settle(&self.slots)?;
+        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
+        for slot in self.slots.iter().filter(|slot| slot.cohort != NEVER) {
+            *sizes.entry(slot.cohort).or_default() += 1;
+        }
+        Ok(Settled { sizes, has_rows: self.slots.iter().map(|slot| slot.total.n_rows > 0).collect() })
+    }
+
     /// Adds a piece of a month: the rows whose keys lie from the first of the range on, below `end`.
     ///
     /// # Errors
