@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod number;
+pub mod search;
 pub mod text;
 pub mod texts;
 pub mod csv;

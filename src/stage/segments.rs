@@ -1,6 +1,5 @@
 //! Predicates over the customers table → members with reasons, and how they moved since an earlier day.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow_array::cast::AsArray;
@@ -14,6 +13,7 @@ use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::day_label;
 use crate::kernel::number::format_minor;
+use crate::kernel::search::first_from;
 use crate::run::context::Context;
 use crate::store::parquet;
 
@@ -141,16 +141,8 @@ impl Earlier {
 
 /// The row of an id in a column that is sorted by it.
 fn row_of(ids: &StringArray, id: &str) -> Option<usize> {
-    let (mut from, mut to) = (0, ids.len());
-    while from < to {
-        let middle = usize::midpoint(from, to);
-        match ids.value(middle).cmp(id) {
-            Ordering::Equal => return Some(middle),
-            Ordering::Less => from = middle + 1,
-            Ordering::Greater => to = middle,
-        }
-    }
-    None
+    let row = first_from(ids.len(), |row| ids.value(row) < id);
+    (row < ids.len() && ids.value(row) == id).then_some(row)
 }
 
 /// Finds the members among all customers, of whom [`Predicates::columns`] are given.

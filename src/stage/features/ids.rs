@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::kernel::search::first_from;
 use crate::kernel::texts::Texts;
 
 /// Ids, ascending by bytes, none twice.
@@ -47,16 +48,8 @@ impl Ids {
     /// The row of an id; `None` where it is not there.
     #[must_use]
     pub fn row_of(&self, id: &str) -> Option<usize> {
-        let (mut from, mut to) = (0, self.len());
-        while from < to {
-            let middle = usize::midpoint(from, to);
-            match self.get(middle)?.cmp(id) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => from = middle + 1,
-                std::cmp::Ordering::Greater => to = middle,
-            }
-        }
-        None
+        let row = first_from(self.len(), |row| self.get(row).is_some_and(|own| own < id));
+        (self.get(row) == Some(id)).then_some(row)
     }
 }
 

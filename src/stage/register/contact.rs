@@ -12,6 +12,7 @@ use super::whom::{digits, end_of, key};
 use crate::contract::column as c;
 use crate::kernel::consent::Channel;
 use crate::kernel::phone;
+use crate::kernel::search::first_from;
 use crate::kernel::text::{email_canonical, email_match_key};
 use crate::stage::ingest::contacts::ContactRow;
 
@@ -273,10 +274,8 @@ impl Contacts {
     }
 
     fn place(&self, id: &str) -> Option<usize> {
-        match &self.lazy {
-            Some(lazy) => lazy.ids.binary_search_by(|own| own.as_str().cmp(id)).ok(),
-            None => self.all.binary_search_by(|(own, _)| own.as_str().cmp(id)).ok(),
-        }
+        let place = self.first_from(id);
+        (self.id(place) == Some(id)).then_some(place)
     }
 
     /// Makes those that are not made yet, side by side.
@@ -311,12 +310,7 @@ impl Contacts {
 
     /// Place of the first id that is not before another.
     fn first_from(&self, id: &str) -> usize {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if self.id(middle).is_some_and(|own| own < id) { low = middle + 1 } else { high = middle }
-        }
-        low
+        first_from(self.len(), |place| self.id(place).is_some_and(|own| own < id))
     }
 
     /// Whether there is a customer of an id.

@@ -12,6 +12,7 @@ use super::tables::texts;
 use crate::contract::tables::{CustomerMarks as CustomerMarksTable, RowMatches};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result};
+use crate::kernel::search::first_from;
 use crate::kernel::text::EmailFault;
 use crate::run::context::Context;
 
@@ -148,16 +149,9 @@ impl CustomerMarks {
 
     /// Place of an id.
     pub(super) fn place(&self, id: &str) -> Option<u32> {
-        let (mut low, mut high) = (0, u32::try_from(self.len()).ok()?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.id(middle).cmp(id) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let place = first_from(self.len(), |place| self.id(number(place)) < id);
+        (place < self.len() && self.id(number(place)) == id).then(|| number(place))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
 use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, EventKind, NEVER, Standing};
+use crate::kernel::search::first_from;
 
 /// Columns of `tier_state` that are read; the others are found anew every night.
 pub(super) const STATE_COLUMNS: [&str; 22] = [
@@ -44,15 +45,8 @@ pub(super) const STATE_COLUMNS: [&str; 22] = [
 pub(super) fn rows_of(batch: &RecordBatch, table: &Table, plan: &Plan) -> Result<Range<usize>> {
     debug_assert!(table.sorted_by.first() == Some(&c::PROGRAMME));
     let names = read::texts(batch, c::PROGRAMME)?;
-    let at = |is_before: &dyn Fn(&str) -> bool| {
-        let (mut low, mut high) = (0, names.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if is_before(names.value(middle)) { low = middle + 1 } else { high = middle }
-        }
-        low
-    };
-    Ok(at(&|name| name < plan.name.as_str())..at(&|name| name <= plan.name.as_str()))
+    let (n, own) = (names.len(), plan.name.as_str());
+    Ok(first_from(n, |row| names.value(row) < own)..first_from(n, |row| names.value(row) <= own))
 }
 
 type Days = PrimitiveArray<Date32Type>;
