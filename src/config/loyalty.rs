@@ -74,6 +74,8 @@ pub struct Loyalty {
     pub kind: ProgrammeKind,
     /// The programme that a mini programme without tiers lifts in; empty for all others.
     pub base: String,
+    /// Days within which campaigns of the programme, and of those that lift in it, contact a customer once.
+    pub slot_days: u32,
     /// What is earned.
     pub basis: Basis,
     /// Decimals of amounts of the basis.

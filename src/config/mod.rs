@@ -283,6 +283,8 @@ pub struct Campaign {
     pub product_line: String,
     /// 1 = first.
     pub priority: i64,
+    /// Loyalty programme whose contact it is; empty = none.
+    pub loyalty: String,
     /// SQL expression; empty = all equal.
     pub value: String,
     /// First `as_of` with a list, days since 1970-01-01.

@@ -244,6 +244,7 @@ impl Resolver<'_> {
             offer: text(campaign, "campaign[].offer"),
             product_line: text(campaign, "campaign[].product_line"),
             priority: integer(campaign, "campaign[].priority"),
+            loyalty: text(campaign, "campaign[].loyalty"),
             value: text(campaign, "campaign[].value"),
             starts_on: day("campaign[].starts_on"),
             ends_on: day("campaign[].ends_on"),

@@ -583,6 +583,13 @@ pub const KEYS: &[Key] = &[
     )
     .or(r#""""#),
     key(
+        "loyalty[].slot_days",
+        whole(1, 3_660),
+        "Of a base programme: within so many days its campaigns and those of its mini programmes, which say so by \
+         `loyalty`, contact a customer once; 1 = once a day.",
+    )
+    .or("7"),
+    key(
         "loyalty[].basis",
         Kind::Choice(&["spend_net", "points_earned", "visits", "purchase_days"]),
         "What is earned, never a balance: net revenue, points for it, days with a purchase or a visit, days with a \
@@ -728,6 +735,14 @@ pub const KEYS: &[Key] = &[
     key("campaign[].product_line", Kind::Text { empty: true }, "What it sells; consent is checked against it.")
         .or(r#""""#),
     key("campaign[].priority", whole(i64::MIN, i64::MAX), "Order between campaigns; 1 = first.").or("2"),
+    key(
+        "campaign[].loyalty",
+        Kind::Text { empty: true },
+        "The loyalty programme whose contact it is, base or mini. Campaigns of a base programme and of its mini programmes \
+         share one slot: the first by `priority`, then in the order of the config, has the customer, and the others \
+         refuse it for `slot_days`. \"\" = none.",
+    )
+    .or(r#""""#),
     key(
         "campaign[].value",
         Kind::Expression { empty: true },

@@ -22,6 +22,25 @@ pub(super) fn check(root: &Checked, faults: &mut Vec<Fault>) {
         tiers(one, exponent, faults);
         manual(one, faults);
     }
+    campaigns(root, programmes, faults);
+}
+
+/// A campaign may be the contact of a programme that there is.
+fn campaigns(root: &Checked, programmes: &[Checked], faults: &mut Vec<Fault>) {
+    let names: Vec<&str> = programmes.iter().map(|one| one.text("loyalty[].name")).collect();
+    for campaign in root.array("campaign[]") {
+        let named = campaign.text("campaign[].loyalty");
+        let Some(found) = campaign.found.get("campaign[].loyalty") else { continue };
+        if named.is_empty() || names.contains(&named) {
+            continue;
+        }
+        let fault = Fault::new(found.node.spot, format!("there is no loyalty programme {}", quoted(named)));
+        faults.push(match near(named, names.iter().copied()) {
+            Some(known) => fault.help(format!("did you mean \"{known}\"?")),
+            None if names.is_empty() => fault.help("add a [[loyalty]] of this name, or take `loyalty` out"),
+            None => fault.help(format!("programmes of this config: {}", listed(names.iter().copied()))),
+        });
+    }
 }
 
 fn spot_of(section: &Checked, path: &str) -> Spot {

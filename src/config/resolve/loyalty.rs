@@ -71,6 +71,7 @@ fn programme(resolver: &Resolver<'_>, one: &Checked, currency_exponent: u32) -> 
             _ => ProgrammeKind::Base,
         },
         base: text(one, "loyalty[].base"),
+        slot_days: integer(one, "loyalty[].slot_days"),
         basis,
         exponent,
         points,

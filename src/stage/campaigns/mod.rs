@@ -1,11 +1,12 @@
 //! Segments → candidates, each with a verdict and its reason → target lists.
 //!
-//! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, capacity. A customer stands
-//! once per campaign, in the first of the campaign's segments that has it.
+//! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, one contact a
+//! loyalty programme, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
 
 mod due;
 pub mod list;
 mod listed;
+mod slots;
 mod verdicts;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use self::verdicts::{ENDS_SOON, Who, verdict};
 pub use self::verdicts::{No, reason_name, recheck};
 
 use self::due::Triggers;
+use self::slots::Slots;
 use super::expression::{Expression, Site, Wanted};
 use super::register::Register;
 use super::segments::Membership;
@@ -97,6 +99,8 @@ pub enum Refusal {
     Tombstone,
     /// An open complaint, or a bad answer lately.
     CarePause,
+    /// Another campaign of the same loyalty programme has the customer.
+    LoyaltySlot,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
     /// The lists of the run are held.
@@ -118,6 +122,7 @@ impl Refusal {
             Self::Basis(kind) => kind,
             Self::Tombstone => "tombstone",
             Self::CarePause => "care_pause",
+            Self::LoyaltySlot => "loyalty_slot",
             Self::Capacity => "capacity",
             Self::Held => "held",
         })
@@ -187,27 +192,20 @@ pub struct Inputs<'a> {
     pub as_of: i32,
 }
 
-/// Judges every candidate of every campaign.
+/// Judges every candidate of every campaign. Gives the campaigns in the order of the config, whatever their priority.
 ///
 /// # Errors
 /// `Internal`.
 pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<Considered>> {
+    let mut judged = judge_by_priority(context, plans, inputs)?;
     let mut considered = Vec::with_capacity(plans.campaigns.len());
     let mut unchecked: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
-    for (campaign, value) in &plans.campaigns {
-        context.go_on()?;
-        if let Some(why) = not_due(campaign, inputs.as_of) {
+    for (place, (campaign, _)) in plans.campaigns.iter().enumerate() {
+        let not_due = not_due(campaign, inputs.as_of);
+        if let Some(why) = &not_due {
             context.note(format!("campaign {} has no list today: {why}", campaign.name));
-            considered.push(Considered {
-                campaign: campaign.clone(),
-                candidates: Vec::new(),
-                not_due: Some(why),
-                held: None,
-                consent_not_checked: false,
-            });
-            continue;
         }
-        let candidates = judge(campaign, value.as_ref(), inputs)?;
+        let candidates = judged.remove(&place).unwrap_or_default();
         let mut channels = BTreeSet::new();
         for candidate in &candidates {
             if let Verdict::Accepted(channel) = candidate.verdict
@@ -222,7 +220,7 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
         considered.push(Considered {
             campaign: campaign.clone(),
             candidates,
-            not_due: None,
+            not_due,
             held: None,
             consent_not_checked: !channels.is_empty(),
         });
@@ -279,7 +277,34 @@ fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
     }
 }
 
-fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -> Result<Vec<Candidate>> {
+/// Candidates of every campaign that is due, by its place in the config. Whoever comes first takes what is shared.
+fn judge_by_priority(
+    context: &Context,
+    plans: &Plans,
+    inputs: &Inputs<'_>,
+) -> Result<BTreeMap<usize, Vec<Candidate>>> {
+    let mut order: Vec<usize> = (0..plans.campaigns.len()).collect();
+    order.sort_by_key(|&place| plans.campaigns.get(place).map(|(campaign, _)| campaign.priority));
+    let mut slots = Slots::new(&context.config, inputs.listed, inputs.as_of);
+    let mut judged = BTreeMap::new();
+    for place in order {
+        context.go_on()?;
+        let Some((campaign, value)) = plans.campaigns.get(place) else { continue };
+        if not_due(campaign, inputs.as_of).is_none() {
+            let candidates = judge(campaign, value.as_ref(), inputs, &slots)?;
+            slots.take(campaign, &candidates);
+            judged.insert(place, candidates);
+        }
+    }
+    Ok(judged)
+}
+
+fn judge(
+    campaign: &Campaign,
+    value: Option<&Expression>,
+    inputs: &Inputs<'_>,
+    slots: &Slots<'_>,
+) -> Result<Vec<Candidate>> {
     let batch = inputs.customers;
     let ids = read::texts(batch, c::CUSTOMER_ID)?;
     let values = value.map(|value| value.numbers(batch)).transpose()?;
@@ -307,6 +332,7 @@ fn judge(campaign: &Campaign, value: Option<&Expression>, inputs: &Inputs<'_>) -
             Candidate { row, segment, value, verdict, reasons }
         })
         .collect();
+    slots.refuse(campaign, ids, &mut candidates);
     sort_by_value(&mut candidates, ids);
     let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
     let accepted =

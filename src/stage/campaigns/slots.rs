@@ -1,0 +1,94 @@
+//! One contact for a combined programme: campaigns of a base programme and of the mini programmes that lift in it share
+//! a slot a customer (customers.md 7.5).
+
+use std::collections::HashMap;
+
+use super::listed::Listed;
+use super::{Candidate, Refusal, Verdict};
+use crate::config::{Campaign, Config};
+use crate::kernel::calendar::day_label;
+
+/// What a campaign shares with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot<'a> {
+    /// The base programme; a mini programme with tiers of its own stands alone.
+    programme: &'a str,
+    /// Days within which one contact is made.
+    days: u32,
+}
+
+/// Who took which slot. Campaigns come by priority, then in the order of the config.
+#[derive(Debug)]
+pub(super) struct Slots<'a> {
+    config: &'a Config,
+    listed: &'a Listed,
+    as_of: i32,
+    taken: HashMap<(&'a str, usize), &'a str>,
+}
+
+impl<'a> Slots<'a> {
+    pub(super) fn new(config: &'a Config, listed: &'a Listed, as_of: i32) -> Self {
+        Self { config, listed, as_of, taken: HashMap::new() }
+    }
+
+    /// The slot of a campaign, by the rules in force.
+    fn of(&self, campaign: &Campaign) -> Option<Slot<'a>> {
+        let rules = |name: &str| {
+            let of_name = self.config.loyalty.iter().filter(|one| one.name == name);
+            let in_force =
+                of_name.clone().filter(|one| one.effective_from.is_none_or(|day| day <= self.as_of));
+            in_force.max_by_key(|one| one.effective_from).or_else(|| of_name.into_iter().next())
+        };
+        let own = rules(&campaign.loyalty)?;
+        let bearer = if own.base.is_empty() { own } else { rules(&own.base)? };
+        Some(Slot { programme: &bearer.name, days: bearer.slot_days })
+    }
+
+    /// Refuses those accepted candidates whose slot another campaign of the programme has taken, today or on a day near
+    /// it.
+    pub(super) fn refuse(
+        &self,
+        campaign: &Campaign,
+        ids: &arrow_array::StringArray,
+        candidates: &mut [Candidate],
+    ) {
+        let Some(slot) = self.of(campaign) else { return };
+        let others: Vec<&str> = self
+            .config
+            .campaigns
+            .iter()
+            .filter(|other| other.name != campaign.name)
+            .filter(|other| self.of(other).is_some_and(|of| of.programme == slot.programme))
+            .map(|other| other.name.as_str())
+            .collect();
+        for candidate in candidates {
+            let Verdict::Accepted(channel) = candidate.verdict else { continue };
+            let today = self.taken.get(&(slot.programme, candidate.row)).map(|by| (*by, self.as_of));
+            let near = || {
+                let days = others.iter().filter_map(|other| {
+                    let day = self.listed.blocks(other, ids.value(candidate.row), self.as_of, slot.days)?;
+                    Some((*other, day))
+                });
+                days.min_by_key(|(_, day)| self.as_of.abs_diff(*day))
+            };
+            let Some((by, day)) = today.or_else(near) else { continue };
+            candidate.reasons = None;
+            candidate.verdict = Verdict::Refused {
+                why: Refusal::LoyaltySlot,
+                channel: Some(channel),
+                rule: format!("slot_days = {} of {}", slot.days, slot.programme),
+                blocking: Some(format!("listed by {by} on {}", day_label(day))),
+            };
+        }
+    }
+
+    /// Notes who is in a campaign's lists.
+    pub(super) fn take(&mut self, campaign: &'a Campaign, candidates: &[Candidate]) {
+        let Some(slot) = self.of(campaign) else { return };
+        for candidate in candidates {
+            if matches!(candidate.verdict, Verdict::Accepted(_)) {
+                self.taken.insert((slot.programme, candidate.row), &campaign.name);
+            }
+        }
+    }
+}
