@@ -6,6 +6,7 @@
 //! of decision, which is why a file may be cut into chunks anywhere ([`whole_records`]).
 
 mod field;
+mod marked;
 mod marks;
 #[cfg(test)]
 mod tests;
@@ -75,10 +76,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(data: &'a [u8], dialect: Dialect, n_fields: Option<usize>, first_line: u64) -> Self {
         let input = Input { data, dialect, n_fields, at_eof: true };
-        let marks = match n_fields {
-            Some(_) => marks::places(data, dialect.delimiter, dialect.quote),
-            None => Vec::new(),
-        };
+        let marks = Self::marks(data, dialect, n_fields);
         let mut reader = Self { input, at: 0, line: first_line, marks, next_mark: 0 };
         reader.skip_empty_lines();
         reader
@@ -92,7 +90,7 @@ impl<'a> Reader<'a> {
         if start >= data.len() {
             return None;
         }
-        if let Some(raw) = self.plain_record(fields) {
+        if let Some(raw) = self.marked_record(fields) {
             return Some(Record { line, raw, fault: None });
         }
         fields.clear();
@@ -110,41 +108,6 @@ impl<'a> Reader<'a> {
         };
         self.skip_empty_lines();
         Some(Record { line, raw: data.get(start..end).unwrap_or_default(), fault })
-    }
-
-    /// The next record by its marks alone, if it is what nearly all are: one line without quotes, with the right number of
-    /// fields and no empty line after it. Else nothing has changed, but for what stands in `fields`.
-    fn plain_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<&'a [u8]> {
-        let Input { data, dialect, n_fields, .. } = self.input;
-        let n_fields = n_fields?;
-        let marks = self.marks.get(self.next_mark..self.next_mark.checked_add(n_fields)?)?;
-        let (last, inner) = marks.split_last()?;
-        let mut from = self.at;
-        for &mark in inner {
-            let to = mark as usize;
-            if data.get(to) != Some(&dialect.delimiter) {
-                return None;
-            }
-            fields.push(Field::plain(data.get(from..to)?));
-            from = to + 1;
-        }
-        let line_feed = *last as usize;
-        if data.get(line_feed) != Some(&b'\n') {
-            return None;
-        }
-        let bytes = data.get(from..line_feed)?;
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        fields.push(Field::plain(bytes));
-        let raw = data.get(self.at..from + bytes.len())?;
-        let next = line_feed + 1;
-        // Longer records have to be looked at field by field; after an empty line the marks go on elsewhere.
-        if raw.len() > MAX_FIELD_BYTES || matches!(data.get(next), Some(b'\n' | b'\r')) {
-            return None;
-        }
-        self.at = next;
-        self.line += 1;
-        self.next_mark += n_fields;
-        Some(raw)
     }
 
     /// The 1-based physical line on which the next record starts. At the end of data that ends with a line
@@ -204,7 +167,12 @@ pub fn whole_records(data: &[u8], dialect: Dialect, n_fields: Option<usize>, at_
         let rest = data.get(at..).unwrap_or_default();
         // Lines without any quote are whole records, whatever follows; they need not be split.
         let Some(n_before_quote) = memchr(quote, rest) else { return at + after_last_line_feed(rest) };
+        let first_quote = at + n_before_quote;
         at += after_last_line_feed(rest.get(..n_before_quote).unwrap_or_default());
+        if let Some(next) = marked::after_quoted_line(data, at, first_quote, dialect) {
+            at = next;
+            continue;
+        }
         match input.split(at, |_| {}) {
             Ok(whole) => at = whole.next,
             Err(Stop::Unfinished) => return at,
