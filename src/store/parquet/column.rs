@@ -167,7 +167,7 @@ impl ColumnEncoder {
                 self.range.widen_texts(array);
             }),
             Values::Repeated { numbers, .. } => array.as_string_opt().map(|array| {
-                push_repeated(array, &mut self.dictionary, numbers);
+                self.dictionary.push(array, numbers);
                 self.range.widen_texts(array);
             }),
         };
@@ -323,23 +323,10 @@ impl Texts {
 }
 
 /// Bytes of a text, from where it and the next begin.
-fn length(ends: &[i32]) -> i64 {
+pub(super) fn length(ends: &[i32]) -> i64 {
     match ends {
         [from, to] => i64::from(*to) - i64::from(*from),
         _ => 0,
-    }
-}
-
-fn push_repeated(array: &StringArray, dictionary: &mut Dictionary, numbers: &mut Vec<u32>) {
-    let bytes = array.value_data();
-    let nulls = array.nulls();
-    for (row, ends) in array.value_offsets().windows(2).enumerate() {
-        if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            continue;
-        }
-        let mut ends = ends.iter().map(|end| usize::try_from(*end).unwrap_or(0));
-        let text = ends.next().zip(ends.next()).and_then(|(from, to)| bytes.get(from..to));
-        numbers.push(dictionary.text(text.unwrap_or_default()));
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::column::DICTIONARY_BYTES;
+use arrow_array::{Array as _, StringArray};
+
+use super::column::{DICTIONARY_BYTES, length};
 use crate::kernel::packing::{SHORT_BYTES, short};
 
 /// Longest value, in bytes, that is compared as two numbers.
@@ -20,8 +22,6 @@ pub(super) struct Dictionary {
     /// Short values by number; long ones as zeros, which no value is.
     packed: Vec<Packed>,
     long: HashMap<Box<[u8]>, u32>,
-    /// The last value with its number: many columns hardly change.
-    last: Option<(Packed, u32)>,
     /// The values as the dictionary page has them.
     pub(super) plain: Vec<u8>,
 }
@@ -48,21 +48,32 @@ impl Dictionary {
         self.plain.len() > DICTIONARY_BYTES
     }
 
+    /// Appends the numbers of an array's texts; null has none.
+    pub(super) fn push(&mut self, array: &StringArray, numbers: &mut Vec<u32>) {
+        if let Some(text) = only_text(array) {
+            numbers.extend(std::iter::repeat_n(self.text(text), array.len()));
+            return;
+        }
+        let (offsets, bytes) = (array.value_offsets(), array.value_data());
+        let within = |row: usize| {
+            let mut ends = offsets.get(row..row + 2)?.iter().map(|end| usize::try_from(*end).unwrap_or(0));
+            bytes.get(ends.next()?..ends.next()?)
+        };
+        let push = |row: usize| numbers.push(self.text(within(row).unwrap_or_default()));
+        match array.nulls() {
+            Some(nulls) => nulls.valid_indices().for_each(push),
+            None => (0..array.len()).for_each(push),
+        }
+    }
+
     /// The number of a text.
     #[inline]
-    pub(super) fn text(&mut self, text: &[u8]) -> u32 {
+    fn text(&mut self, text: &[u8]) -> u32 {
         let Some(value) = packed(text) else { return self.long_text(text) };
-        if let Some((last, number)) = self.last
-            && last == value
-        {
-            return number;
-        }
-        let number = self.number(value).unwrap_or_else(|| {
+        self.number(value).unwrap_or_else(|| {
             self.push_text(text);
             self.enter(value)
-        });
-        self.last = Some((value, number));
-        number
+        })
     }
 
     /// The number of a whole number.
@@ -137,4 +148,24 @@ impl Dictionary {
         }
         self.slots.get_mut(place).into_iter().for_each(|slot| *slot = number + 1);
     }
+}
+
+/// The text of an array that holds nothing else, as columns of one source or one kind do.
+fn only_text(array: &StringArray) -> Option<&[u8]> {
+    let offsets = array.value_offsets();
+    let n_bytes = length(offsets.get(..2)?);
+    let are_equal_long =
+        |ends: &[i32]| ends.windows(2).fold(true, |so_far, ends| so_far & (length(ends) == n_bytes));
+    // Most columns tell by the first few that they are others.
+    if array.null_count() > 0
+        || !are_equal_long(offsets.get(..8.min(offsets.len()))?)
+        || !are_equal_long(offsets)
+    {
+        return None;
+    }
+    let n_bytes = usize::try_from(n_bytes).ok()?;
+    let [first, last] = [offsets.first()?, offsets.last()?].map(|end| usize::try_from(*end).unwrap_or(0));
+    let bytes = array.value_data().get(first..last)?;
+    // Every text equals the one before.
+    (bytes.get(n_bytes..)? == bytes.get(..bytes.len() - n_bytes)?).then(|| bytes.get(..n_bytes))?
 }
