@@ -92,6 +92,8 @@ pub struct Summary {
 
 /// Rows of a bucket, about: few enough that sorting them stays in the nearest cache.
 const BUCKET_ROWS: usize = 512;
+/// So many keys a row, of which most then have none, are sorted by comparing.
+const SPARSE: usize = 8;
 /// Rows from which it pays that several threads look at all keys.
 const MOVED_ROWS: usize = 1 << 20;
 /// Rows that one thread summarises at a time, about.
@@ -229,8 +231,8 @@ struct Task {
     summary: Summary,
     /// First day of the month.
     start: i32,
-    /// Key and day as one number, and where in the bucket.
-    places: Vec<(u64, u32)>,
+    /// Where the next row of each key of the bucket goes.
+    next: Vec<usize>,
     sorted: Vec<Row>,
     of_value: Vec<Row>,
 }
@@ -242,14 +244,8 @@ impl Task {
         values: &[Vec<u32>],
         order: &impl Fn(u32) -> (u64, Option<&'a str>),
     ) -> Result<(), Overflow> {
-        let Self { summary, start, places, sorted, of_value } = self;
-        places.clear();
-        // The day's sign is turned, so that days before 1970 would sort first too.
-        let of = |row: &Row| u64::from(row.key) << 32 | u64::from(row.day.cast_unsigned() ^ 1 << 31);
-        places.extend(bucket.iter().map(of).zip(0..));
-        places.sort_unstable();
-        sorted.clear();
-        sorted.extend(places.iter().filter_map(|(_, place)| bucket.get(*place as usize)));
+        let Self { summary, start, next, sorted, of_value } = self;
+        let sorted = sort(bucket, next, sorted);
         for same_key in sorted.chunk_by(|a, b| a.key == b.key) {
             let Some(key) = same_key.first().map(|row| row.key) else { continue };
             summary.by_key.push((key, measure(same_key, *start, order)?));
@@ -267,6 +263,41 @@ impl Task {
         }
         Ok(())
     }
+}
+
+/// Rows by key and day, those of one key and day in the order in which they came. Both vectors are room that serves again.
+fn sort<'s>(bucket: &[Row], next: &mut Vec<usize>, sorted: &'s mut Vec<Row>) -> &'s [Row] {
+    if sorted.len() < bucket.len() {
+        sorted.resize(bucket.len(), Row::default());
+    }
+    let sorted = sorted.get_mut(..bucket.len()).unwrap_or_default();
+    let widen = |(least, greatest): (u32, u32), row: &Row| (least.min(row.key), greatest.max(row.key));
+    let (least, greatest) = bucket.iter().fold((u32::MAX, 0), widen);
+    let n_keys = greatest.saturating_sub(least) as usize + 1;
+    if n_keys > SPARSE * bucket.len() {
+        sorted.copy_from_slice(bucket);
+        sorted.sort_by_key(|row| (row.key, row.day));
+        return sorted;
+    }
+    // First how many rows each key has, then where its next one goes.
+    next.clear();
+    next.resize(n_keys, 0);
+    let at = |row: &Row| (row.key - least) as usize;
+    bucket.iter().for_each(|row| next.get_mut(at(row)).into_iter().for_each(|n| *n += 1));
+    let mut start = 0;
+    next.iter_mut().for_each(|n| start += std::mem::replace(n, start));
+    for row in bucket {
+        let Some(next) = next.get_mut(at(row)) else { continue };
+        sorted.get_mut(*next).into_iter().for_each(|to| *to = *row);
+        *next += 1;
+    }
+    // Few rows have one key, and they mostly come by day.
+    for same_key in sorted.chunk_by_mut(|a, b| a.key == b.key) {
+        if !same_key.is_sorted_by_key(|row| row.day) {
+            same_key.sort_by_key(|row| row.day);
+        }
+    }
+    sorted
 }
 
 /// Measures of rows of one key (and value), days ascending.

@@ -81,3 +81,28 @@ fn many_keys_in_any_order_come_out_ascending_and_whole() {
     let revenue: i64 = by_key.iter().map(|(_, measures)| measures.revenue).sum();
     assert_eq!(revenue, 199_999 * 200_000 / 2);
 }
+
+#[test]
+fn rows_are_sorted_by_key_and_day_and_keep_their_order_else() {
+    let mut state = 12_345_u32;
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let (mut next, mut room) = (Vec::new(), Vec::new());
+    // Dense and sparse keys, large and small buckets one after another in the same room.
+    for (n_rows, n_keys) in
+        [(500, 40), (0, 1), (3, 2_000_000), (700, 5_600), (700, 5_601), (1, 1), (90, u32::MAX)]
+    {
+        let mut row = |place| Row {
+            key: u32::MAX - random(n_keys),
+            day: 31_i32 - i32::try_from(random(62)).unwrap(),
+            place,
+            ..Row::default()
+        };
+        let bucket: Vec<Row> = (0..n_rows).map(&mut row).collect();
+        let mut plainly = bucket.clone();
+        plainly.sort_by_key(|row| (row.key, row.day, row.place));
+        assert_eq!(sort(&bucket, &mut next, &mut room), plainly, "{n_rows} rows of {n_keys} keys");
+    }
+}
