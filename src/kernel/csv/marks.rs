@@ -31,7 +31,7 @@ fn found(block: &[u8; BLOCK_BYTES], [a, b, c]: [u8; 3]) -> u64 {
     // The compiler makes of this what the processor has for many bytes at once.
     let mut is_wanted = [0_u8; BLOCK_BYTES];
     for (is_wanted, &byte) in is_wanted.iter_mut().zip(block) {
-        *is_wanted = u8::from((byte == a) | (byte == b) | (byte == c));
+        *is_wanted = u8::from(byte == a) | u8::from(byte == b) | u8::from(byte == c);
     }
     let (words, _) = is_wanted.as_chunks::<8>();
     let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> (u64::BITS - u8::BITS);
