@@ -14,6 +14,9 @@ use crate::error::{Code, Error, Result, Warning};
 use crate::store::parquet::TableWriter;
 use crate::store::{files, parquet};
 
+/// Row groups of a table of the parent.
+pub type ParentGroups = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+
 /// The clock, read once at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
@@ -249,6 +252,19 @@ impl Context {
                 parquet::each_group(&parent.join(table.file()), table, &self.units, columns, numbered, take)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Row groups of a table of the parent, each read when it is asked for; none where there is no such table.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn parent_groups(&self, table: &'static Table) -> Result<ParentGroups> {
+        match self.parent() {
+            Some(parent) if files::exists(&parent.join(table.file())) => {
+                Ok(Box::new(parquet::groups(&parent.join(table.file()), table, &self.units)?))
+            }
+            _ => Ok(Box::new(std::iter::empty())),
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod permissions;
 pub mod tables;
 mod contact;
+mod contacts;
 mod making;
 mod marks;
 mod matching;
@@ -24,7 +25,8 @@ use rayon::prelude::*;
 use serde_json::json;
 use sha2::Sha256;
 
-pub use self::contact::{Contact, Contacts};
+pub use self::contact::Contact;
+pub use self::contacts::{Contacts, Who};
 use self::marks::Bits;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
@@ -143,7 +145,7 @@ pub fn run(
 }
 
 /// Who is who among contact rows, and everybody of them. Where the parent tells enough, only who was touched is matched
-/// and made now; whoever else is made when somebody asks.
+/// and made.
 fn people(
     context: &Context,
     rows: Vec<ContactRow>,
@@ -157,9 +159,11 @@ fn people(
     if context.config.identity.matches
         && let Some(matching) = matching::again(context, &rows, keys, &labels, &order, as_of)?
     {
-        let (contacts, bits) = making::lazily(context, rows, &matching, order);
-        warn_of_points(context, bits.into_iter());
-        return Ok((Some(matching), contacts));
+        if let Some(before) = &matching.before {
+            let (contacts, bits) = making::again(context, rows, (&matching, before), order)?;
+            warn_of_points(context, bits.into_iter());
+            return Ok((Some(matching), contacts));
+        }
     }
     let counts = (0_u32..).zip(&*rows).filter(|(_, row)| row.superseded_by.is_none() && !row.deleted);
     let mut current: Vec<Current<'_>> =
@@ -183,7 +187,7 @@ fn people(
         let numbering = Numbering { labels, matching: None, keys };
         (None, makers(None).by_number(&current, &numbering))
     };
-    warn_of_points(context, contacts.iter().map(|(_, contact)| Bits::of(contact)));
+    warn_of_points(context, contacts.held().map(|(_, contact)| Bits::of(contact)));
     Ok((matching, contacts))
 }
 

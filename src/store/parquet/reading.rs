@@ -80,6 +80,21 @@ pub fn each_group(
     Ok(())
 }
 
+/// Reads a file of a table as [`read`] does, one row group after another, each when it is asked for.
+///
+/// # Errors
+/// See [`read`].
+pub fn groups(
+    path: &Path,
+    table: &'static Table,
+    units: &Units,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+    let reader = Source::open(path, table, units, &[])?.reader(None, None)?;
+    let path = path.to_owned();
+    let failed = move |cause| unreadable(table, &path, ParquetError::External(Box::new(cause)));
+    Ok(reader.map(move |batch| batch.map_err(&failed)))
+}
+
 /// Whether a row group is read.
 pub(super) type Wanted<'a> = &'a dyn Fn(&RowGroupMetaData) -> bool;
 

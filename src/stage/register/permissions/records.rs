@@ -269,7 +269,7 @@ impl Permissions {
             let place = self.suppressions.len();
             if row.get(c::SCOPE).is_some_and(|scope| scope == HOUSEHOLD) {
                 let contact = whom.customer().and_then(|id| contacts.get(id));
-                let household = contact.and_then(|contact| contact.value(c::HOUSEHOLD_ID));
+                let household = contact.as_ref().and_then(|contact| contact.value(c::HOUSEHOLD_ID));
                 keys.extend(household.map(|household| key('h', household)));
             }
             for key in keys {

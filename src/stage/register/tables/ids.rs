@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, RecordBatch};
 
-use super::super::contact::Contacts;
+use super::super::contacts::Contacts;
 use super::super::marks::{Bits, customer_columns};
 use super::super::matching::{Became, Mapped, Matching, Reviewed, Unaffected, Whence, weights_text};
 use super::{Identity, in_pieces, texts};
@@ -105,7 +105,7 @@ fn bits(matching: &Matching, contacts: &Contacts) -> Vec<u32> {
         while matching.id(place).is_some_and(|own| own < id) {
             place += 1;
         }
-        let known = matching.bits(place).or_else(|| contacts.at(contact).map(|(_, one)| Bits::of(one)));
+        let known = matching.bits(place).or_else(|| contacts.at(contact).map(|(_, one)| Bits::of(&one)));
         if let (Some(slot), Some(known)) = (bits.get_mut(place as usize), known) {
             *slot = known.0;
         }
