@@ -11,11 +11,8 @@ use super::manifest::TableEntry;
 use crate::config::Config;
 use crate::contract::{Table, Units};
 use crate::error::{Code, Error, Result, Warning};
-use crate::store::parquet::TableWriter;
+use crate::store::parquet::{RowGroups, TableWriter};
 use crate::store::{files, parquet};
-
-/// Row groups of a table of the parent.
-pub type ParentGroups = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 /// The clock, read once at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,12 +256,12 @@ impl Context {
     ///
     /// # Errors
     /// `Io`.
-    pub fn parent_groups(&self, table: &'static Table) -> Result<ParentGroups> {
+    pub fn parent_groups(&self, table: &'static Table) -> Result<RowGroups> {
         match self.parent() {
             Some(parent) if files::exists(&parent.join(table.file())) => {
-                Ok(Box::new(parquet::groups(&parent.join(table.file()), table, &self.units)?))
+                RowGroups::open(&parent.join(table.file()), table, &self.units)
             }
-            _ => Ok(Box::new(std::iter::empty())),
+            _ => Ok(RowGroups::none()),
         }
     }
 

@@ -27,6 +27,7 @@ use crate::kernel::calendar::{
 };
 use crate::kernel::consent::Channel;
 use crate::kernel::number;
+use crate::run::context::Context;
 
 /// How truth is written.
 const TRUE: &str = "true";
@@ -271,6 +272,27 @@ pub(super) fn from_batch(table: &'static Table, batch: &RecordBatch) -> Result<V
         .map(|from| piece(table, &batch.slice(from, AT_ONCE.min(n_rows - from))))
         .collect();
     Ok(pieces?.into_iter().flatten().collect())
+}
+
+/// Reads the table of a small kind of the parent, a row group while the one before is made into rows; there is room for
+/// some more.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn of_parent(
+    context: &Context,
+    table: &'static Table,
+    n_more: usize,
+) -> Result<Vec<ContactRow>> {
+    let mut groups = context.parent_groups(table)?;
+    let mut rows = Vec::with_capacity(groups.n_rows + n_more);
+    let mut next = groups.next().transpose()?;
+    while let Some(batch) = next {
+        let (read, made) = rayon::join(|| groups.next().transpose(), || from_batch(table, &batch));
+        rows.extend(made?);
+        next = read?;
+    }
+    Ok(rows)
 }
 
 /// Attributes of rows, with their names.

@@ -5,16 +5,17 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_select::concat::concat_batches;
 
 use super::super::Contact;
 use super::super::contacts::{Again, Contacts};
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
-use crate::run::context::{Context, ParentGroups};
+use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::run::pieces;
+use crate::store::parquet::RowGroups;
 
 /// The columns of customers with their ids.
 pub(super) type Columns = fn(&[(&str, Cow<'_, Contact>)]) -> Vec<ArrayRef>;
@@ -29,8 +30,12 @@ pub(super) fn write<T: Contract>(
     let Some(again) = contacts.only_some() else {
         return pieces::write::<T>(context, contacts.len(), |places| Ok(columns(&contacts.slice(places))));
     };
-    let before =
-        Before { groups: context.parent_groups(T::TABLE)?, group: T::TABLE.empty(&context.units), row: 0 };
+    let before = Before {
+        groups: context.parent_groups(T::TABLE)?,
+        group: T::TABLE.empty(&context.units),
+        ids: StringArray::new_null(0),
+        row: 0,
+    };
     let before = Mutex::new(before);
     pieces::write::<T>(context, contacts.len(), |places| {
         let mut before = before.lock().map_err(|_| Error::internal("a piece of a table failed"))?;
@@ -44,8 +49,10 @@ pub(super) fn write<T: Contract>(
 
 /// Rows of the parent's table, as far as they were gone through.
 struct Before {
-    groups: ParentGroups,
+    groups: RowGroups,
     group: RecordBatch,
+    /// Customers of the row group.
+    ids: StringArray,
     row: usize,
 }
 
@@ -108,9 +115,10 @@ impl Before {
     fn compare(&mut self, id: &str, number: &mut usize) -> Result<Option<std::cmp::Ordering>> {
         while self.row >= self.group.num_rows() {
             let Some(group) = self.groups.next().transpose()? else { return Ok(None) };
+            self.ids = read::texts(&group, c::CUSTOMER_ID)?.clone();
             (self.group, self.row) = (group, 0);
             *number += 1;
         }
-        Ok(Some(read::texts(&self.group, c::CUSTOMER_ID)?.value(self.row).cmp(id)))
+        Ok(Some(self.ids.value(self.row).cmp(id)))
     }
 }
