@@ -241,10 +241,11 @@ impl Makers<'_> {
             rows.par_iter().map(|one| (id(one, numbering).into_owned(), one.row)).collect();
         rows.par_sort_by(|a, b| a.0.cmp(&b.0));
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        Contacts::new(groups.into_par_iter().map(|group| {
-            let id = group.first().map(|(id, _)| id.clone()).unwrap_or_default();
-            (id, self.contact(group.iter().map(|(_, row)| *row).collect(), None))
-        }))
+        let ids = groups.iter().filter_map(|group| group.first()).map(|(id, _)| id.as_str()).collect();
+        let contact = |group: &[(String, &ContactRow)]| {
+            self.contact(group.iter().map(|(_, row)| *row).collect(), None)
+        };
+        Contacts::ascending(ids, groups.into_par_iter().map(contact))
     }
 
     /// Customers by their places.
@@ -252,13 +253,17 @@ impl Makers<'_> {
         let ends: Vec<usize> = (1..=rows.len())
             .filter(|end| rows.get(*end).map(|next| next.0) != rows.get(end - 1).map(|last| last.0))
             .collect();
-        Contacts::ascending((0..ends.len()).into_par_iter().map(|at| {
-            let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
-            let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
-            let id = own.first().and_then(|(customer, _)| matching.id(*customer)).unwrap_or_default();
-            let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
-            (id.to_owned(), self.contact(rows, Some(matching)))
-        }))
+        let lasts = ends.iter().filter_map(|end| rows.get(end.checked_sub(1)?));
+        let ids = lasts.map(|(customer, _)| matching.id(*customer).unwrap_or_default()).collect();
+        Contacts::ascending(
+            ids,
+            (0..ends.len()).into_par_iter().map(|at| {
+                let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
+                let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
+                let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
+                self.contact(rows, Some(matching))
+            }),
+        )
     }
 
     /// The customer of rows.

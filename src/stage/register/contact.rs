@@ -162,8 +162,8 @@ impl Contact {
     }
 
     /// What its rows say of channels.
-    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
-        self.rows().iter().flat_map(Said::of)
+    pub(super) fn said(&self) -> Vec<Said> {
+        Said::of(&self.row, self.rows())
     }
 
     /// E-mail addresses and telephone numbers of its rows that are not those that count.

@@ -23,8 +23,8 @@ pub struct Contacts(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    /// All are held.
-    Held(Vec<(String, Contact)>),
+    /// All are held, in the order of their ids.
+    Held(Texts, Vec<Contact>),
     /// Those that this night matched are held.
     Again(Box<Again>),
 }
@@ -101,7 +101,7 @@ impl<'a> Who<'a> {
 
 impl Default for Contacts {
     fn default() -> Self {
-        Self(Kind::Held(Vec::new()))
+        Self(Kind::Held(Texts::default(), Vec::new()))
     }
 }
 
@@ -116,16 +116,12 @@ impl Again {
 }
 
 impl Contacts {
-    /// Of customers, each once, in whichever order.
-    pub(super) fn new(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
-        let mut all = held(made);
-        all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Self(Kind::Held(all))
-    }
-
-    /// Of customers by id.
-    pub(super) fn ascending(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
-        Self(Kind::Held(held(made)))
+    /// Of customers by ids that ascend.
+    pub(super) fn ascending(ids: Texts, made: impl IndexedParallelIterator<Item = Contact>) -> Self {
+        // Of known length, so that they are in memory once.
+        let mut all = Vec::new();
+        made.collect_into_vec(&mut all);
+        Self(Kind::Held(ids, all))
     }
 
     /// Of customers of which this night matched only some.
@@ -136,7 +132,7 @@ impl Contacts {
     /// What tells which of them this night matched; `None`: all of them.
     pub(super) const fn only_some(&self) -> Option<&Again> {
         match &self.0 {
-            Kind::Held(_) => None,
+            Kind::Held(..) => None,
             Kind::Again(again) => Some(again),
         }
     }
@@ -144,7 +140,7 @@ impl Contacts {
     /// The customer at a place of the order.
     pub(super) fn at(&self, place: usize) -> Option<(&str, Cow<'_, Contact>)> {
         match &self.0 {
-            Kind::Held(all) => all.get(place).map(|(id, contact)| (id.as_str(), Cow::Borrowed(contact))),
+            Kind::Held(ids, all) => ids.get(place).zip(all.get(place).map(Cow::Borrowed)),
             Kind::Again(again) => {
                 let made = || Cow::Owned(again.maker.contact(place));
                 Some((again.ids.get(place)?, again.matched(place).map_or_else(made, Cow::Borrowed)))
@@ -156,7 +152,7 @@ impl Contacts {
     #[must_use]
     pub fn id(&self, place: usize) -> Option<&str> {
         match &self.0 {
-            Kind::Held(all) => all.get(place).map(|(id, _)| id.as_str()),
+            Kind::Held(ids, _) => ids.get(place),
             Kind::Again(again) => again.ids.get(place),
         }
     }
@@ -193,7 +189,7 @@ impl Contacts {
     /// What tables tell of the customers of ids that ascend.
     pub fn who<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Vec<Option<Who<'_>>> {
         let who = |place: usize| match &self.0 {
-            Kind::Held(all) => all.get(place).map(|(_, contact)| Who::of(contact)),
+            Kind::Held(_, all) => all.get(place).map(Who::of),
             Kind::Again(again) => match again.from.get(place)? {
                 Whence::Before(row) => again.facts.at(*row as usize),
                 Whence::Matched(own) => again.matched.get(*own as usize).map(Who::of),
@@ -215,11 +211,11 @@ impl Contacts {
 
     /// Those that are held, where all are.
     pub(super) fn held(&self) -> impl Iterator<Item = (&str, &Contact)> {
-        let all = match &self.0 {
-            Kind::Held(all) => all.as_slice(),
-            Kind::Again(_) => &[],
+        let (ids, all) = match &self.0 {
+            Kind::Held(ids, all) => (ids.iter_of(0..ids.len()), all.as_slice()),
+            Kind::Again(again) => (again.ids.iter_of(0..0), &[][..]),
         };
-        all.iter().map(|(id, contact)| (id.as_str(), contact))
+        ids.zip(all)
     }
 
     /// Customers with their ids.
@@ -242,7 +238,7 @@ impl Contacts {
     #[must_use]
     pub const fn len(&self) -> usize {
         match &self.0 {
-            Kind::Held(all) => all.len(),
+            Kind::Held(ids, _) => ids.len(),
             Kind::Again(again) => again.ids.len(),
         }
     }
@@ -252,13 +248,6 @@ impl Contacts {
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// Of known length, so that they are in memory once.
-fn held(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Vec<(String, Contact)> {
-    let mut all = Vec::new();
-    made.collect_into_vec(&mut all);
-    all
 }
 
 #[cfg(test)]
@@ -281,10 +270,8 @@ mod tests {
                 let country = [(Part::Person, c::COUNTRY, Some(id))];
                 Contact::new(ContactRow::default().with(&country, &Shapes::default()), &[], "")
             };
-            let contacts = Contacts::ascending(known.into_par_iter().map(|id| {
-                let contact = contact(&id);
-                (id, contact)
-            }));
+            let ids = known.iter().map(String::as_str).collect();
+            let contacts = Contacts::ascending(ids, known.par_iter().map(|id| contact(id)));
             let asked = || asked.iter().map(String::as_str);
             let country = |contact: Option<Cow<'_, Contact>>| contact?.value(c::COUNTRY).map(str::to_owned);
             let alone: Vec<Option<String>> = asked().map(|id| country(contacts.get(id))).collect();
