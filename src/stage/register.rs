@@ -158,12 +158,11 @@ fn people(
     let rows = Arc::new(rows);
     if context.config.identity.matches
         && let Some(matching) = matching::again(context, &rows, keys, &labels, &order, as_of)?
+        && let Some(before) = &matching.before
     {
-        if let Some(before) = &matching.before {
-            let (contacts, bits) = making::again(context, rows, (&matching, before), order)?;
-            warn_of_points(context, bits.into_iter());
-            return Ok((Some(matching), contacts));
-        }
+        let (contacts, bits) = making::again(context, rows, (&matching, before), order)?;
+        warn_of_points(context, bits.into_iter());
+        return Ok((Some(matching), contacts));
     }
     let counts = (0_u32..).zip(&*rows).filter(|(_, row)| row.superseded_by.is_none() && !row.deleted);
     let mut current: Vec<Current<'_>> =
@@ -242,9 +241,8 @@ impl Makers<'_> {
         rows.par_sort_by(|a, b| a.0.cmp(&b.0));
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
         let ids = groups.iter().filter_map(|group| group.first()).map(|(id, _)| id.as_str()).collect();
-        let contact = |group: &[(String, &ContactRow)]| {
-            self.contact(group.iter().map(|(_, row)| *row).collect(), None)
-        };
+        let contact =
+            |group: &[(String, &ContactRow)]| self.contact(group.iter().map(|(_, row)| *row).collect(), None);
         Contacts::ascending(ids, groups.into_par_iter().map(contact))
     }
 

@@ -279,11 +279,7 @@ pub(super) fn from_batch(table: &'static Table, batch: &RecordBatch) -> Result<V
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn of_parent(
-    context: &Context,
-    table: &'static Table,
-    n_more: usize,
-) -> Result<Vec<ContactRow>> {
+pub(super) fn of_parent(context: &Context, table: &'static Table, n_more: usize) -> Result<Vec<ContactRow>> {
     let mut groups = context.parent_groups(table)?;
     let mut rows = Vec::with_capacity(groups.n_rows + n_more);
     let mut next = groups.next().transpose()?;
