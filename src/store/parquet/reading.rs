@@ -119,7 +119,7 @@ impl Iterator for RowGroups {
 
 impl std::fmt::Debug for RowGroups {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RowGroups").field("n_rows", &self.n_rows).finish_non_exhaustive()
+        f.debug_tuple("RowGroups").field(&self.n_rows).finish()
     }
 }
 
