@@ -260,6 +260,50 @@ fn care_comes_before_marketing() {
     assert_eq!(told(&service, "P"), ["care_pause", IN]);
 }
 
+/// Rule 10: a review of the relation stops promotions, and only these, until a person decides.
+#[test]
+fn a_relation_under_review_gets_no_promotions_until_it_is_decided() {
+    let project = Project::new(&LETTERS.replace(
+        "name = \"letter\"\n    segment = [\"all\"]",
+        "name = \"letter\"\n    class = \"service\"\n    segment = [\"all\"]",
+    ));
+    let people = ["P", "Q", "R", "S"].map(|id| (id, format!("{id}@example.com")));
+    project.put("crm.csv", crm(&people.each_ref().map(|(id, email)| (*id, email.as_str()))));
+    let yes = people.each_ref().map(|(id, _)| format!("{id},,email,granted,2026-01-01,e,,"));
+    project.put("consents.csv", consents(&yes.each_ref().map(String::as_str)));
+    let reviews = |name: &str, rows: &[&str]| {
+        project.put(name, format!("customer_id,kind,channel,since,until,reason\n{}\n", rows.join("\n")));
+    };
+    // A yes that is newer, with evidence, decides nothing; neither does the channel that the record names narrow it.
+    reviews(
+        "suppressions1.csv",
+        &[
+            "P,relation_end,,2025-12-01,,",
+            "Q,relation_end,post,2025-12-01,,",
+            "R,relation_end,,2025-12-01,2026-06-02,",
+        ],
+    );
+    let run = project.publish(&[]);
+    for id in ["P", "Q", "R"] {
+        assert_eq!(told(&run, id), ["suppressed:relation_end", IN], "{id}");
+    }
+    assert_eq!(told(&run, "S"), [IN, IN]);
+    // P is kept; what is said of Q was decided before the review that still runs.
+    reviews(
+        "suppressions2.csv",
+        &["P,relation_end,,2026-05-01,2026-06-01,kept", "Q,relation_end,,2025-11-01,2025-11-20,kept"],
+    );
+    let run = project.publish(&["--as-of", "2026-06-01"]);
+    assert_eq!(told(&run, "P"), [IN, IN], "decided");
+    assert_eq!(told(&run, "Q"), ["suppressed:relation_end", IN], "decided before");
+    assert_eq!(told(&run, "R"), ["suppressed:relation_end", IN]);
+    // Its time is over; and P is under review again.
+    reviews("suppressions3.csv", &["P,relation_end,,2026-06-02,,"]);
+    let run = project.publish(&["--as-of", "2026-06-03"]);
+    assert_eq!(told(&run, "R"), [IN, IN], "over by its own end");
+    assert_eq!(told(&run, "P"), ["suppressed:relation_end", IN], "again");
+}
+
 #[test]
 fn every_reason_is_told_and_the_weightiest_first() {
     let project = Project::new(LETTERS);

@@ -18,6 +18,9 @@ const CONFIG: &str = r#"
     keep_runs = 30
     [privacy]
     suppression_key = "suppression-key-1"
+    [consent]
+    trust_undated = false
+    legitimate_interest = ["post"]
     [identity]
     max_shared = 3
     max_cluster = 4
@@ -69,10 +72,18 @@ const CONFIG: &str = r#"
     [[segment]]
     name = "all"
     where = "true"
+    [[campaign]]
+    name = "letter"
+    segment = ["all"]
+    channel = ["email", "post"]
+    offer = "voucher"
+    repeat_days = 2
+    max_contacts = 40
+    columns = ["customer_id", "email", "street", "country"]
 "#;
 
-const HEADER: &str =
-    "customer_id,email,phone,first_name,last_name,birth_date,city,card_id,consent_email,deleted,updated_at\n";
+const HEADER: &str = "customer_id,email,phone,first_name,last_name,birth_date,city,card_id,consent_email,deleted,\
+    updated_at,street,postal_code,country,household_id,employee,consent_post,consent_at,x_shoe\n";
 
 /// Numbers that depend on the seed only (splitmix64).
 struct Draw(u64);
@@ -113,9 +124,25 @@ fn row(draw: &mut Draw, prefix: &str, person: u64, night: u64, deletes: bool) ->
     let consent = ["", "granted", "denied"][usize::try_from(draw.below(3)).unwrap_or(0)];
     let deleted = if deletes && draw.one_in(5) { "true" } else { "" };
     let day = 1 + night + draw.below(2);
+    let more = facts(draw, person);
     format!(
-        "{prefix}{person},{email},{phone},Ann,{name},{born},York,{card},{consent},{deleted},2026-01-{day:02}\n"
+        "{prefix}{person},{email},{phone},Ann,{name},{born},York,{card},{consent},{deleted},2026-01-{day:02},{more}\n"
     )
+}
+
+/// `street` … `x_shoe`: consents that end one day or another, since two years pass without contact.
+fn facts(draw: &mut Draw, person: u64) -> String {
+    let of = |draw: &mut Draw, texts: &[&'static str]| {
+        let place = draw.below(texts.len() as u64);
+        texts[usize::try_from(place).unwrap_or(0)]
+    };
+    let street = of(draw, &["", "1 Old Rd", "2 Old Rd"]);
+    let (postal_code, country) = (of(draw, &["", "10115"]), of(draw, &["", "DE", "GB"]));
+    let household = if draw.one_in(2) { format!("H{}", person / 4) } else { String::new() };
+    let (employee, post) = (of(draw, &["", "true", "false"]), of(draw, &["", "granted", "denied"]));
+    let given = if draw.one_in(3) { String::new() } else { format!("2024-02-{:02}", 1 + draw.below(12)) };
+    let shoe = of(draw, &["", "41", "42"]);
+    format!("{street},{postal_code},{country},{household},{employee},{post},{given},{shoe}")
 }
 
 fn contacts(draw: &mut Draw, prefix: &str, n: u64, night: u64) -> String {
@@ -165,18 +192,29 @@ fn deliver(project: &Project, draw: &mut Draw, night: u64) {
         project.put(&file("orders"), text);
     }
     if draw.one_in(2) {
-        let (person, other) = (draw.below(200), draw.below(200));
-        project.put(
-            &file("stops"),
-            format!("customer_id,kind,channel,since\n{person},opt_out,email,2026-01-09\n"),
-        );
-        project.put(
-            &file("yes"),
-            format!(
-                "customer_id,channel,status,collected_at,evidence_id\n{other},email,granted,2026-01-10,e\n"
-            ),
-        );
+        permissions(project, draw, night);
     }
+}
+
+/// Suppressions and consents, some of which end before the last night; of persons, addresses, households.
+fn permissions(project: &Project, draw: &mut Draw, night: u64) {
+    let mut stops = "customer_id,email,kind,scope,channel,since,until\n".to_owned();
+    let mut yes = "customer_id,channel,status,collected_at,evidence_id,valid_until\n".to_owned();
+    for _ in 0..6 {
+        let (person, until) = (draw.below(200), 3 + draw.below(8));
+        let line = match draw.below(5) {
+            0 => format!("{person},,opt_out,,email,2026-01-09,"),
+            1 => format!("{person},,objection,household,,2026-01-09,2026-02-{until:02}"),
+            2 => format!(",P.{person}@example.com,bounce,,email,2026-01-09,"),
+            3 => format!("{person},,gone_away,,,2026-01-09,2026-02-{until:02}"),
+            _ => format!(",p{person}@gmail.com,spam_complaint,,,2026-01-09,2026-02-{until:02}"),
+        };
+        writeln!(stops, "{line}").ok();
+        let (person, channel) = (draw.below(200), if draw.one_in(2) { "email" } else { "post" });
+        writeln!(yes, "{person},{channel},granted,2026-01-10,e{night},2026-02-{until:02}").ok();
+    }
+    project.put(&format!("stops{night}.csv"), stops);
+    project.put(&format!("yes{night}.csv"), yes);
 }
 
 fn tables(run: &Run) -> BTreeMap<String, String> {
@@ -199,6 +237,7 @@ fn forget_marks(project: &Project, lake: &str) {
 #[test]
 fn i_1_what_is_matched_again_is_what_a_whole_night_gives() {
     let (mut n_only_some, mut kinds) = (0, BTreeMap::<String, u64>::new());
+    let mut reasons = BTreeMap::<String, u64>::new();
     for seed in 0..5 {
         let project = Project::new(CONFIG);
         let mut draw = Draw(seed);
@@ -208,6 +247,9 @@ fn i_1_what_is_matched_again_is_what_a_whole_night_gives() {
             if night > 0 {
                 forget_marks(&project, "anew");
             }
+            // Rules of permission that change, change who may be addressed, and nobody's identity.
+            let trusts = if night < 5 { "trust_undated = false" } else { "trust_undated = true" };
+            project.put("clienting.toml", CONFIG.replace("trust_undated = false", trusts));
             let again = project.publish_in("again", &["--as-of", &day]);
             let anew = project.publish_in("anew", &["--as-of", &day]);
             assert_eq!(n_matched(&anew), None);
@@ -216,7 +258,15 @@ fn i_1_what_is_matched_again_is_what_a_whole_night_gives() {
             for kind in again.table("register/id_map").texts("kind") {
                 *kinds.entry(kind.to_owned()).or_default() += 1;
             }
+            for reason in again.table("tables/candidates").texts("reason") {
+                *reasons.entry(reason.to_owned()).or_default() += 1;
+            }
         }
+    }
+    for reason in
+        ["suppressed:opt_out", "suppressed:objection", "suppressed:bounce", "no_consent", "consent_expired"]
+    {
+        assert!(reasons.contains_key(reason), "{reason}: {reasons:?}");
     }
     assert!(n_only_some >= 30, "{n_only_some} of 40 nights matched only some");
     for kind in ["kept", "merged_into", "new", "split_from"] {

@@ -79,6 +79,7 @@ pub const SUPPRESSION: &[&str] = &[
     BOUNCE,
     "gone_away",
     TOPIC_OPT_OUT,
+    RELATION_END,
 ];
 
 /// A channel is not wanted any more.
@@ -87,6 +88,8 @@ pub const OPT_OUT: &str = "opt_out";
 pub const BOUNCE: &str = "bounce";
 /// A message was reported as unwanted; also a kind of interaction.
 pub const SPAM_COMPLAINT: &str = "spam_complaint";
+/// Whether to keep the relation is under review by a person: no promotions until the decision.
+pub const RELATION_END: &str = "relation_end";
 /// A product line is not wanted any more.
 pub const TOPIC_OPT_OUT: &str = "topic_opt_out";
 /// The kind of interaction that says [`OPT_OUT`].
@@ -296,7 +299,11 @@ pub const SUPPRESSIONS: &[ExportColumn] = &[
     open("scope", ExportType::Text, "What it covers: the person, the contact point, the household."),
     open("channel", ExportType::Enum(CHANNELS), "The channel that it covers; empty: all."),
     open("product_line", ExportType::Text, "The line that a topic opt-out covers; empty: all."),
-    open("until", ExportType::Moment, "When it ends; empty: never."),
+    open(
+        "until",
+        ExportType::Moment,
+        "When it ends; empty: never. Of `relation_end` also when the review was decided, which ends it in earlier records.",
+    ),
     open("reason", ExportType::Text, "Why, in words."),
 ];
 

@@ -93,8 +93,6 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         night::modelled(context, session, &features, &register, &days)
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
-        // Every customer is looked at now.
-        register.contacts.make_all();
         let values = outputs::customers::Modelled { scored: &scored, valued: &valued, tiers: &tiers };
         let table = CustomersTable::new(context, &features, values, &register);
         let customers = table.columns(&night::looked_at(&predicates, &plans))?;

@@ -11,7 +11,7 @@ use super::manifest::TableEntry;
 use crate::config::Config;
 use crate::contract::{Table, Units};
 use crate::error::{Code, Error, Result, Warning};
-use crate::store::parquet::TableWriter;
+use crate::store::parquet::{RowGroups, TableWriter};
 use crate::store::{files, parquet};
 
 /// The clock, read once at the start.
@@ -249,6 +249,19 @@ impl Context {
                 parquet::each_group(&parent.join(table.file()), table, &self.units, columns, numbered, take)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Row groups of a table of the parent, each read when it is asked for; none where there is no such table.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn parent_groups(&self, table: &'static Table) -> Result<RowGroups> {
+        match self.parent() {
+            Some(parent) if files::exists(&parent.join(table.file())) => {
+                RowGroups::open(&parent.join(table.file()), table, &self.units)
+            }
+            _ => Ok(RowGroups::none()),
         }
     }
 

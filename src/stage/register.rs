@@ -5,6 +5,7 @@
 pub mod permissions;
 pub mod tables;
 mod contact;
+mod contacts;
 mod making;
 mod marks;
 mod matching;
@@ -24,7 +25,8 @@ use rayon::prelude::*;
 use serde_json::json;
 use sha2::Sha256;
 
-pub use self::contact::{Contact, Contacts};
+pub use self::contact::Contact;
+pub use self::contacts::{Contacts, Who};
 use self::marks::Bits;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
@@ -143,7 +145,7 @@ pub fn run(
 }
 
 /// Who is who among contact rows, and everybody of them. Where the parent tells enough, only who was touched is matched
-/// and made now; whoever else is made when somebody asks.
+/// and made.
 fn people(
     context: &Context,
     rows: Vec<ContactRow>,
@@ -156,8 +158,9 @@ fn people(
     let rows = Arc::new(rows);
     if context.config.identity.matches
         && let Some(matching) = matching::again(context, &rows, keys, &labels, &order, as_of)?
+        && let Some(before) = &matching.before
     {
-        let (contacts, bits) = making::lazily(context, rows, &matching, order);
+        let (contacts, bits) = making::again(context, rows, (&matching, before), order)?;
         warn_of_points(context, bits.into_iter());
         return Ok((Some(matching), contacts));
     }
@@ -183,7 +186,7 @@ fn people(
         let numbering = Numbering { labels, matching: None, keys };
         (None, makers(None).by_number(&current, &numbering))
     };
-    warn_of_points(context, contacts.iter().map(|(_, contact)| Bits::of(contact)));
+    warn_of_points(context, contacts.held().map(|(_, contact)| Bits::of(contact)));
     Ok((matching, contacts))
 }
 
@@ -237,10 +240,10 @@ impl Makers<'_> {
             rows.par_iter().map(|one| (id(one, numbering).into_owned(), one.row)).collect();
         rows.par_sort_by(|a, b| a.0.cmp(&b.0));
         let groups: Vec<&[(String, &ContactRow)]> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-        Contacts::new(groups.into_par_iter().map(|group| {
-            let id = group.first().map(|(id, _)| id.clone()).unwrap_or_default();
-            (id, self.contact(group.iter().map(|(_, row)| *row).collect(), None))
-        }))
+        let ids = groups.iter().filter_map(|group| group.first()).map(|(id, _)| id.as_str()).collect();
+        let contact =
+            |group: &[(String, &ContactRow)]| self.contact(group.iter().map(|(_, row)| *row).collect(), None);
+        Contacts::ascending(ids, groups.into_par_iter().map(contact))
     }
 
     /// Customers by their places.
@@ -248,13 +251,17 @@ impl Makers<'_> {
         let ends: Vec<usize> = (1..=rows.len())
             .filter(|end| rows.get(*end).map(|next| next.0) != rows.get(end - 1).map(|last| last.0))
             .collect();
-        Contacts::ascending((0..ends.len()).into_par_iter().map(|at| {
-            let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
-            let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
-            let id = own.first().and_then(|(customer, _)| matching.id(*customer)).unwrap_or_default();
-            let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
-            (id.to_owned(), self.contact(rows, Some(matching)))
-        }))
+        let lasts = ends.iter().filter_map(|end| rows.get(end.checked_sub(1)?));
+        let ids = lasts.map(|(customer, _)| matching.id(*customer).unwrap_or_default()).collect();
+        Contacts::ascending(
+            ids,
+            (0..ends.len()).into_par_iter().map(|at| {
+                let from = at.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or_default();
+                let own = rows.get(from..ends.get(at).copied().unwrap_or_default()).unwrap_or_default();
+                let rows = own.iter().filter_map(|(_, place)| self.rows.get(*place as usize)).collect();
+                self.contact(rows, Some(matching))
+            }),
+        )
     }
 
     /// The customer of rows.

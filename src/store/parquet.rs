@@ -10,7 +10,7 @@ mod reading;
 mod tests;
 
 pub use self::key_range::{KeyRange, read_range};
-pub use self::reading::{each_group, read, read_groups};
+pub use self::reading::{RowGroups, each_group, read, read_groups};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -27,7 +27,7 @@ pub fn recheck(considered: &mut [Considered], inputs: &Inputs<'_>, later: &Permi
             let last_day = read::at(last_days, candidate.row);
             let line = &one.campaign.product_line;
             let asked = Asked { channel, class: one.campaign.class, line, last_day };
-            let standing = inputs.register.standing_with(&[later], id, contact, &asked);
+            let standing = inputs.register.standing_with(&[later], id, contact.as_deref(), &asked);
             let Some(no) = No::of(channel, &standing.against) else { continue };
             candidate.reasons = Some(no.reasons);
             candidate.verdict = Verdict::Refused {
@@ -70,8 +70,8 @@ impl No {
             let reasons = format!("{}: {}", asked.channel.name(), why.name());
             return Some(Self { why, blocking: "the register has no such customer".to_owned(), reasons });
         };
-        let before = register.standing(id, Some(contact), asked).against;
-        let after = register.standing_with(&[later], id, Some(contact), asked).against;
+        let before = register.standing(id, Some(&contact), asked).against;
+        let after = register.standing_with(&[later], id, Some(&contact), asked).against;
         Self::of(asked.channel, &after).filter(|_| after != before)
     }
 }
@@ -109,11 +109,11 @@ pub(super) fn verdict(
         return refused(Refusal::AlreadyListed, rule, format!("listed on {}", day_label(day)));
     }
     let contact = inputs.register.contacts.get(who.id);
-    if let Some(day) = contact.and_then(|contact| contact.row.absent_since) {
+    if let Some(day) = contact.as_deref().and_then(|contact| contact.row.absent_since) {
         let rule = "delivery = snapshot".to_owned();
         return refused(Refusal::Absent, rule, format!("absent since {}", day_label(day)));
     }
-    choose_channel(campaign, who, contact, inputs.register)
+    choose_channel(campaign, who, contact.as_deref(), inputs.register)
 }
 
 /// The first channel that nothing speaks against. Refused, what suppresses is named before a missing basis, and that before

@@ -16,7 +16,7 @@ use arrow_array::{
 use rayon::prelude::*;
 
 use super::cells::{Cells, DAY_MS, day_of};
-use super::contacts::{ContactRow, Lookup, Part, Provenance, Shape, place_label, place_of};
+use super::contacts::{ContactRow, Part, Provenance, Shape, Sheet, place_label, place_of};
 use super::faults::Reason;
 use super::mapping::Slot;
 use crate::contract::exports::{CONSENT_PREFIX, ExportType};
@@ -27,6 +27,7 @@ use crate::kernel::calendar::{
 };
 use crate::kernel::consent::Channel;
 use crate::kernel::number;
+use crate::run::context::Context;
 
 /// How truth is written.
 const TRUE: &str = "true";
@@ -113,8 +114,11 @@ pub fn moment_ms(text: &str) -> Option<i64> {
 /// # Errors
 /// `Internal` for a column of a type that no small kind has.
 pub(super) fn to_batch(table: &'static Table, rows: &[ContactRow], units: &Units) -> Result<RecordBatch> {
-    let columns: Result<Vec<ArrayRef>> =
-        table.columns.par_iter().map(|column| array(column, rows, units)).collect();
+    let names: Vec<(Part, &str)> = table.columns.iter().map(part).collect();
+    let sheet = Sheet::of(&names, rows);
+    let columns: Result<Vec<ArrayRef>> = (table.columns.par_iter().enumerate())
+        .map(|(at, column)| array(column, rows, sheet.column(at), units))
+        .collect();
     table.batch(units, columns?)
 }
 
@@ -138,10 +142,13 @@ fn texts<'r>(texts: impl Iterator<Item = Option<&'r str>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn array(column: &Column, rows: &[ContactRow], units: &Units) -> Result<ArrayRef> {
-    let (own, name) = part(column);
-    let mut lookup = Lookup::new(own, name);
-    let cells = rows.iter().map(|row| lookup.of(row));
+/// A column of rows; `cells`: the texts that are called like it.
+fn array<'r>(
+    column: &Column,
+    rows: &[ContactRow],
+    cells: impl Iterator<Item = Option<&'r str>>,
+    units: &Units,
+) -> Result<ArrayRef> {
     let whole = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
     Ok(match (column.name, column.kind) {
         (c::SOURCE, _) => texts(rows.iter().map(|row| Some(row.source()))),
@@ -265,6 +272,23 @@ pub(super) fn from_batch(table: &'static Table, batch: &RecordBatch) -> Result<V
         .map(|from| piece(table, &batch.slice(from, AT_ONCE.min(n_rows - from))))
         .collect();
     Ok(pieces?.into_iter().flatten().collect())
+}
+
+/// Reads the table of a small kind of the parent, a row group while the one before is made into rows; there is room for
+/// some more.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn of_parent(context: &Context, table: &'static Table, n_more: usize) -> Result<Vec<ContactRow>> {
+    let mut groups = context.parent_groups(table)?;
+    let mut rows = Vec::with_capacity(groups.n_rows + n_more);
+    let mut next = groups.next().transpose()?;
+    while let Some(batch) = next {
+        let (read, made) = rayon::join(|| groups.next().transpose(), || from_batch(table, &batch));
+        rows.extend(made?);
+        next = read?;
+    }
+    Ok(rows)
 }
 
 /// Attributes of rows, with their names.

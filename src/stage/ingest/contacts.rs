@@ -3,6 +3,7 @@
 
 mod texts;
 mod row;
+mod sheet;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 pub use self::row::{ContactRow, Lookup, Provenance};
+pub(super) use self::sheet::Sheet;
 pub use self::texts::{Part, Shape, Shapes};
 use super::canonical;
 use super::cells::{CellFault, Cells, Settings};

@@ -68,11 +68,9 @@ impl Night<'_> {
         let mut lost = BTreeMap::new();
         for kind in SMALL {
             let Some(table) = table(kind) else { continue };
-            let batch = self.context.read_parent(table)?;
-            let known = canonical::from_batch(table, &batch)?;
-            let n_before = known.len();
-            drop(batch);
             let fresh = self.fresh.remove(&kind).unwrap_or_default();
+            let known = canonical::of_parent(self.context, table, fresh.len())?;
+            let n_before = known.len();
             let settled = if is_append_only(kind) {
                 let says = kind == SourceKind::Suppressions;
                 let derived = if says { std::mem::take(&mut self.said) } else { Vec::new() };
@@ -156,7 +154,7 @@ fn append(
 pub(super) fn of_parent(context: &Context) -> Result<Vec<KeptRows>> {
     let mut all = Vec::new();
     for (kind, table) in SMALL.into_iter().filter_map(|kind| Some((kind, table(kind)?))) {
-        let rows = canonical::from_batch(table, &context.read_parent(table)?)?;
+        let rows = canonical::of_parent(context, table, 0)?;
         all.push(KeptRows { kind, n_before: rows.len(), rows, changed: false, newly_absent: Vec::new() });
     }
     Ok(all)

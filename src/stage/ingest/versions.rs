@@ -93,7 +93,7 @@ pub(super) fn settle(
     }
     let active: HashSet<u32> =
         rules.files.iter().filter(|file| file.active).map(|file| file.file_id).collect();
-    let keys: Vec<u128> = rows.iter().map(key_of).collect();
+    let keys: Vec<u128> = rows.par_iter().map(key_of).collect();
     let Resolution { verdicts, winners } = decide(&rows, &keys, n_known, rules, &active);
     let places: Vec<RowPlace> = rows.iter().map(|row| (row.file_id, row.line)).collect();
     for (row, winner) in rows.iter_mut().zip(&winners) {
@@ -224,7 +224,7 @@ fn decide<'a>(
     by_path.sort_unstable_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()).then(a.file_id.cmp(&b.file_id)));
     let ranks: HashMap<u32, (u32, u32)> =
         (0_u32..).zip(by_path).map(|(rank, file)| (file.file_id, (file.arrival, rank))).collect();
-    let version = |(index, (row, key)): (usize, (&'a ContactRow, &u128))| {
+    let version = |index: usize, row: &'a ContactRow, key: &u128| {
         let (arrival, path_rank) = ranks.get(&row.file_id).copied().unwrap_or_default();
         Version {
             key: *key,
@@ -239,7 +239,8 @@ fn decide<'a>(
             stays: rules.stays(row, active),
         }
     };
-    let versions: Vec<Version<'_>> = rows.iter().zip(keys).enumerate().map(version).collect();
+    let numbered = rows.par_iter().zip(keys).enumerate();
+    let versions: Vec<Version<'_>> = numbered.map(|(index, (row, key))| version(index, row, key)).collect();
     resolve(&versions)
 }
 

@@ -143,17 +143,13 @@ impl<'a> CustomersTable<'a> {
     /// `customer_id` … `is_employee`.
     fn who(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let ids = || self.features.customer_id.iter_of(places.clone());
-        let contacts = self.register.contacts.of(ids());
-        let contact = |column: &'static str| {
-            contacts.iter().map(move |contact| contact.and_then(|contact| contact.value(column)))
-        };
-        let employee: BooleanArray =
-            contact(c::EMPLOYEE).map(|text| text.map(|text| text == "true")).collect();
+        let contacts = self.register.contacts.who(ids());
+        let who = || contacts.iter();
         vec![
             texts(ids().map(Some)),
-            texts(contact(c::HOUSEHOLD_ID)),
-            texts(contact(c::COUNTRY)),
-            Arc::new(employee),
+            texts(who().map(|who| who.and_then(|who| who.household))),
+            texts(who().map(|who| who.and_then(|who| who.country))),
+            Arc::new(who().map(|who| who.and_then(|who| who.is_employee)).collect::<BooleanArray>()),
         ]
     }
 

@@ -1,18 +1,11 @@
-//! One customer of the contact exports, and all of them by id.
+//! One customer of the contact exports.
 
-use std::ops::Range;
-use std::sync::OnceLock;
-
-use rayon::prelude::*;
-
-use super::making::Maker;
 use super::permissions::Said;
 use super::survivorship;
 use super::whom::{digits, end_of, key};
 use crate::contract::column as c;
 use crate::kernel::consent::Channel;
 use crate::kernel::phone;
-use crate::kernel::search::first_from;
 use crate::kernel::text::{email_canonical, email_match_key};
 use crate::stage::ingest::contacts::ContactRow;
 
@@ -169,8 +162,8 @@ impl Contact {
     }
 
     /// What its rows say of channels.
-    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
-        self.rows().iter().flat_map(Said::of)
+    pub(super) fn said(&self) -> Vec<Said> {
+        Said::of(&self.row, self.rows())
     }
 
     /// E-mail addresses and telephone numbers of its rows that are not those that count.
@@ -209,170 +202,4 @@ fn can_be_phone(raw: &str) -> bool {
     let digits = raw.chars().filter(char::is_ascii_digit).count();
     let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '(' | ')' | '.' | '/');
     digits >= MIN_PHONE_DIGITS && raw.chars().all(plain)
-}
-
-/// Customers by id, ascending.
-#[derive(Debug, Default)]
-pub struct Contacts {
-    all: Vec<(String, Contact)>,
-    /// In place of them those that are made when they are asked for.
-    lazy: Option<Lazy>,
-}
-
-/// Customers that are made when they are asked for.
-#[derive(Debug)]
-struct Lazy {
-    ids: Vec<String>,
-    made: Vec<OnceLock<Box<Contact>>>,
-    maker: Maker,
-}
-
-impl Lazy {
-    fn at(&self, place: usize) -> Option<(&String, &Contact)> {
-        let contact = self.made.get(place)?.get_or_init(|| Box::new(self.maker.contact(place)));
-        Some((self.ids.get(place)?, contact))
-    }
-}
-
-impl Contacts {
-    /// Of customers, each once, in whichever order.
-    pub(super) fn new(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
-        let mut contacts = Self::ascending(made);
-        contacts.all.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        contacts
-    }
-
-    /// Of customers by id.
-    pub(super) fn ascending(made: impl IndexedParallelIterator<Item = (String, Contact)>) -> Self {
-        // Of known length, so that they are in memory once.
-        let mut all = Vec::new();
-        made.collect_into_vec(&mut all);
-        Self { all, lazy: None }
-    }
-
-    /// Of customers by id that are made when they are asked for.
-    pub(super) fn lazy(ids: Vec<String>, maker: Maker) -> Self {
-        let made = ids.iter().map(|_| OnceLock::new()).collect();
-        Self { all: Vec::new(), lazy: Some(Lazy { ids, made, maker }) }
-    }
-
-    /// The customer at a place of the order.
-    pub(super) fn at(&self, place: usize) -> Option<(&String, &Contact)> {
-        match &self.lazy {
-            Some(lazy) => lazy.at(place),
-            None => self.all.get(place).map(|(id, contact)| (id, contact)),
-        }
-    }
-
-    /// The id at a place of the order.
-    #[must_use]
-    pub fn id(&self, place: usize) -> Option<&str> {
-        match &self.lazy {
-            Some(lazy) => lazy.ids.get(place).map(String::as_str),
-            None => self.all.get(place).map(|(id, _)| id.as_str()),
-        }
-    }
-
-    fn place(&self, id: &str) -> Option<usize> {
-        let place = self.first_from(id);
-        (self.id(place) == Some(id)).then_some(place)
-    }
-
-    /// Makes those that are not made yet, side by side.
-    pub fn make_all(&self) {
-        if let Some(lazy) = &self.lazy {
-            (0..lazy.ids.len()).into_par_iter().for_each(|place| {
-                lazy.at(place);
-            });
-        }
-    }
-
-    /// The customer of an id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Contact> {
-        self.at(self.place(id)?).map(|(_, contact)| contact)
-    }
-
-    /// The customers of ids that ascend: looked for once, and then gone through side by side with the ids.
-    pub fn of<'a>(&'a self, ids: impl Iterator<Item = &'a str>) -> Vec<Option<&'a Contact>> {
-        let mut place: Option<usize> = None;
-        let next = |id: &str| {
-            let mut at = place.unwrap_or_else(|| self.first_from(id));
-            while self.id(at).is_some_and(|own| own < id) {
-                at += 1;
-            }
-            place = Some(at);
-            let is_there = self.id(at) == Some(id);
-            self.at(at).filter(|_| is_there).map(|(_, contact)| contact)
-        };
-        ids.map(next).collect()
-    }
-
-    /// Place of the first id that is not before another.
-    fn first_from(&self, id: &str) -> usize {
-        first_from(self.len(), |place| self.id(place).is_some_and(|own| own < id))
-    }
-
-    /// Whether there is a customer of an id.
-    #[must_use]
-    pub fn contains_key(&self, id: &str) -> bool {
-        self.place(id).is_some()
-    }
-
-    /// Customers with their ids.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Contact)> {
-        (0..self.len()).filter_map(|place| self.at(place))
-    }
-
-    /// The customers at places of the order.
-    #[must_use]
-    pub fn slice(&self, places: Range<usize>) -> Vec<(&String, &Contact)> {
-        places.into_par_iter().filter_map(|place| self.at(place)).collect()
-    }
-
-    /// Ids.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).filter_map(|place| self.id(place))
-    }
-
-    /// Number of customers.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lazy.as_ref().map_or(self.all.len(), |lazy| lazy.ids.len())
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::collection::btree_set;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn ids_that_ascend_are_found_as_each_is_alone(
-            known in btree_set("[a-c]{0,3}", 0..20), asked in btree_set("[a-c]{0,3}", 0..20),
-        ) {
-            let known: Vec<String> = known.into_iter().collect();
-            let contact = || Contact::new(ContactRow::default(), &[], "");
-            let contacts = Contacts::ascending(known.into_par_iter().map(|id| (id, contact())));
-            let found = contacts.of(asked.iter().map(String::as_str));
-            let alone: Vec<Option<&Contact>> = asked.iter().map(|id| contacts.get(id)).collect();
-            let places = |all: &[Option<&Contact>]| -> Vec<Option<*const Contact>> {
-                all.iter().map(|one| one.map(std::ptr::from_ref)).collect()
-            };
-            prop_assert_eq!(places(&found), places(&alone));
-            let n_known: BTreeSet<&String> = asked.iter().filter(|id| contacts.contains_key(id)).collect();
-            prop_assert_eq!(found.iter().flatten().count(), n_known.len());
-        }
-    }
 }

@@ -177,6 +177,10 @@ impl Bits {
         Self(bits)
     }
 
+    pub(super) const fn has_rows(self) -> bool {
+        self.0 & HAS_ROWS != 0
+    }
+
     pub(super) const fn shared(self) -> (bool, bool) {
         (self.0 & SHARED[0] != 0, self.0 & SHARED[1] != 0)
     }

@@ -9,7 +9,6 @@ mod again;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
@@ -27,7 +26,7 @@ use crate::contract::column as c;
 use crate::contract::tables::{IdMap, Identities};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
-use crate::kernel::identity::{self, Clusters, Edge, Facts, NO_BIRTH, Veto};
+use crate::kernel::identity::{self, Clusters, Facts, NO_BIRTH, Veto};
 use crate::kernel::text::email_match_key;
 use crate::run::context::Context;
 use crate::stage::ingest::Keys;
@@ -75,7 +74,9 @@ pub(super) struct Matching {
     pub refused: Vec<Refused>,
     /// What came of the pass over people without shared keys, where it is done.
     pub similar: Option<fuzzy::Outcome>,
-    /// What became of ids.
+    /// By place in `ids`: whether it is kept, new, or new of one that was split.
+    became: Vec<Became>,
+    /// What became of ids that are not borne any more, and splits.
     pub id_map: Vec<Mapped>,
     /// What more numbers carry than may.
     pub overused: Overused,
@@ -146,6 +147,18 @@ impl Matching {
         match &self.before {
             Some(before) => match before.from.get(place as usize)? {
                 Whence::Before(old) => before.marks.since(*old),
+                Whence::Matched(matched) => own(*matched),
+            },
+            None => own(place),
+        }
+    }
+
+    /// Whether the id of the customer at a place is kept, new, or new of one that was split.
+    pub(super) fn became(&self, place: u32) -> Option<Became> {
+        let own = |place: u32| self.became.get(place as usize).copied();
+        match &self.before {
+            Some(before) => match before.from.get(place as usize)? {
+                Whence::Before(_) => Some(Became::Kept),
                 Whence::Matched(matched) => own(*matched),
             },
             None => own(place),
@@ -223,7 +236,7 @@ pub(super) fn run(
     u32::try_from(n_nodes).map_err(|_| Error::internal("more than 2^32 numbers of customers"))?;
     let mut row_marks = RowMarks::none(n_rows);
     let (mut clusters, overused) = clusters(context, &mut known, &mut row_marks);
-    let identities = read(context, Identities::TABLE)?;
+    let identities = context.read_parent(Identities::TABLE)?;
     let similar = match context.config.identity.similar {
         Some(similar) => {
             let (births, single) = facts(&context.config, &known);
@@ -233,14 +246,14 @@ pub(super) fn run(
         }
         None => None,
     };
-    name_similar(&mut known.nodes, &clusters);
+    links::name_similar(&mut known.nodes, &clusters);
     let refused = refused(&clusters);
     let RowsOfNodes { spaces, nodes, rows } = known;
-    let before = Before::read(&identities, &read(context, IdMap::TABLE)?, &spaces, &nodes)?;
+    let before = Before::read(&identities, &context.read_parent(IdMap::TABLE)?, &spaces, &nodes)?;
     drop(identities);
     let naming =
         Naming { spaces: &spaces, nodes: &nodes, clusters: &clusters, labels, as_of, borne: &|_| false };
-    let ids::Named { ids, since, of_node: customer_of_node, id_map } = naming.run(before);
+    let ids::Named { ids, since, of_node: customer_of_node, became, id_map } = naming.run(before);
     let id_of = |node: u32| customer_of_node.get(node as usize).copied().unwrap_or(u32::MAX);
     for row in &rows {
         let slot = row_marks.customers.get_mut(row.place as usize);
@@ -257,6 +270,7 @@ pub(super) fn run(
         customer_of_node,
         refused,
         similar,
+        became,
         id_map,
         overused,
         row_marks,
@@ -277,7 +291,7 @@ fn clusters(
     let facts = Facts { births: &births, single: &single };
     let max_cluster = context.config.identity.max_cluster;
     let clusters = identity::connect(known.nodes.len(), &mut edges, facts, max_cluster);
-    name_links(&mut known.nodes, &edges, &clusters);
+    links::name_links(&mut known.nodes, &edges, &clusters);
     (clusters, Overused(overused))
 }
 
@@ -291,10 +305,6 @@ fn refused(clusters: &Clusters) -> Vec<Refused> {
 /// Hash of a number in its numbering, as it is kept.
 fn number_hash(space: &str, id: &str) -> u32 {
     narrow(xxh3_128_with_seed(id.as_bytes(), xxh3_64(space.as_bytes())))
-}
-
-fn read(context: &Context, table: &crate::contract::Table) -> Result<RecordBatch> {
-    context.read_parent(table)
 }
 
 /// A number as it is named: place of its numbering, number, and the row that names it.
@@ -367,29 +377,4 @@ fn facts(config: &Config, known: &RowsOfNodes<'_>) -> (Vec<i32>, Vec<u64>) {
         single.get_mut(*node as usize).into_iter().for_each(|bits| *bits |= bit);
     }
     (births, single)
-}
-
-/// Tells by which link each node came to its cluster: the strongest of its own.
-fn name_links(nodes: &mut [Node], edges: &[Edge], clusters: &Clusters) {
-    let cluster = |node: u32| clusters.of.get(node as usize).copied();
-    for edge in edges.iter().filter(|edge| cluster(edge.a) == cluster(edge.b)) {
-        for node in [edge.a, edge.b] {
-            if let Some(node) = nodes.get_mut(node as usize).filter(|node| node.linked_by.is_none()) {
-                node.linked_by = links::link(edge.strength);
-            }
-        }
-    }
-}
-
-/// Nodes that no key joined to their cluster, but a match probability.
-fn name_similar(nodes: &mut [Node], clusters: &Clusters) {
-    let mut sizes = vec![0_u32; clusters.of.len()];
-    for cluster in &clusters.of {
-        sizes.get_mut(*cluster as usize).into_iter().for_each(|n| *n += 1);
-    }
-    let is_shared = |cluster: &u32| sizes.get(*cluster as usize).is_some_and(|n| *n > 1);
-    let alone = nodes.iter_mut().zip(&clusters.of).filter(|(node, _)| node.linked_by.is_none());
-    alone
-        .filter(|(_, cluster)| is_shared(cluster))
-        .for_each(|(node, _)| node.linked_by = Some(Link::Similar));
 }

@@ -20,7 +20,7 @@ use crate::kernel::text::email_match_key;
 
 pub use self::policy::Policy;
 pub(super) use self::records::Said;
-use self::records::{Consent, Suppression};
+use self::records::{Consent, Suppression, is_decided};
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 86_400_000;
@@ -107,10 +107,11 @@ impl Register {
         contact: Option<&Contact>,
         asked: &Asked<'_>,
     ) -> Standing {
-        self.decided(later, &Subject::of(id, contact), asked)
+        let subject = Subject { tells: true, ..self.subject(later, id, contact) };
+        self.decided(later, &subject, asked)
     }
 
-    /// How a customer stands to being addressed through channels, for marketing of no line.
+    /// How a customer stands to being addressed through channels, for marketing of no line; without words.
     #[must_use]
     pub fn standings<const N: usize>(
         &self,
@@ -119,9 +120,17 @@ impl Register {
         channels: [Channel; N],
         last_day: Option<i32>,
     ) -> [Standing; N] {
-        let subject = Subject::of(id, contact);
+        let subject = self.subject(&[], id, contact);
         let class = Class::Marketing;
         channels.map(|channel| self.decided(&[], &subject, &Asked { channel, class, line: "", last_day }))
+    }
+
+    /// A customer, found by keys only where anything could be found.
+    fn subject<'a>(&self, later: &[&Permissions], id: &'a str, contact: Option<&'a Contact>) -> Subject<'a> {
+        let has_any = self.permissions.has_any() || later.iter().any(|one| one.has_any());
+        let keys = if has_any { Keys::of(id, contact) } else { Keys::default() };
+        let said = contact.map(Contact::said).unwrap_or_default();
+        Subject { id, contact, keys, said, tells: false }
     }
 
     fn decided(&self, later: &[&Permissions], subject: &Subject<'_>, asked: &Asked<'_>) -> Standing {
@@ -153,6 +162,7 @@ impl Register {
         };
         let decision = decide(&question, &restrictions, &statements);
         let words = |rule: Rule, kind: &str, place: Option<usize>| match (rule, place) {
+            _ if !subject.tells => String::new(),
             (Rule::NoBasis, None) => format!("nothing is known of consent to {}", asked.channel.name()),
             (Rule::NoBasis, Some(place)) => said.get(place).cloned().unwrap_or_default(),
             (_, place) => place.and_then(|place| told.get(place).cloned()).unwrap_or_else(|| kind.to_owned()),
@@ -207,16 +217,12 @@ struct Subject<'a> {
     keys: Keys,
     /// What its rows say of channels.
     said: Vec<Said>,
-}
-
-impl<'a> Subject<'a> {
-    fn of(id: &'a str, contact: Option<&'a Contact>) -> Self {
-        let said = contact.map(|contact| contact.said().collect()).unwrap_or_default();
-        Self { id, contact, keys: Keys::of(id, contact), said }
-    }
+    /// Whether what speaks against is told in words.
+    tells: bool,
 }
 
 /// What a customer is found by: keys of the person, and of its contact points with the channels that they serve.
+#[derive(Default)]
 struct Keys {
     person: Vec<String>,
     points: Vec<(String, bool, &'static [Channel])>,
@@ -254,6 +260,11 @@ impl Permissions {
         self.last_contact = voice.last_contact;
     }
 
+    /// Whether anything is found by keys.
+    fn has_any(&self) -> bool {
+        !(self.suppressions_of.is_empty() && self.consents_of.is_empty() && self.shared_of.is_empty())
+    }
+
     /// Takes over who was erased.
     pub(super) fn bury(&mut self, tombstones: Tombstones) {
         self.tombstones = tombstones;
@@ -261,7 +272,7 @@ impl Permissions {
 
     /// Restrictions of a person, each once for every way that leads to it, with words.
     fn restrictions(&self, subject: &Subject<'_>, channel: Channel) -> (Vec<Restriction<'_>>, Vec<String>) {
-        let Subject { id, contact, keys, .. } = subject;
+        let Subject { id, contact, keys, tells, .. } = subject;
         let (id, contact) = (*id, *contact);
         let mut found: Vec<(usize, Via)> = Vec::new();
         let at = |index: &HashMap<String, Vec<usize>>, key: &str| index.get(key).cloned().unwrap_or_default();
@@ -282,24 +293,34 @@ impl Permissions {
         let mut restrictions = Vec::new();
         let mut words = Vec::new();
         let mut seen = BTreeSet::new();
-        for (place, via) in found {
-            let Some(record) = self.suppressions.get(place) else { continue };
+        let found: Vec<(usize, (&Suppression, Via))> = found
+            .into_iter()
+            .filter_map(|(place, via)| Some((place, (self.suppressions.get(place)?, via))))
+            .collect();
+        let records =
+            || found.iter().map(|(_, of)| *of).filter(|(record, _)| record.rule == Rule::RelationEnd);
+        let reviews: Vec<(&Suppression, Via)> = records().collect();
+        for (place, (record, via)) in &found {
             let changed = contact.and_then(|contact| contact.changed_ms(channel));
-            if record.reaches(via, channel, changed) && seen.insert(place) {
+            let is_review = record.rule == Rule::RelationEnd;
+            if is_review && is_decided((record, *via), &reviews) {
+                continue;
+            }
+            if record.reaches(*via, channel, changed) && seen.insert(*place) {
                 restrictions.push(record.restriction());
-                words.push(told(record.kind, record.since_ms, &record.source));
+                words.extend(tells.then(|| told(record.kind, record.since_ms, &record.source)));
             }
         }
         if let Some(day) = contact.and_then(|contact| self.tombstones.erased_on(contact)) {
             let (rule, kind, since_ms) = (Rule::Erased, "tombstone", Some(i64::from(day) * DAY_MS));
             restrictions.push(Restriction { rule, kind, channel: None, line: None, since_ms });
-            words.push(format!("erased on {}", day_label(day)));
+            words.extend(tells.then(|| format!("erased on {}", day_label(day))));
         }
         if let Some((what, since_ms)) = self.care.get(id) {
             let kind = "care_pause";
             let (rule, since_ms) = (Rule::CarePause, Some(*since_ms));
             restrictions.push(Restriction { rule, kind, channel: None, line: None, since_ms });
-            words.push(what.clone());
+            words.extend(tells.then(|| what.clone()));
         }
         (restrictions, words)
     }
@@ -311,11 +332,15 @@ impl Permissions {
         channel: Channel,
     ) -> (Vec<Statement<'a>>, Vec<String>) {
         let (mut statements, mut words) = (Vec::new(), Vec::new());
-        let Subject { id, contact: Some(contact), keys, said } = subject else { return (statements, words) };
+        let Subject { id, contact: Some(contact), keys, said, tells } = subject else {
+            return (statements, words);
+        };
         for said in said.iter().filter(|said| said.channel.covers(channel)) {
-            statements.push(said.statement(contact, self.policy.trusts_undated));
-            let date = said.collected_ms.map(|ms| format!(" of {}", day_of(ms))).unwrap_or_default();
-            words.push(format!("consent_{} = {}{date}", said.channel.name(), said.status_name));
+            statements.push(said.statement(self.policy.trusts_undated));
+            let date = || said.collected_ms.map(|ms| format!(" of {}", day_of(ms))).unwrap_or_default();
+            words.extend(
+                tells.then(|| format!("consent_{} = {}{}", said.channel.name(), said.status_name, date())),
+            );
         }
         if self.consents.is_empty() {
             return (statements, words);
@@ -326,7 +351,7 @@ impl Permissions {
         for record in places.into_iter().filter_map(|place| self.consents.get(place)) {
             if record.channel.covers(channel) {
                 statements.push(record.statement(id, contact, channel));
-                words.push(told(record.status_name, record.collected_ms, &record.source));
+                words.extend(tells.then(|| told(record.status_name, record.collected_ms, &record.source)));
             }
         }
         (statements, words)

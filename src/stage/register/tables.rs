@@ -1,5 +1,6 @@
 //! The register's tables.
 
+mod copied;
 mod ids;
 
 use std::borrow::Cow;
@@ -52,11 +53,10 @@ pub fn write<'a>(
     keys: &'a Keys,
     of_keys: &OfKeys<'a>,
 ) -> Result<Vec<TableEntry>> {
-    let contacts = |places: Range<usize>| register.contacts.slice(places);
     let n_contacts = register.contacts.len();
     let mut entries = vec![
-        in_pieces::<RegisterCustomers>(context, n_contacts, |places| customer_columns(&contacts(places)))?,
-        in_pieces::<ContactPoints>(context, n_contacts, |places| point_columns(&contacts(places)))?,
+        copied::write::<RegisterCustomers>(context, &register.contacts, true, customer_columns)?,
+        copied::write::<ContactPoints>(context, &register.contacts, false, point_columns)?,
     ];
     let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
     let mut n_numbers: Vec<u32> = Vec::new();
@@ -102,23 +102,20 @@ pub(super) fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> A
     Arc::new(builder.finish())
 }
 
-fn customer_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
+fn customer_columns(contacts: &[(&str, Cow<'_, Contact>)]) -> Vec<ArrayRef> {
     let text = |name: &'static str| texts(contacts.iter().map(|(_, contact)| contact.value(name)));
     let day = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| {
             contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
         };
-        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<Date32Array>())
+        Arc::new(contacts.iter().map(|(_, contact)| of(contact)).collect::<Date32Array>())
     };
     let truth = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| contact.value(name).map(|text| text == "true");
-        Arc::new(contacts.iter().map(|(_, contact)| *contact).map(of).collect::<BooleanArray>())
+        Arc::new(contacts.iter().map(|(_, contact)| of(contact)).collect::<BooleanArray>())
     };
     let object = |part| texts(contacts.iter().map(|(_, contact)| Some(contact.row.object(part))));
-    let created = contacts
-        .iter()
-        .map(|(_, contact)| *contact)
-        .map(|contact| contact.value(c::CREATED_AT).and_then(moment_ms));
+    let created = contacts.iter().map(|(_, contact)| contact.value(c::CREATED_AT).and_then(moment_ms));
     vec![
         texts(contacts.iter().map(|(id, _)| Some(id))),
         text(c::FIRST_NAME),
@@ -139,9 +136,7 @@ fn customer_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
         day(c::CLOSED_AT),
         object(Part::Attribute),
         object(Part::Consent),
-        texts(
-            contacts.iter().map(|(_, contact)| *contact).map(|contact| Some(contact.row.source().to_owned())),
-        ),
+        texts(contacts.iter().map(|(_, contact)| Some(contact.row.source()))),
         texts(contacts.iter().map(|(_, contact)| contact.origins())),
     ]
 }
@@ -200,10 +195,10 @@ fn identities<'a>(
     first_days: &[Option<i32>],
     known: Option<&'a Known>,
 ) -> Vec<Identity<'a>> {
-    let of_contacts = register.contacts.iter().map(|(id, contact)| {
+    let of_contacts = register.contacts.held().map(|(id, contact)| {
         let (id_space, source_id, linked_by) = match contact.row.source_id() {
             Some(source_id) => (contact.row.id_space(), source_id, c::CUSTOMER_ID),
-            None => (c::CONTACT_POINT, id.as_str(), "hmac"),
+            None => (c::CONTACT_POINT, id, "hmac"),
         };
         Identity {
             customer_id: id,
@@ -315,7 +310,7 @@ fn points<'a>(customer_id: &'a str, contact: &'a Contact) -> Vec<Point<'a>> {
 }
 
 /// Columns of `register/contact_points` for some customers.
-fn point_columns(contacts: &[(&String, &Contact)]) -> Vec<ArrayRef> {
+fn point_columns(contacts: &[(&str, Cow<'_, Contact>)]) -> Vec<ArrayRef> {
     let points: Vec<Point<'_>> =
         contacts.par_iter().flat_map_iter(|(id, contact)| points(id, contact)).collect();
     let match_key = |point: &Point<'_>| {

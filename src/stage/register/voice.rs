@@ -53,7 +53,7 @@ pub(super) fn read(
     let months = ledger::parts_of(Interactions::TABLE, tables);
     let from = month_index(add_months(as_of, -MONTHS));
     let mut voice = Voice::default();
-    let mut by_point: Option<HashMap<String, &String>> = None;
+    let mut by_point: Option<HashMap<String, &str>> = None;
     for (_, parts) in months.range(from..=month_index(as_of)) {
         context.go_on()?;
         let batch = ledger::read_month_of(Interactions::TABLE, context, parts, &COLUMNS)?;
@@ -70,8 +70,7 @@ pub(super) fn read(
                 Some(key) => who.customer_of_key.get(key as usize),
                 None => {
                     let index = by_point.get_or_insert_with(|| who.by_point());
-                    point(spaces.value(row), ids.value(row))
-                        .and_then(|key| index.get(&key).map(|id| id.as_str()))
+                    point(spaces.value(row), ids.value(row)).and_then(|key| index.get(&key).copied())
                 }
             };
             let Some(customer) = customer else { continue };
@@ -126,8 +125,8 @@ fn point(space: &str, id: &str) -> Option<String> {
 
 impl<'a> Who<'a> {
     /// Customers by card, mailbox and number; of several the first.
-    fn by_point(&self) -> HashMap<String, &'a String> {
-        let mut index: HashMap<String, &'a String> = HashMap::new();
+    fn by_point(&self) -> HashMap<String, &'a str> {
+        let mut index: HashMap<String, &'a str> = HashMap::new();
         for (id, contact) in self.contacts.iter() {
             let of = |space: &str, name: &str| contact.value(name).and_then(|text| point(space, text));
             let own = [of("card", c::CARD_ID), of(c::EMAIL, c::EMAIL), of(c::PHONE, c::PHONE)];

@@ -114,7 +114,11 @@ impl Whom {
 
 /// What records are found by: the kind of identity, and its value.
 pub(super) fn key(kind: char, text: &str) -> String {
-    format!("{kind}\u{1f}{text}")
+    let mut key = String::with_capacity(text.len() + 2);
+    key.push(kind);
+    key.push('\u{1f}');
+    key.push_str(text);
+    key
 }
 
 /// The digits of a telephone number, without what stands for an international call; `None` without any.

@@ -1,7 +1,7 @@
 //! Files of tables, read back in whole columns.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -78,6 +78,49 @@ pub fn each_group(
         take(&batch.map_err(|cause| source.unreadable(ParquetError::External(Box::new(cause))))?)?;
     }
     Ok(())
+}
+
+/// Row groups of a file of a table, one after another, each read when it is asked for.
+pub struct RowGroups {
+    /// Rows of all of them.
+    pub n_rows: usize,
+    /// What is left to read; `None`: there is no file.
+    rest: Option<(ParquetRecordBatchReader, PathBuf, &'static Table)>,
+}
+
+impl RowGroups {
+    /// Those of no file.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { n_rows: 0, rest: None }
+    }
+
+    /// Those of a file.
+    ///
+    /// # Errors
+    /// See [`read`].
+    pub fn open(path: &Path, table: &'static Table, units: &Units) -> Result<Self> {
+        let source = Source::open(path, table, units, &[])?;
+        let n_rows = source.metadata.metadata().file_metadata().num_rows();
+        let n_rows = usize::try_from(n_rows).unwrap_or_default();
+        Ok(Self { n_rows, rest: Some((source.reader(None, None)?, path.to_owned(), table)) })
+    }
+}
+
+impl Iterator for RowGroups {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (reader, path, table) = self.rest.as_mut()?;
+        let failed = |cause| unreadable(table, path, ParquetError::External(Box::new(cause)));
+        Some(reader.next()?.map_err(failed))
+    }
+}
+
+impl std::fmt::Debug for RowGroups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RowGroups").field(&self.n_rows).finish()
+    }
 }
 
 /// Whether a row group is read.

@@ -117,6 +117,16 @@ impl ContactRow {
         self.cells.iter().filter(move |(own, ..)| *own == part).map(|(_, name, text)| (name, text))
     }
 
+    /// Which texts it can have; `None`: none.
+    pub(super) const fn shape(&self) -> Option<&Arc<Shape>> {
+        self.cells.shape()
+    }
+
+    /// By place of its shape, the text.
+    pub(super) fn by_place(&self) -> impl Iterator<Item = Option<&str>> {
+        self.cells.by_place()
+    }
+
     /// The texts of a part as a JSON object.
     #[must_use]
     pub fn object(&self, part: Part) -> String {

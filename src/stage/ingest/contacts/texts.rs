@@ -1,7 +1,6 @@
 //! Texts of a row in one piece of memory, by the places of a shape that rows of one file share.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// What a text of a row is.
@@ -114,54 +113,39 @@ impl Shapes {
     }
 }
 
-/// Bits of a length in one byte; the next tells whether more follow. All of it stays below 128, so that lengths and texts
-/// together are one text.
-const LENGTH_BITS: u32 = 6;
-const MORE: u8 = 1 << LENGTH_BITS;
+/// Bits of a length in one byte: all stay below 128, so that lengths and texts together are one text.
+const LENGTH_BITS: usize = 7;
+/// Bytes of each length: one where all texts of a row are short, as most are, else as many as any length needs.
+const WIDTHS: [usize; 2] = [1, 5];
 
-/// Texts by the places of a shape: before each its length and one, 0 where there is none.
+/// Texts by the places of a shape: bytes of a length, then for each place the length and one, 0 where there is none, then
+/// all texts. Lengths stand together, so that a text is found without a look at those before it.
 #[derive(Clone, Default)]
 pub(super) struct Cells {
     shape: Option<Arc<Shape>>,
     texts: Arc<str>,
 }
 
-/// Adds a text, or that there is none.
-fn push(out: &mut String, text: Option<&str>) {
-    let mut rest = text.map_or(0, |text| text.len() + 1);
-    loop {
-        let low = u8::try_from(rest & usize::from(MORE - 1)).unwrap_or_default();
-        rest >>= LENGTH_BITS;
-        out.push(char::from(if rest > 0 { low | MORE } else { low }));
-        if rest == 0 {
-            break;
-        }
-    }
-    out.push_str(text.unwrap_or_default());
-}
-
-/// Where the text that begins with its length at a place stands; `None`: there is none. And where the next begins.
-fn pull(texts: &[u8], mut at: usize) -> (Option<Range<usize>>, usize) {
-    let (mut length, mut shift) = (0_usize, 0);
-    while let Some(byte) = texts.get(at) {
-        length |= usize::from(byte & (MORE - 1)) << shift;
-        shift += LENGTH_BITS;
-        at += 1;
-        if byte & MORE == 0 {
-            break;
-        }
-    }
-    let end = at + length.saturating_sub(1);
-    ((length > 0).then_some(at..end), end)
+/// The number of a few bytes, the lowest first.
+fn number(bytes: &[u8]) -> usize {
+    bytes.iter().rev().fold(0, |number, byte| number << LENGTH_BITS | usize::from(*byte))
 }
 
 impl Cells {
     /// Texts by the places of a shape.
     pub(super) fn new<S: AsRef<str>>(shape: &Arc<Shape>, texts: &[Option<S>], scratch: &mut String) -> Self {
+        let text = |place| texts.get(place).and_then(Option::as_ref).map(AsRef::as_ref);
+        let places = || (0..shape.len()).map(text);
+        let is_short = |text: &str| text.len() + 1 < 1 << LENGTH_BITS;
+        let [short, long] = WIDTHS;
+        let width = if places().flatten().all(is_short) { short } else { long };
         scratch.clear();
-        (0..shape.len()).for_each(|place| {
-            push(scratch, texts.get(place).and_then(Option::as_ref).map(AsRef::as_ref));
-        });
+        let mut push = |byte: usize| scratch.push(char::from(u8::try_from(byte).unwrap_or_default()));
+        push(width);
+        for length in places().map(|text| text.map_or(0, |text| text.len() + 1)) {
+            (0..width).for_each(|at| push(length >> (at * LENGTH_BITS) & ((1 << LENGTH_BITS) - 1)));
+        }
+        places().flatten().for_each(|text| scratch.push_str(text));
         Self { shape: Some(Arc::clone(shape)), texts: Arc::from(scratch.as_str()) }
     }
 
@@ -170,11 +154,24 @@ impl Cells {
         self.shape.as_ref()
     }
 
+    /// Lengths of all places, the bytes of each of them, and where texts begin.
+    fn lengths(&self) -> (&[u8], usize, usize) {
+        let width = self.texts.as_bytes().first().map_or(1, |width| usize::from(*width));
+        let end = 1 + self.shape.as_deref().map_or(0, Shape::len) * width;
+        (self.texts.as_bytes().get(1..end).unwrap_or_default(), width, end)
+    }
+
     /// The text at a place of the shape.
     pub(super) fn at(&self, place: usize) -> Option<&str> {
-        let bytes = self.texts.as_bytes();
-        let begin = (0..place).fold(0, |at, _| pull(bytes, at).1);
-        self.texts.get(pull(bytes, begin).0?)
+        let (lengths, width, begin) = self.lengths();
+        let own = number(lengths.get(place * width..(place + 1) * width)?).checked_sub(1)?;
+        let before = lengths.get(..place * width)?;
+        let before: usize = if width == 1 {
+            before.iter().map(|length| usize::from(length.saturating_sub(1))).sum()
+        } else {
+            before.chunks_exact(width).map(|length| number(length).saturating_sub(1)).sum()
+        };
+        self.texts.get(begin + before..begin + before + own)
     }
 
     /// The text of a name.
@@ -182,15 +179,20 @@ impl Cells {
         self.at(self.shape.as_ref()?.place(part, name)?)
     }
 
+    /// By place of the shape, its text; `None`: there is none.
+    pub(super) fn by_place(&self) -> impl Iterator<Item = Option<&str>> {
+        let (lengths, width, mut at) = self.lengths();
+        lengths.chunks_exact(width).map(move |length| {
+            let begin = at;
+            at += number(length).checked_sub(1)?;
+            self.texts.get(begin..at)
+        })
+    }
+
     /// The texts that there are, by part and name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Part, &str, &str)> {
         let names = self.shape.as_deref().into_iter().flat_map(Shape::iter);
-        let mut at = 0;
-        names.filter_map(move |(part, name)| {
-            let (text, next) = pull(self.texts.as_bytes(), at);
-            at = next;
-            Some((part, name, self.texts.get(text?)?))
-        })
+        names.zip(self.by_place()).filter_map(|((part, name), text)| Some((part, name, text?)))
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) fn labels<'a>(
     };
     match column {
         c::COUNTRY => {
-            let country = |id| register.contacts.get(id).and_then(|contact| contact.value(c::COUNTRY));
-            features.customer_id.iter().map(|id| country(id).map(Cow::Borrowed)).collect()
+            let who = register.contacts.who(features.customer_id.iter());
+            who.into_iter().map(|who| who?.country.map(Cow::Borrowed)).collect()
         }
         c::MAIN_LINE => main(summarise::LINE),
         c::MAIN_UNIT => main(summarise::UNIT),

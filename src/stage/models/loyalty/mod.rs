@@ -340,7 +340,7 @@ fn customers(inputs: &Inputs<'_>) -> Vec<Customer> {
         .map(|(row, total, n_keys)| {
             let id = ids.get(row).unwrap_or_default();
             let contact = register.contacts.get(id);
-            let of = |column: &str| day(contact.and_then(|contact| contact.value(column)));
+            let of = |column: &str| day(contact.as_deref().and_then(|contact| contact.value(column)));
             // Whose tiers were erased is no member in any period.
             let is_erased = id.rsplit(':').next().is_some_and(|number| number.starts_with(ERASED));
             let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first)).filter(|_| !is_erased);

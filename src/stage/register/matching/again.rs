@@ -14,7 +14,7 @@ use super::super::marks::{CustomerMarks, RowMarks};
 use super::super::survivorship::Order;
 use super::super::whom::Labels;
 use super::ids::{self, Before, Naming};
-use super::{Matching, RowsOfNodes, Whence, clusters, name_similar, number_hash, refused};
+use super::{Matching, RowsOfNodes, Whence, clusters, links, number_hash, refused};
 use crate::contract::Contract;
 use crate::contract::tables::IdPast;
 use crate::error::Result;
@@ -153,7 +153,7 @@ impl Night<'_> {
         self.note_rows(of_rows, &mut earlier, &mut marks, &known)?;
         let Earlier { of_node: of_before, is_matched, gone } = earlier;
         let (clusters, overused) = clusters(context, &mut known, &mut marks);
-        name_similar(&mut known.nodes, &clusters);
+        links::name_similar(&mut known.nodes, &clusters);
         let refused = refused(&clusters);
         let RowsOfNodes { spaces, nodes, rows } = known;
         let before = self.before(&customers, &is_matched, &of_before)?;
@@ -168,7 +168,7 @@ impl Night<'_> {
             as_of: self.as_of,
             borne: &borne,
         };
-        let ids::Named { ids, since, of_node, id_map } = naming.run(before);
+        let ids::Named { ids, since, of_node, became, id_map } = naming.run(before);
         let joined = Joined::of(&customers, &is_matched, &ids);
         joined.enter(&mut marks.customers);
         joined.enter(&mut customer_of_key);
@@ -200,6 +200,7 @@ impl Night<'_> {
             customer_of_node,
             refused,
             similar: None,
+            became,
             id_map,
             overused,
             row_marks: marks,

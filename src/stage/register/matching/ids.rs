@@ -181,7 +181,9 @@ pub(super) struct Named {
     pub since: Vec<Option<i32>>,
     /// By node, the place of its id.
     pub of_node: Vec<u32>,
-    /// What became of ids.
+    /// Whether each is kept, new, or new of one that was split.
+    pub became: Vec<Became>,
+    /// What became of ids that are not borne any more, and splits.
     pub id_map: Vec<Mapped>,
 }
 
@@ -209,13 +211,14 @@ impl Naming<'_> {
         let mut own = members.chunk_by(|a, b| a.0 == b.0);
         let old = |place: u32| ids.get(place as usize).cloned().unwrap_or_else(|| Arc::from(""));
         let mut names: Vec<Arc<str>> = Vec::with_capacity(origins.len());
-        let mut id_map: Vec<Mapped> = Vec::with_capacity(origins.len());
+        let mut became: Vec<Became> = Vec::with_capacity(origins.len());
+        let mut id_map: Vec<Mapped> = Vec::new();
         let mut made_on: Vec<Option<i32>> = Vec::with_capacity(origins.len());
         for (_, origin) in &origins {
             let (name, before, kind, since) = match origin {
                 Origin::Kept(place) => {
                     let since = since.get(*place as usize).copied().unwrap_or(i32::MIN);
-                    (old(*place), Some(old(*place)), Became::Kept, since)
+                    (old(*place), None, Became::Kept, since)
                 }
                 Origin::New => (self.new_id(own.next(), &known, &made), None, Became::New, self.as_of),
                 Origin::SplitFrom(place) => {
@@ -227,8 +230,11 @@ impl Naming<'_> {
             }
             let since = Some(since).filter(|day| *day > i32::MIN);
             made_on.push(since);
-            let new = Some(Arc::clone(&name));
-            id_map.push(Mapped { old: before, new, kind, since, changed_on: self.as_of });
+            if before.is_some() {
+                let new = Some(Arc::clone(&name));
+                id_map.push(Mapped { old: before, new, kind, since, changed_on: self.as_of });
+            }
+            became.push(kind);
             names.push(name);
         }
         let of_cluster = |cluster: u32| names.get(place(cluster) as usize).cloned();
@@ -240,8 +246,8 @@ impl Naming<'_> {
             };
             id_map.push(Mapped { old: Some(old(place)), new, kind, since: None, changed_on: self.as_of });
         }
-        carry(&mut id_map, past);
-        by_id(&names, &made_on, of_node, id_map)
+        carry(&mut id_map, past, &names);
+        by_id(&names, (&made_on, &became), of_node, id_map)
     }
 
     /// The id of a cluster that has none, of its nodes: that of its smallest number whose id is nobody else's. One that was
@@ -265,7 +271,12 @@ impl Naming<'_> {
 }
 
 /// The same with ids ascending.
-fn by_id(names: &[Arc<str>], since: &[Option<i32>], of_node: Vec<u32>, id_map: Vec<Mapped>) -> Named {
+fn by_id(
+    names: &[Arc<str>],
+    (since, became): (&[Option<i32>], &[Became]),
+    of_node: Vec<u32>,
+    id_map: Vec<Mapped>,
+) -> Named {
     let mut order: Vec<(&Arc<str>, u32)> = names.iter().zip(0_u32..).collect();
     order.par_sort_unstable();
     let mut rank = vec![u32::MAX; names.len()];
@@ -276,6 +287,7 @@ fn by_id(names: &[Arc<str>], since: &[Option<i32>], of_node: Vec<u32>, id_map: V
     Named {
         ids: order.iter().map(|(id, _)| Arc::clone(id)).collect(),
         since: order.iter().map(|(_, place)| since.get(*place as usize).copied().flatten()).collect(),
+        became: order.iter().filter_map(|(_, place)| became.get(*place as usize).copied()).collect(),
         of_node: of_node.into_par_iter().map(ranked).collect(),
         id_map,
     }
@@ -303,15 +315,11 @@ impl Known<'_> {
 
 /// Adds what happened before and still holds: ids that went, with those that bear their history today, and splits. What
 /// came back is not gone any more.
-fn carry(id_map: &mut Vec<Mapped>, mut past: Vec<Mapped>) {
+fn carry(id_map: &mut Vec<Mapped>, mut past: Vec<Mapped>, names: &[Arc<str>]) {
     // Only what was gone is looked for among those of today.
     let left: BTreeSet<Arc<str>> = past.iter().filter_map(|one| one.old.clone()).collect();
-    let borne: BTreeSet<Arc<str>> = id_map
-        .iter()
-        .filter_map(|one| one.new.as_ref())
-        .filter(|new| !left.is_empty() && left.contains(*new))
-        .map(Arc::clone)
-        .collect();
+    let borne: BTreeSet<Arc<str>> =
+        names.iter().filter(|new| !left.is_empty() && left.contains(*new)).map(Arc::clone).collect();
     let went: BTreeMap<Arc<str>, Option<Arc<str>>> = id_map
         .iter()
         .filter(|one| one.kind.is_gone())

@@ -6,10 +6,10 @@ use std::num::NonZeroU128;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{N_HASHES, OfNode, RowMarks, RowsOfNodes, narrow, number_hash};
+use super::{N_HASHES, Node, OfNode, RowMarks, RowsOfNodes, narrow, number_hash};
 use crate::config::{Config, Identity, Link};
 use crate::contract::column as c;
-use crate::kernel::identity::{Edge, pairs};
+use crate::kernel::identity::{Clusters, Edge, pairs};
 use crate::kernel::phone;
 use crate::kernel::text::{email_canonical, email_match_key, name_match_key};
 use crate::stage::ingest::contacts::ContactRow;
@@ -209,4 +209,29 @@ fn placeholders(identity: &Identity, country: &str) -> HashSet<u128> {
         [Some(hash(Link::Card, text)), email, phone].into_iter().flatten()
     };
     identity.placeholders.iter().flat_map(of).collect()
+}
+
+/// Tells by which link each node came to its cluster: the strongest of its own.
+pub(super) fn name_links(nodes: &mut [Node], edges: &[Edge], clusters: &Clusters) {
+    let cluster = |node: u32| clusters.of.get(node as usize).copied();
+    for edge in edges.iter().filter(|edge| cluster(edge.a) == cluster(edge.b)) {
+        for node in [edge.a, edge.b] {
+            if let Some(node) = nodes.get_mut(node as usize).filter(|node| node.linked_by.is_none()) {
+                node.linked_by = link(edge.strength);
+            }
+        }
+    }
+}
+
+/// Nodes that no key joined to their cluster, but a match probability.
+pub(super) fn name_similar(nodes: &mut [Node], clusters: &Clusters) {
+    let mut sizes = vec![0_u32; clusters.of.len()];
+    for cluster in &clusters.of {
+        sizes.get_mut(*cluster as usize).into_iter().for_each(|n| *n += 1);
+    }
+    let is_shared = |cluster: &u32| sizes.get(*cluster as usize).is_some_and(|n| *n > 1);
+    let alone = nodes.iter_mut().zip(&clusters.of).filter(|(node, _)| node.linked_by.is_none());
+    alone
+        .filter(|(_, cluster)| is_shared(cluster))
+        .for_each(|(node, _)| node.linked_by = Some(Link::Similar));
 }

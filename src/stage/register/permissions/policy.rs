@@ -62,10 +62,9 @@ impl Policy {
 
     /// Whether a channel may be used for a legitimate interest in a person's country.
     pub(super) fn has_interest(&self, channel: Channel, country: Option<&str>) -> bool {
-        let country = country.unwrap_or(&self.country).to_uppercase();
-        self.interest.iter().any(|(of, place)| {
-            *of == channel && place.as_ref().is_none_or(|place| !country.is_empty() && *place == country)
-        })
+        let country = country.unwrap_or(&self.country);
+        let is_own = |place: &String| !country.is_empty() && *place == country.to_uppercase();
+        self.interest.iter().any(|(of, place)| *of == channel && place.as_ref().is_none_or(is_own))
     }
 
     /// Lines that are similar to a line.

@@ -21,11 +21,13 @@ const HOUSEHOLD: &str = "household";
 #[derive(Debug)]
 pub(super) struct Suppression {
     pub kind: &'static str,
-    rule: Rule,
+    pub rule: Rule,
     channel: Option<Channel>,
     product_line: Option<String>,
     pub since_ms: Option<i64>,
     pub source: String,
+    /// Whether it is over: of a review, its decision.
+    pub is_over: bool,
     /// Whether it names a contact point.
     names_point: bool,
 }
@@ -59,8 +61,8 @@ pub(in super::super) struct Said {
     pub collected_ms: Option<i64>,
     /// On which basis.
     pub basis: Option<Basis>,
-    /// The contact points that the row has: mailbox and end of the number, as keys.
-    pub points: (Option<String>, Option<String>),
+    /// Whether mailbox and number of the row are those that count.
+    pub of_points: (bool, bool),
 }
 
 /// The rule of a kind of suppression.
@@ -72,8 +74,20 @@ fn rule_of(kind: &str) -> Rule {
         exports::SPAM_COMPLAINT => Rule::SpamComplaint,
         exports::BOUNCE | "gone_away" => Rule::Unreachable,
         exports::TOPIC_OPT_OUT => Rule::Topic,
+        exports::RELATION_END => Rule::RelationEnd,
         _ => Rule::OptOut,
     }
+}
+
+/// Whether a review of the relation is decided: by a record as new or newer that is over, and that leads to the person on
+/// the same way, or names it.
+pub(super) fn is_decided(review: (&Suppression, Via), found: &[(&Suppression, Via)]) -> bool {
+    let (record, way) = review;
+    record.is_over
+        || found.iter().any(|(other, via)| {
+            let newer = record.since_ms.zip(other.since_ms).is_some_and(|(since, decided)| decided >= since);
+            other.rule == record.rule && other.is_over && newer && (*via == way || *via == Via::Person)
+        })
 }
 
 /// What a status of an export means.
@@ -104,11 +118,18 @@ impl Suppression {
         let kind = exports::SUPPRESSION.iter().find(|known| **known == kind)?;
         let is_over = moment(c::UNTIL).is_some_and(|until| until <= begin_ms);
         let channel = row.get(c::CHANNEL).and_then(Channel::of);
-        (!is_over).then(|| Self {
+        let rule = rule_of(kind);
+        (!is_over || rule == Rule::RelationEnd).then(|| Self {
             kind,
-            rule: rule_of(kind),
-            // Who is gone away gets no letters; elsewhere nobody knows.
-            channel: channel.or_else(|| (*kind == "gone_away").then_some(Channel::Post)),
+            rule,
+            channel: match rule {
+                // Who is gone away gets no letters; elsewhere nobody knows.
+                Rule::Unreachable if *kind == "gone_away" => channel.or(Some(Channel::Post)),
+                // Of the person, whatever the record names.
+                Rule::RelationEnd => None,
+                _ => channel,
+            },
+            is_over,
             product_line: row.get(c::PRODUCT_LINE).map(str::to_owned),
             since_ms: moment(c::SINCE),
             source: row.source().to_owned(),
@@ -183,27 +204,39 @@ impl Consent {
 }
 
 impl Said {
-    /// What a row says.
-    pub(in super::super) fn of(row: &ContactRow) -> impl Iterator<Item = Self> + '_ {
+    /// What the rows of a customer say; `own`: the row that stands for it.
+    pub(in super::super) fn of(own: &ContactRow, rows: &[ContactRow]) -> Vec<Self> {
+        if let [row] = rows {
+            return Self::of_row(row, || (true, true)).collect();
+        }
+        let mut used = None;
+        let mut of_points = |row: &ContactRow| {
+            let (mailbox, number) = used.get_or_insert_with(|| points(own));
+            let (own_mailbox, own_number) = points(row);
+            (own_mailbox == *mailbox, own_number == *number)
+        };
+        rows.iter().flat_map(|row| Self::of_row(row, || of_points(row)).collect::<Vec<Self>>()).collect()
+    }
+
+    fn of_row(row: &ContactRow, of_points: impl FnOnce() -> (bool, bool)) -> impl Iterator<Item = Self> + '_ {
         let consents: Vec<(&str, &str)> = row.cells(Part::Consent).collect();
         let speaks = !consents.is_empty();
         let collected_ms = row.get(c::CONSENT_AT).filter(|_| speaks).and_then(moment_ms);
         let basis = parse_basis(row.get(c::LEGAL_BASIS).filter(|_| speaks));
-        let points = if speaks { points(row) } else { (None, None) };
+        let of_points = if speaks { of_points() } else { (false, false) };
         consents.into_iter().filter_map(move |(channel, status)| {
             let (status, status_name) = parse_status(status);
             let channel = Channel::of(channel)?;
-            Some(Self { channel, status, status_name, collected_ms, basis, points: points.clone() })
+            Some(Self { channel, status, status_name, collected_ms, basis, of_points })
         })
     }
 
     /// A row speaks of its own contact points: its yes is for those, its no for the person.
-    pub(super) fn statement(&self, contact: &Contact, trusts_undated: bool) -> Statement<'static> {
-        let used = || points(&contact.row);
+    pub(super) fn statement(&self, trusts_undated: bool) -> Statement<'static> {
         let is_trusted = trusts_undated && self.status == Status::Granted;
         let is_exact = match self.channel {
-            Channel::Email => self.points.0 == used().0,
-            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.points.1 == used().1,
+            Channel::Email => self.of_points.0,
+            Channel::Sms | Channel::Phone | Channel::PhoneAuto => self.of_points.1,
             Channel::Post | Channel::Push | Channel::Ads => true,
         };
         Statement {
@@ -269,7 +302,7 @@ impl Permissions {
             let place = self.suppressions.len();
             if row.get(c::SCOPE).is_some_and(|scope| scope == HOUSEHOLD) {
                 let contact = whom.customer().and_then(|id| contacts.get(id));
-                let household = contact.and_then(|contact| contact.value(c::HOUSEHOLD_ID));
+                let household = contact.as_ref().and_then(|contact| contact.value(c::HOUSEHOLD_ID));
                 keys.extend(household.map(|household| key('h', household)));
             }
             for key in keys {

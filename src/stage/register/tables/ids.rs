@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, RecordBatch};
 
-use super::super::contact::Contacts;
+use super::super::contacts::Contacts;
 use super::super::marks::{Bits, customer_columns};
-use super::super::matching::{Became, Mapped, Matching, Reviewed, Unaffected, Whence, weights_text};
+use super::super::matching::{Became, Mapped, Matching, Reviewed, Unaffected, weights_text};
 use super::{Identity, in_pieces, texts};
 use crate::config::Link;
 use crate::contract::tables::{CustomerMarks, IdMap, IdPast, Identities, MatchReview, RowMatches};
@@ -105,7 +105,7 @@ fn bits(matching: &Matching, contacts: &Contacts) -> Vec<u32> {
         while matching.id(place).is_some_and(|own| own < id) {
             place += 1;
         }
-        let known = matching.bits(place).or_else(|| contacts.at(contact).map(|(_, one)| Bits::of(one)));
+        let known = matching.bits(place).or_else(|| contacts.at(contact).map(|(_, one)| Bits::of(&one)));
         if let (Some(slot), Some(known)) = (bits.get_mut(place as usize), known) {
             *slot = known.0;
         }
@@ -135,20 +135,23 @@ impl<'a> Told<'a> {
     }
 }
 
-/// The whole table: what happened, and ids that are borne on by customers that this night did not match.
+/// The whole table: what happened, and ids that are kept or new.
 fn whole_id_map(matching: &Matching) -> Vec<Told<'_>> {
     let mut own = matching.id_map.iter().map(Told::of).peekable();
-    let mut all =
-        Vec::with_capacity(own.len() + matching.before.as_ref().map_or(0, |before| before.from.len()));
-    for whence in matching.before.iter().flat_map(|before| &before.from) {
-        let (Whence::Before(old), Some(before)) = (whence, &matching.before) else { continue };
-        let (id, kind) = (Some(before.marks.id(*old)), Became::Kept);
-        let kept =
-            Told { old: id, new: id, kind, since: before.marks.since(*old), changed_on: matching.as_of };
-        while let Some(one) = own.next_if(|one| one.order() < kept.order()) {
+    let mut all = Vec::with_capacity(own.len() + matching.n_customers());
+    for place in (0..matching.n_customers()).filter_map(|place| u32::try_from(place).ok()) {
+        let (id, since) = (matching.id(place), matching.since(place));
+        let (old, kind) = match matching.became(place) {
+            Some(Became::Kept) => (id, Became::Kept),
+            Some(Became::New) => (None, Became::New),
+            // It stands among what happened.
+            _ => continue,
+        };
+        let told = Told { old, new: id, kind, since, changed_on: matching.as_of };
+        while let Some(one) = own.next_if(|one| one.order() < told.order()) {
             all.push(one);
         }
-        all.push(kept);
+        all.push(told);
     }
     all.extend(own);
     all
