@@ -45,8 +45,10 @@ impl Reach {
             let total = features.total.get(places.clone()).unwrap_or_default();
             let ids = || features.customer_id.iter_of(places.clone());
             let all = ids().zip(register.contacts.of(ids())).zip(total);
-            all.map(|((id, contact), sums)| of(register, id, contact.as_deref(), sums.days.map(|(_, last)| last)))
-                .collect()
+            all.map(|((id, contact), sums)| {
+                of(register, id, contact.as_deref(), sums.days.map(|(_, last)| last))
+            })
+            .collect()
         };
         reach.answers.reserve_exact(features.customer_id.len());
         let mut places_of_reasons: HashMap<Cow<'static, str>, u16> = HashMap::new();
