@@ -2,9 +2,12 @@
 
 pub(super) mod base;
 mod cohorts;
+mod evening;
 mod order;
 mod range;
+pub(super) mod recent;
 mod standings;
+mod turns;
 mod values;
 
 use std::collections::BTreeMap;
@@ -45,6 +48,8 @@ pub(super) struct Gathered {
     values: Values,
     /// Customers who bought on days that the parent's base has.
     n_active_before: BTreeMap<i32, u64>,
+    /// The day after each of the parent's evenings, where those are gone on from.
+    evenings_since: Option<[i32; 2]>,
 }
 
 impl Gathered {
@@ -81,6 +86,7 @@ impl Gathered {
             n_pieces: 0,
             values: Values::default(),
             n_active_before,
+            evenings_since: None,
         }
     }
 

@@ -18,7 +18,7 @@ use super::range::{NEVER, Range};
 use super::values::Entry;
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -41,23 +41,30 @@ pub(in super::super) fn of_parent(
     before: i32,
     first_changed: Option<i32>,
 ) -> Option<i32> {
-    let of = |entry: &TableEntry| {
-        let label = entry.path.strip_suffix(".parquet")?.rsplit_once("before=")?.1;
-        parse_day(format!("{label}-01").as_bytes()).map(month_index)
-    };
-    let entry = parent_tables.iter().find(|entry| entry.name == CustomerBase::TABLE.name)?;
-    let kept = of(entry)?;
-    let is_whole = first_changed.is_none_or(|month| month >= kept);
-    (!context.recount_all && kept <= before && is_whole).then_some(kept)
+    let bases = parent_tables.iter().filter(|entry| entry.name == CustomerBase::TABLE.name);
+    let months = bases.filter_map(|entry| month_of(entry.path.strip_suffix(".parquet")?));
+    let serves = |kept: &i32| *kept <= before && first_changed.is_none_or(|month| month >= *kept);
+    months.filter(serves).max().filter(|_| !context.recount_all)
 }
 
-/// Links the parent's base.
+/// The month that the last part of a path names.
+pub(super) fn month_of(path: &str) -> Option<i32> {
+    let (_, label) = path.rsplit_once("before=")?;
+    parse_day(format!("{label}-01").as_bytes()).map(month_index)
+}
+
+/// Links the parent's base that ends before a month.
 ///
 /// # Errors
 /// `Io`.
-pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -> Result<Vec<TableEntry>> {
+pub(in super::super) fn carry(
+    context: &Context,
+    parent_tables: &[TableEntry],
+    before: i32,
+) -> Result<Vec<TableEntry>> {
+    let files = TABLES.map(|table| file(table, before));
     let mut entries = Vec::new();
-    for entry in parent_tables.iter().filter(|entry| TABLES.iter().any(|table| table.name == entry.name)) {
+    for entry in parent_tables.iter().filter(|entry| files.contains(&entry.path)) {
         if let Some(parent) = context.parent() {
             files::carry(parent, &context.work, &entry.path)?;
             entries.push(entry.clone());
@@ -76,19 +83,19 @@ pub(in super::super) struct Read {
 }
 
 impl Read {
-    /// Reads the parent's base, which ends before a month; `None` without a parent.
+    /// Reads the parent's base, which ends before a month.
     ///
     /// # Errors
-    /// `Io`.
-    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Option<Self>> {
-        let Some(parent) = context.parent() else { return Ok(None) };
+    /// `Io`; `Internal` without a parent.
+    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Self> {
+        let parent = context.parent().ok_or_else(|| Error::internal("sums are kept by no parent"))?;
         let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
         let path = parent.join(file(CustomerBaseBy::TABLE, before));
         let numbered = [c::DIMENSION, c::VALUE];
         let (_, by_value) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
-        Ok(Some(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts, days }))
+        Ok(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts, days })
     }
 }
 
@@ -301,7 +308,7 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
     ]
 }
 
-fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
+pub(super) fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
     let array = Decimal128Array::from_iter_values(values.map(i128::from));
     Arc::new(array.with_data_type(ColumnType::Money.arrow(units)))
 }
