@@ -172,7 +172,7 @@ pub fn run(
     let entries = if gathered.has_one_key_each() {
         match (base?, newest?) {
             (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, &base, &newest)?,
-            (base, _) => night.gather(&mut gathered, kept.zip(base))?,
+            (base, _) => night.gather(&mut gathered, kept.zip(base.as_ref()))?,
         }
     } else {
         night.add(&mut gathered, i32::MIN, i32::MAX)?;
@@ -210,13 +210,13 @@ impl Night<'_> {
 
     /// Adds all months after those of the parent's base, if it has one; keeps a base before all windows, and what the next
     /// night can go on from.
-    fn gather(&self, gathered: &mut Gathered, kept: Option<(i32, base::Read)>) -> Result<Vec<TableEntry>> {
+    fn gather(&self, gathered: &mut Gathered, kept: Option<(i32, &base::Read)>) -> Result<Vec<TableEntry>> {
         let (context, before, mut entries) = (self.context, self.before, Vec::new());
         let mut from = i32::MIN;
         if self.has_before(before) {
-            if let Some((kept, read)) = &kept {
+            if let Some((kept, read)) = kept {
                 gathered.begin(read)?;
-                from = *kept;
+                from = kept;
             }
             self.add(gathered, from, before)?;
             entries = match kept {

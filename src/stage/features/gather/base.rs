@@ -236,24 +236,27 @@ impl Gathered {
         let days = |of: fn((i32, i32)) -> i32| -> ArrayRef {
             Arc::new(keyed().map(|(_, slot)| slot.total.days.map(of)).collect::<Date32Array>())
         };
-        let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
-        let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
-        let first_nets = nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net)));
-        let first_nets: Decimal128Array = first_nets.collect();
-        vec![
-            Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
-            ints(|sums| sums.n_orders),
-            ints(|sums| sums.n_active_days),
-            ints(|sums| sums.n_rows),
-            ints(|sums| sums.n_cost_missing),
-            amounts(|sums| sums.revenue),
-            amounts(|sums| sums.refunds),
-            amounts(|sums| sums.cost),
-            days(|(first, _)| first),
-            days(|(_, last)| last),
-            Arc::new(first_nets.with_data_type(ColumnType::Money.arrow(units))),
-            ints(|sums| sums.n_refund_rows),
-        ]
+        let first_nets = || -> ArrayRef {
+            let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
+            let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
+            let nets: Decimal128Array =
+                nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net))).collect();
+            Arc::new(nets.with_data_type(ColumnType::Money.arrow(units)))
+        };
+        side_by_side(&[
+            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            &|| ints(|sums| sums.n_orders),
+            &|| ints(|sums| sums.n_active_days),
+            &|| ints(|sums| sums.n_rows),
+            &|| ints(|sums| sums.n_cost_missing),
+            &|| amounts(|sums| sums.revenue),
+            &|| amounts(|sums| sums.refunds),
+            &|| amounts(|sums| sums.cost),
+            &|| days(|(first, _)| first),
+            &|| days(|(_, last)| last),
+            &first_nets,
+            &|| ints(|sums| sums.n_refund_rows),
+        ])
     }
 
     fn begin_days(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -306,6 +309,11 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
         Arc::new(Int64Array::from_iter_values(met().map(|(_, cell)| cell.n_active))),
         money(met().map(|(_, cell)| cell.net_revenue), units),
     ]
+}
+
+/// Makes columns, as many at a time as there are threads.
+pub(super) fn side_by_side(columns: &[&(dyn Fn() -> ArrayRef + Sync)]) -> Vec<ArrayRef> {
+    columns.par_iter().map(|make| make()).collect()
 }
 
 pub(super) fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {

@@ -12,7 +12,7 @@ use super::super::super::ingest::ledger::{Ledger, Part};
 use super::super::lifetime::{Edges, Standing};
 use super::super::{Windows, too_large};
 use super::Gathered;
-use super::base::{self, money, month_of};
+use super::base::{self, money, month_of, side_by_side};
 use super::evening::Evening;
 use super::range::{NEVER, Range};
 use super::turns::{Row, Turn, Turns, rows_of};
@@ -245,12 +245,12 @@ impl Gathered {
         let slots = || self.ranges.iter().flat_map(|range| &range.slots);
         let keyed = || (0_u32..).zip(slots()).filter(|(_, slot)| slot.total.n_rows > 0);
         let nets = |which: fn([i64; 3]) -> i64| money(keyed().map(|(_, slot)| which(slot.nets)), units);
-        vec![
-            Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
-            nets(|[year, _, _]| year),
-            nets(|[_, half, _]| half),
-            nets(|[_, _, half_before]| half_before),
-        ]
+        side_by_side(&[
+            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            &|| nets(|[year, _, _]| year),
+            &|| nets(|[_, half, _]| half),
+            &|| nets(|[_, _, half_before]| half_before),
+        ])
     }
 
     fn standing_columns(&self, which: usize, edge: i32, units: &Units) -> Result<Vec<ArrayRef>> {
