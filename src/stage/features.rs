@@ -171,7 +171,7 @@ pub fn run(
     let night = Night { context, windows, months, edges, as_of, parent_tables, before, has_window };
     let entries = if gathered.has_one_key_each() {
         match (base?, newest?) {
-            (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, &base, &newest)?,
+            (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, base, newest)?,
             (base, _) => night.gather(&mut gathered, kept.zip(base.as_ref()))?,
         }
     } else {
@@ -237,12 +237,14 @@ impl Night<'_> {
         mut self,
         gathered: &mut Gathered,
         ledger: &Ledger,
-        base: &base::Read,
-        kept: &recent::Read,
+        base: base::Read,
+        kept: recent::Read,
     ) -> Result<Vec<TableEntry>> {
         let (context, recent) = (self.context, kept.recent);
-        gathered.begin(base)?;
-        gathered.go_on(context, ledger, kept, &self.windows, self.edges)?;
+        gathered.begin(&base)?;
+        drop(base);
+        gathered.go_on(context, ledger, &kept, &self.windows, self.edges)?;
+        drop(kept);
         // Evenings have all of their days by now.
         self.windows.edges = Edges::default();
         let mut entries = Vec::new();

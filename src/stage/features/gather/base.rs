@@ -76,7 +76,7 @@ pub(in super::super) fn carry(
 /// The parent's base, read.
 #[derive(Debug)]
 pub(in super::super) struct Read {
-    keys: RecordBatch,
+    keys: Vec<RecordBatch>,
     by_value: Vec<RecordBatch>,
     cohorts: RecordBatch,
     days: RecordBatch,
@@ -95,7 +95,9 @@ impl Read {
         let (_, by_value) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
-        Ok(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts, days })
+        let path = parent.join(file(CustomerBase::TABLE, before));
+        let (_, keys) = parquet::read_groups(&path, CustomerBase::TABLE, &context.units, None, &[])?;
+        Ok(Self { keys, by_value, cohorts, days })
     }
 }
 
@@ -196,8 +198,12 @@ impl Gathered {
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
         }
-        let (columns, width) = (BaseColumns::of(keys)?, self.width);
-        let begin = |range: &mut Range| range.begin(&columns, range.first.saturating_add(width));
+        let columns: Vec<BaseColumns<'_>> = keys.iter().map(BaseColumns::of).collect::<Result<_>>()?;
+        let width = self.width;
+        let begin = |range: &mut Range| {
+            let end = range.first.saturating_add(width);
+            columns.iter().try_for_each(|columns| range.begin(columns, end))
+        };
         self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
         by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
