@@ -128,6 +128,8 @@ names! {
     NEW_ID = "new_id",
     NAME = "name",
     NET_REVENUE = "net_revenue",
+    NET_REVENUE_182 = "net_revenue_182",
+    NET_REVENUE_182_BEFORE = "net_revenue_182_before",
     NET_REVENUE_365 = "net_revenue_365",
     NEXT_PURCHASE_DAY = "next_purchase_day",
     N_ACTIVE = "n_active",

@@ -229,6 +229,25 @@ table! { DayBase = "summary/day_base" v 1 sorted [c::DAY] unique true,
         c::N_ACTIVE: Int, "customers who bought on it";
     }
 }
+table! { CustomerNets = "summary/customer_nets" v 1 sorted [c::SOURCE_KEY] unique true,
+    "Net revenue of one key in the windows that end on the day that the file names, of days before the month that it names, \
+     so that a night adds and takes away the days by which its windows differ."
+    {
+        c::SOURCE_KEY: UInt32, "register/keys";
+        c::NET_REVENUE_365: Money, "of the 365 days up to the day";
+        c::NET_REVENUE_182: Money, "of the 182 days up to the day";
+        c::NET_REVENUE_182_BEFORE: Money, "of the 182 days before those";
+    }
+}
+table! { CustomerStanding = "summary/customer_standing" v 1 sorted [c::SOURCE_KEY] unique true,
+    "Where one key stood at the end of the day that the file names, before days that lifetime value holds out."
+    {
+        c::SOURCE_KEY: UInt32, "register/keys";
+        c::N_ACTIVE_DAYS: Int, "purchase days so far";
+        c::LAST_DAY: Date null, "the last of them; null: none";
+        c::NET_REVENUE: Money, "net revenue so far";
+    }
+}
 table! { Keys = "register/keys" v 1 sorted [c::SOURCE_KEY] unique true,
     "One identity of a customer in a source's numbering."
     {
@@ -843,6 +862,8 @@ pub const ALL: &[&Table] = &[
     CustomerBaseBy::TABLE,
     CohortBase::TABLE,
     DayBase::TABLE,
+    CustomerNets::TABLE,
+    CustomerStanding::TABLE,
     Keys::TABLE,
     Files::TABLE,
     RowKeys::TABLE,

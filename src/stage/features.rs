@@ -7,18 +7,21 @@
 mod ids;
 mod sums;
 mod lifetime;
+mod windows;
 mod gather;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
+use self::gather::recent::{self, Recent};
 use self::gather::{Gathered, base};
 pub use self::ids::Ids;
 use self::lifetime::Edges;
 pub use self::lifetime::{Held, Lifetime, Standing};
 pub use self::sums::Sums;
+use self::windows::{Windows, covers};
 use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
@@ -32,10 +35,6 @@ use crate::run::manifest::TableEntry;
 
 /// Row of a key whose customer has no row yet.
 pub const NO_ROW: u32 = u32::MAX;
-/// Days of a year's window.
-const YEAR_DAYS: i32 = 365;
-/// Days of each half that the trend compares.
-const HALF_DAYS: i32 = 182;
 
 /// A sum of a customer, or of several, left the range of 64 bits.
 pub(super) fn too_large() -> Error {
@@ -118,75 +117,6 @@ impl Features {
     }
 }
 
-/// The windows that features need, as inclusive ranges of days.
-struct Windows {
-    /// All history and the RFM window, of which everything is summed up.
-    sums: [(i32, i32); 2],
-    /// Year, half and the half before, of which net revenue is.
-    nets: [(i32, i32); 3],
-    /// Days whose evening is remembered.
-    edges: Edges,
-}
-
-impl Windows {
-    /// `end` is `as_of`, or later where nothing lies after it.
-    fn new(as_of: i32, end: i32, rfm_window_days: u32, edges: Edges) -> Self {
-        let last = |days: i32| (as_of - days + 1, end);
-        let rfm = match i32::try_from(rfm_window_days) {
-            Ok(0) | Err(_) => (i32::MIN, end),
-            Ok(days) => last(days),
-        };
-        let half_before = (as_of - 2 * HALF_DAYS + 1, as_of - HALF_DAYS);
-        Self { sums: [(i32::MIN, end), rfm], nets: [last(YEAR_DAYS), last(HALF_DAYS), half_before], edges }
-    }
-
-    /// The first month that a window begins in, tonight or later.
-    fn first_month(&self) -> i32 {
-        let begins =
-            self.sums.iter().chain(&self.nets).map(|(from, _)| *from).filter(|from| *from > i32::MIN);
-        begins.chain(self.edges.first_after()).min().map_or(i32::MIN, month_index)
-    }
-
-    /// Pieces of a month, inclusive, none of which an edge of a window of all sums cuts; what lies after the end is left
-    /// out.
-    fn pieces(&self, month: i32) -> Vec<(i32, i32)> {
-        let (start, next) = (month_start(month), month_start(month + 1));
-        let mut cuts: BTreeSet<i32> = [start, next].into_iter().collect();
-        for (from, to) in self.sums {
-            cuts.extend([from, to.saturating_add(1)].into_iter().filter(|cut| (start..next).contains(cut)));
-        }
-        let cuts: Vec<i32> = cuts.into_iter().collect();
-        let [(_, end), _] = self.sums;
-        cuts.windows(2)
-            .filter_map(|pair| match pair {
-                [from, to] => Some((*from, *to - 1)),
-                _ => None,
-            })
-            .filter(|(from, _)| *from <= end)
-            .collect()
-    }
-
-    /// Which windows of net revenue lie partly in a piece.
-    fn cut_nets(&self, piece: (i32, i32)) -> [bool; 3] {
-        self.nets.map(|window| meets(window, piece) && !covers(window, piece))
-    }
-
-    /// Whether days of a piece are looked at one by one.
-    fn needs_days(&self, month: i32, piece: (i32, i32)) -> bool {
-        self.cut_nets(piece) != [false; 3] || self.edges.within(month, piece) != [false; 2]
-    }
-}
-
-/// Whether a window has the whole of a piece.
-const fn covers(window: (i32, i32), piece: (i32, i32)) -> bool {
-    window.0 <= piece.0 && piece.1 <= window.1
-}
-
-/// Whether a window has some of a piece.
-const fn meets(window: (i32, i32), piece: (i32, i32)) -> bool {
-    window.0 <= piece.1 && piece.0 <= window.1
-}
-
 /// The last day with an accepted transaction, not after `today`; `today` when there is none.
 ///
 /// # Errors
@@ -224,28 +154,130 @@ pub fn run(
     let n_before = months.partition_point(|(month, _)| *month < before);
     let first_changed = ledger.changed.first().copied();
     let kept = base::of_parent(context, parent_tables, before, first_changed).filter(|_| n_before > 0);
+    // The base before all windows moves on once a month, on a night that adds all months of the windows.
+    let recent = Recent::of_parent(context, parent_tables, (as_of, edges), first_changed)
+        .filter(|_| n_before == 0 || kept == Some(before));
     let has_window = context.config.rfm.window_days > 0;
-    let (mut gathered, read) = rayon::join(
+    let (mut gathered, (base, newest)) = rayon::join(
         || Gathered::new(register, has_window),
-        || kept.map_or(Ok(None), |kept| base::Read::of(context, kept)),
+        || {
+            let ends_before = recent.map_or(kept, |recent| Some(recent.before));
+            rayon::join(
+                || ends_before.map(|month| base::Read::of(context, month)).transpose(),
+                || recent.map(|recent| recent::Read::of(context, recent, edges)).transpose(),
+            )
+        },
     );
-    let mut entries = Vec::new();
-    let mut n_added = 0;
-    if n_before > 0 && gathered.has_one_key_each() {
-        if let (Some(kept), Some(read)) = (kept, read?) {
-            gathered.begin(&read)?;
-            n_added = months.partition_point(|(month, _)| *month < kept);
+    let night = Night { context, windows, months, edges, as_of, parent_tables, before, has_window };
+    let entries = if gathered.has_one_key_each() {
+        match (base?, newest?) {
+            (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, base, newest)?,
+            (base, _) => night.gather(&mut gathered, kept.zip(base.as_ref()))?,
         }
-        add_months(context, &windows, months.get(n_added..n_before).unwrap_or_default(), &mut gathered)?;
-        entries = match kept {
-            Some(kept) if kept == before => base::carry(context, parent_tables)?,
-            _ => gathered.keep(context, before)?,
-        };
-        n_added = n_before;
-    }
-    add_months(context, &windows, months.get(n_added..).unwrap_or_default(), &mut gathered)?;
+    } else {
+        night.add(&mut gathered, i32::MIN, i32::MAX)?;
+        Vec::new()
+    };
     gathered.complete_first_days(context, ledger)?;
     Ok((gathered.finish(as_of, first_day, edges, register, after_as_of)?, entries))
+}
+
+/// What a night adds up, and what it keeps of it for the next one.
+struct Night<'a> {
+    context: &'a Context,
+    windows: Windows,
+    months: Vec<(i32, &'a [Part])>,
+    edges: Edges,
+    as_of: i32,
+    parent_tables: &'a [TableEntry],
+    /// The first month of any window.
+    before: i32,
+    has_window: bool,
+}
+
+impl Night<'_> {
+    /// Adds months from one on, before another.
+    fn add(&self, gathered: &mut Gathered, from: i32, before: i32) -> Result<()> {
+        let place = |month: i32| self.months.partition_point(|(known, _)| *known < month);
+        let months = self.months.get(place(from)..place(before)).unwrap_or_default();
+        add_months(self.context, &self.windows, months, gathered)
+    }
+
+    /// Whether there are months before one.
+    fn has_before(&self, month: i32) -> bool {
+        self.months.first().is_some_and(|(first, _)| *first < month)
+    }
+
+    /// Adds all months after those of the parent's base, if it has one; keeps a base before all windows, and what the next
+    /// night can go on from.
+    fn gather(&self, gathered: &mut Gathered, kept: Option<(i32, &base::Read)>) -> Result<Vec<TableEntry>> {
+        let (context, before, mut entries) = (self.context, self.before, Vec::new());
+        let mut from = i32::MIN;
+        if self.has_before(before) {
+            if let Some((kept, read)) = kept {
+                gathered.begin(read)?;
+                from = kept;
+            }
+            self.add(gathered, from, before)?;
+            entries = match kept {
+                Some((kept, _)) if kept == before => base::carry(context, self.parent_tables, before)?,
+                _ => gathered.keep(context, before)?,
+            };
+            from = before;
+        }
+        let until = recent::month_before(self.as_of);
+        self.add(gathered, from, until)?;
+        entries.extend(self.keep_recent(gathered, None)?);
+        self.add(gathered, from.max(until), i32::MAX)?;
+        Ok(entries)
+    }
+
+    /// Goes on from what the parent kept: only the days by which the windows differ, and the newest months, are read.
+    fn go_on(
+        mut self,
+        gathered: &mut Gathered,
+        ledger: &Ledger,
+        base: base::Read,
+        kept: recent::Read,
+    ) -> Result<Vec<TableEntry>> {
+        let (context, recent) = (self.context, kept.recent);
+        gathered.begin(&base)?;
+        drop(base);
+        gathered.go_on(context, ledger, &kept, &self.windows, self.edges)?;
+        drop(kept);
+        // Evenings have all of their days by now.
+        self.windows.edges = Edges::default();
+        let mut entries = Vec::new();
+        if self.has_before(self.before) {
+            entries = base::carry(context, self.parent_tables, self.before)?;
+        }
+        if recent.serves(self.as_of, self.edges) {
+            entries.extend(recent.carry(context, self.parent_tables)?);
+            self.add(gathered, recent.before, i32::MAX)?;
+            return Ok(entries);
+        }
+        let until = recent::month_before(self.as_of);
+        self.add(gathered, recent.before, until)?;
+        entries.extend(self.keep_recent(gathered, Some(recent.before))?);
+        self.add(gathered, recent.before.max(until), i32::MAX)?;
+        Ok(entries)
+    }
+
+    /// Keeps what was added, the months before the newest, for the next night; `kept` is the month that a base ends before
+    /// which is there already.
+    fn keep_recent(&self, gathered: &mut Gathered, kept: Option<i32>) -> Result<Vec<TableEntry>> {
+        let until = recent::month_before(self.as_of);
+        let has_evenings = self.edges.first_after().all(|after| after <= month_start(until));
+        if self.has_window || !self.has_before(until) || !has_evenings {
+            return Ok(Vec::new());
+        }
+        let mut entries = match kept {
+            Some(kept) if kept == until => base::carry(self.context, self.parent_tables, until)?,
+            _ => gathered.keep(self.context, until)?,
+        };
+        entries.extend(gathered.keep_recent(self.context, until, self.as_of, self.edges)?);
+        Ok(entries)
+    }
 }
 
 /// Adds months in their order: as many at a time as there are threads, read side by side and added to all ranges of
@@ -328,27 +360,4 @@ fn after(context: &Context, ledger: &Ledger, as_of: i32) -> Result<BTreeMap<Stri
         }
     }
     Ok(n_after)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::calendar::day_from_civil;
-
-    #[test]
-    fn pieces_tile_every_month_up_to_as_of_and_no_edge_cuts_one() {
-        let as_of = day_from_civil(2026, 10, 17).unwrap();
-        let windows = Windows::new(as_of, as_of, 90, Edges::default());
-        let mut covered: i32 = 0;
-        for month in month_index(as_of) - 14..=month_index(as_of) {
-            for piece in windows.pieces(month) {
-                covered += piece.1 - piece.0 + 1;
-                for window in windows.sums {
-                    assert!(covers(window, piece) || !meets(window, piece), "{piece:?} is cut by {window:?}");
-                }
-            }
-        }
-        assert_eq!(covered, as_of - month_start(month_index(as_of) - 14) + 1);
-        assert!(windows.pieces(month_index(as_of) + 1).is_empty());
-    }
 }

@@ -2,9 +2,12 @@
 
 pub(super) mod base;
 mod cohorts;
+mod evening;
 mod order;
 mod range;
+pub(super) mod recent;
 mod standings;
+mod turns;
 mod values;
 
 use std::collections::BTreeMap;
@@ -45,6 +48,8 @@ pub(super) struct Gathered {
     values: Values,
     /// Customers who bought on days that the parent's base has.
     n_active_before: BTreeMap<i32, u64>,
+    /// The day after each of the parent's evenings, where those are gone on from.
+    evenings_since: Option<[i32; 2]>,
 }
 
 impl Gathered {
@@ -53,7 +58,7 @@ impl Gathered {
         let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register);
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
-        let ranges = (0..n_slots.div_ceil(width)).map(|range| {
+        let ranges = (0..n_slots.div_ceil(width)).into_par_iter().map(|range| {
             let first = range * width;
             let n = (n_slots - first).min(width) as usize;
             Range {
@@ -81,6 +86,7 @@ impl Gathered {
             n_pieces: 0,
             values: Values::default(),
             n_active_before,
+            evenings_since: None,
         }
     }
 
@@ -211,16 +217,21 @@ impl Gathered {
         let (mains_of, values) = std::mem::take(&mut self.values).mains(n_slots)?;
         // A slot is far from the one before, so each is looked at once.
         let rows = (&kept, &mut total, &mut net_year, &mut net_half, &mut net_half_before, &mut mains);
-        rows.into_par_iter().with_min_len(MIN_ROWS).for_each(
-            |((_, number), total, year, half, half_before, mains)| {
-                let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
-                *total = slot.total;
-                [*year, *half, *half_before] = slot.nets;
-                if let Some(found) = mains_of.get(*number as usize) {
-                    *mains = *found;
-                }
-            },
-        );
+        let gather = || {
+            rows.into_par_iter().with_min_len(MIN_ROWS).for_each(
+                |((_, number), total, year, half, half_before, mains)| {
+                    let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
+                    *total = slot.total;
+                    [*year, *half, *half_before] = slot.nets;
+                    if let Some(found) = mains_of.get(*number as usize) {
+                        *mains = *found;
+                    }
+                },
+            );
+            self.lifetime(&kept, first_day, edges, as_of)
+        };
+        let ids = || Ids::of(kept.iter().map(|(place, _)| id_of(register, *place)));
+        let (customer_id, lifetime) = rayon::join(ids, gather);
         let has_window = self.ranges.iter().any(|range| range.window.is_some());
         let window = |number: u32| {
             let range = self.ranges.get((number / self.width) as usize)?;
@@ -236,10 +247,10 @@ impl Gathered {
                 .then(|| kept.par_iter().map(|(_, number)| window(*number).unwrap_or(Sums::NONE)).collect()),
             mains,
             values,
-            customer_id: Ids::of(kept.iter().map(|(place, _)| id_of(register, *place))),
+            customer_id,
             cohorts,
             cohort_sizes,
-            lifetime: self.lifetime(&kept, first_day, edges, as_of)?,
+            lifetime: lifetime?,
             row_of_key: self.rows_of_keys(&kept, n_slots),
             keys_by_id: self.keys_by_id,
             first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),

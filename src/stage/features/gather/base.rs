@@ -18,7 +18,7 @@ use super::range::{NEVER, Range};
 use super::values::Entry;
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -41,23 +41,30 @@ pub(in super::super) fn of_parent(
     before: i32,
     first_changed: Option<i32>,
 ) -> Option<i32> {
-    let of = |entry: &TableEntry| {
-        let label = entry.path.strip_suffix(".parquet")?.rsplit_once("before=")?.1;
-        parse_day(format!("{label}-01").as_bytes()).map(month_index)
-    };
-    let entry = parent_tables.iter().find(|entry| entry.name == CustomerBase::TABLE.name)?;
-    let kept = of(entry)?;
-    let is_whole = first_changed.is_none_or(|month| month >= kept);
-    (!context.recount_all && kept <= before && is_whole).then_some(kept)
+    let bases = parent_tables.iter().filter(|entry| entry.name == CustomerBase::TABLE.name);
+    let months = bases.filter_map(|entry| month_of(entry.path.strip_suffix(".parquet")?));
+    let serves = |kept: &i32| *kept <= before && first_changed.is_none_or(|month| month >= *kept);
+    months.filter(serves).max().filter(|_| !context.recount_all)
 }
 
-/// Links the parent's base.
+/// The month that the last part of a path names.
+pub(super) fn month_of(path: &str) -> Option<i32> {
+    let (_, label) = path.rsplit_once("before=")?;
+    parse_day(format!("{label}-01").as_bytes()).map(month_index)
+}
+
+/// Links the parent's base that ends before a month.
 ///
 /// # Errors
 /// `Io`.
-pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -> Result<Vec<TableEntry>> {
+pub(in super::super) fn carry(
+    context: &Context,
+    parent_tables: &[TableEntry],
+    before: i32,
+) -> Result<Vec<TableEntry>> {
+    let files = TABLES.map(|table| file(table, before));
     let mut entries = Vec::new();
-    for entry in parent_tables.iter().filter(|entry| TABLES.iter().any(|table| table.name == entry.name)) {
+    for entry in parent_tables.iter().filter(|entry| files.contains(&entry.path)) {
         if let Some(parent) = context.parent() {
             files::carry(parent, &context.work, &entry.path)?;
             entries.push(entry.clone());
@@ -69,26 +76,28 @@ pub(in super::super) fn carry(context: &Context, parent_tables: &[TableEntry]) -
 /// The parent's base, read.
 #[derive(Debug)]
 pub(in super::super) struct Read {
-    keys: RecordBatch,
+    keys: Vec<RecordBatch>,
     by_value: Vec<RecordBatch>,
     cohorts: RecordBatch,
     days: RecordBatch,
 }
 
 impl Read {
-    /// Reads the parent's base, which ends before a month; `None` without a parent.
+    /// Reads the parent's base, which ends before a month.
     ///
     /// # Errors
-    /// `Io`.
-    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Option<Self>> {
-        let Some(parent) = context.parent() else { return Ok(None) };
+    /// `Io`; `Internal` without a parent.
+    pub(in super::super) fn of(context: &Context, before: i32) -> Result<Self> {
+        let parent = context.parent().ok_or_else(|| Error::internal("sums are kept by no parent"))?;
         let table = |table| parquet::read(&parent.join(file(table, before)), table, &context.units, None);
         let path = parent.join(file(CustomerBaseBy::TABLE, before));
         let numbered = [c::DIMENSION, c::VALUE];
         let (_, by_value) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
-        Ok(Some(Self { keys: table(CustomerBase::TABLE)?, by_value, cohorts, days }))
+        let path = parent.join(file(CustomerBase::TABLE, before));
+        let (_, keys) = parquet::read_groups(&path, CustomerBase::TABLE, &context.units, None, &[])?;
+        Ok(Self { keys, by_value, cohorts, days })
     }
 }
 
@@ -189,8 +198,12 @@ impl Gathered {
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
         }
-        let (columns, width) = (BaseColumns::of(keys)?, self.width);
-        let begin = |range: &mut Range| range.begin(&columns, range.first.saturating_add(width));
+        let columns: Vec<BaseColumns<'_>> = keys.iter().map(BaseColumns::of).collect::<Result<_>>()?;
+        let width = self.width;
+        let begin = |range: &mut Range| {
+            let end = range.first.saturating_add(width);
+            columns.iter().try_for_each(|columns| range.begin(columns, end))
+        };
         self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
         by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
@@ -229,24 +242,27 @@ impl Gathered {
         let days = |of: fn((i32, i32)) -> i32| -> ArrayRef {
             Arc::new(keyed().map(|(_, slot)| slot.total.days.map(of)).collect::<Date32Array>())
         };
-        let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
-        let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
-        let first_nets = nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net)));
-        let first_nets: Decimal128Array = first_nets.collect();
-        vec![
-            Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
-            ints(|sums| sums.n_orders),
-            ints(|sums| sums.n_active_days),
-            ints(|sums| sums.n_rows),
-            ints(|sums| sums.n_cost_missing),
-            amounts(|sums| sums.revenue),
-            amounts(|sums| sums.refunds),
-            amounts(|sums| sums.cost),
-            days(|(first, _)| first),
-            days(|(_, last)| last),
-            Arc::new(first_nets.with_data_type(ColumnType::Money.arrow(units))),
-            ints(|sums| sums.n_refund_rows),
-        ]
+        let first_nets = || -> ArrayRef {
+            let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
+            let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
+            let nets: Decimal128Array =
+                nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net))).collect();
+            Arc::new(nets.with_data_type(ColumnType::Money.arrow(units)))
+        };
+        side_by_side(&[
+            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            &|| ints(|sums| sums.n_orders),
+            &|| ints(|sums| sums.n_active_days),
+            &|| ints(|sums| sums.n_rows),
+            &|| ints(|sums| sums.n_cost_missing),
+            &|| amounts(|sums| sums.revenue),
+            &|| amounts(|sums| sums.refunds),
+            &|| amounts(|sums| sums.cost),
+            &|| days(|(first, _)| first),
+            &|| days(|(_, last)| last),
+            &first_nets,
+            &|| ints(|sums| sums.n_refund_rows),
+        ])
     }
 
     fn begin_days(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -301,7 +317,12 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
     ]
 }
 
-fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
+/// Makes columns, as many at a time as there are threads.
+pub(super) fn side_by_side(columns: &[&(dyn Fn() -> ArrayRef + Sync)]) -> Vec<ArrayRef> {
+    columns.par_iter().map(|make| make()).collect()
+}
+
+pub(super) fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {
     let array = Decimal128Array::from_iter_values(values.map(i128::from));
     Arc::new(array.with_data_type(ColumnType::Money.arrow(units)))
 }

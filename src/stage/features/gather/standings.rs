@@ -10,20 +10,13 @@ use super::super::super::ingest::ledger::{Ledger, read_groups};
 use super::super::lifetime::{Edges, Held, Lifetime, Standing};
 use super::super::{Sums, too_large};
 use super::Gathered;
+use super::evening::Evening;
 use super::range::{NEVER, Range, Slot};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::kernel::accumulate::add;
-use crate::kernel::calendar::{day_of_month, month_index, month_start};
+use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
-
-/// A standing under construction: what was added before a month, and days of that month.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evening {
-    standing: Standing,
-    /// Bit d−1 set: a purchase on day d of the month after.
-    days: u32,
-}
 
 /// What a range keeps beside its sums.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +24,7 @@ pub(super) struct Lives {
     /// Net revenue of the first purchase day, by slot.
     pub(super) first_nets: Vec<i64>,
     /// Standings by slot at each of the remembered days, once they are due.
-    evenings: [Option<Vec<Evening>>; 2],
+    pub(super) evenings: [Option<Vec<Evening>>; 2],
     /// Customers who bought, by month and day of the month.
     n_active: Vec<(i32, [u32; 31])>,
     /// Slots and months where refunds of a key without a purchase on the customer's first day may belong to that day.
@@ -91,28 +84,25 @@ impl Lives {
     }
 }
 
-impl Evening {
-    fn of(slot: &Slot) -> Result<Self> {
-        let standing = Standing {
-            n_active_days: slot.total.n_active_days,
-            last_day: slot.total.days.map_or(NEVER, |(_, last)| last),
-            net_revenue: slot.total.net()?,
+impl Range {
+    /// Where a customer stood on one of the remembered evenings, days of which are counted from `since` on.
+    pub(super) fn standing(&self, which: usize, place: usize, since: i32) -> Result<Standing> {
+        let evening = match self.lives.evenings.get(which) {
+            Some(Some(evenings)) => evenings.get(place).copied().unwrap_or(Evening::EMPTY),
+            // No month came after: nothing was bought since.
+            _ => Evening::of(self.slots.get(place).unwrap_or(&Slot::EMPTY))?,
         };
-        Ok(Self { standing, days: 0 })
-    }
-
-    fn finish(self, edge: i32) -> Standing {
-        let Self { mut standing, days } = self;
-        if days != 0 {
-            standing.n_active_days += days.count_ones();
-            let last = month_start(month_index(edge + 1)) + i32::try_from(days.ilog2()).unwrap_or(0);
-            standing.last_day = standing.last_day.max(last);
-        }
-        standing
+        Ok(evening.finish(since))
     }
 }
 
 impl Gathered {
+    /// The first day that is added by itself to one of the remembered evenings.
+    pub(super) fn since(&self, which: usize, edge: i32) -> i32 {
+        let known = self.evenings_since.and_then(|since| since.get(which).copied());
+        known.unwrap_or_else(|| month_start(month_index(edge + 1)))
+    }
+
     /// Adds rows of the ledger to what is remembered of days in their month.
     ///
     /// # Errors
@@ -131,6 +121,7 @@ impl Gathered {
         let refund = texts.iter().position(|kind| kind == Some(REFUND));
         let is_refund = |kind: i32| refund.is_some_and(|refund| usize::try_from(kind) == Ok(refund));
         let amounts = read::decimals(batch, c::AMOUNT)?.values();
+        let start = month_start(month);
         for (((key, &day), amount), &kind) in keys.iter().zip(days).zip(amounts).zip(kinds.values()) {
             let Some(number) = key.and_then(|key| self.slot_of_key.get(key as usize)) else { continue };
             let place = (number % self.width) as usize;
@@ -144,11 +135,7 @@ impl Gathered {
                 let evening = evenings.as_mut().and_then(|evenings| evenings.get_mut(place));
                 let Some(evening) = evening.filter(|_| day <= edge) else { continue };
                 let amount = i64::try_from(*amount).map_err(|_| too_large())?;
-                evening.standing.net_revenue =
-                    add(evening.standing.net_revenue, amount).map_err(|_| too_large())?;
-                if !is_refund(kind) {
-                    evening.days |= 1 << (day_of_month(day) - 1);
-                }
+                evening.add(day - start, amount, !is_refund(kind)).ok_or_else(too_large)?;
             }
         }
         Ok(())
@@ -223,13 +210,10 @@ impl Gathered {
             range.map(|range| (range, (number % self.width) as usize))
         };
         let standings = |which: usize, edge: i32| -> Result<Vec<Standing>> {
+            let since = self.since(which, edge);
             let standing = |(_, number): &(u32, u32)| {
                 let Some((range, place)) = at(*number) else { return Ok(Standing::default()) };
-                match range.lives.evenings.get(which) {
-                    Some(Some(evenings)) => Ok(evenings.get(place).copied().unwrap_or_default().finish(edge)),
-                    // No month came after: nothing was bought since.
-                    _ => Ok(Evening::of(range.slots.get(place).unwrap_or(&Slot::EMPTY))?.finish(edge)),
-                }
+                range.standing(which, place, since)
             };
             slots.par_iter().map(standing).collect()
         };
@@ -299,6 +283,7 @@ mod tests {
             n_pieces: 0,
             values: Values::default(),
             n_active_before: BTreeMap::new(),
+            evenings_since: None,
         }
     }
 
