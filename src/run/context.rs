@@ -203,12 +203,12 @@ impl Context {
         Ok(TableEntry::new(table, inside_run, rows, written.hash))
     }
 
-    /// Creates the file of a table of the run under construction, to be written in pieces.
+    /// Creates a file of a table of the run under construction, to be written in pieces.
     ///
     /// # Errors
     /// `Io`.
-    pub fn create(&self, table: &'static Table) -> Result<TableWriter> {
-        TableWriter::create(&self.work, &table.file(), table, &self.units)
+    pub fn create(&self, table: &'static Table, inside_run: &str) -> Result<TableWriter> {
+        TableWriter::create(&self.work, inside_run, table, &self.units)
     }
 
     /// Reads a table of the parent run; without rows when there is no parent, or it had no such file.

@@ -29,7 +29,20 @@ pub fn write<T: Contract>(
     n: usize,
     columns: impl Fn(Range<usize>) -> Result<Vec<ArrayRef>> + Sync,
 ) -> Result<TableEntry> {
-    let mut file = context.create(T::TABLE)?;
+    write_file::<T>(context, &T::TABLE.file(), n, columns)
+}
+
+/// The same of one of a table's files, by its path inside the run.
+///
+/// # Errors
+/// Those of [`write`].
+pub fn write_file<T: Contract>(
+    context: &Context,
+    inside_run: &str,
+    n: usize,
+    columns: impl Fn(Range<usize>) -> Result<Vec<ArrayRef>> + Sync,
+) -> Result<TableEntry> {
+    let mut file = context.create(T::TABLE, inside_run)?;
     let make = |places: &Range<usize>| -> Result<RecordBatch> {
         context.go_on()?;
         Ok(Checked::<T>::from_columns(&context.units, columns(places.clone())?)?.batch().clone())
@@ -48,7 +61,7 @@ pub fn write<T: Contract>(
         }
     }
     let n_rows = file.n_rows();
-    Ok(TableEntry::new(T::TABLE, &T::TABLE.file(), n_rows, file.finish()?.hash))
+    Ok(TableEntry::new(T::TABLE, inside_run, n_rows, file.finish()?.hash))
 }
 
 /// What holds between rows holds across pieces too.

@@ -225,7 +225,7 @@ pub(super) fn keep_or_write_pieces(
     let known = parent_tables.iter().find(|entry| entry.name == table.name);
     match (changed, known, context.parent()) {
         (true, ..) => {
-            let mut file = context.create(table)?;
+            let mut file = context.create(table, &table.file())?;
             for place in 0.. {
                 context.go_on()?;
                 let Some(batch) = piece(place)? else { break };

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::super::{CohortCell, Sums, too_large};
 use super::Gathered;
 use super::cohorts::CohortSums;
-use super::range::{NEVER, Range};
+use super::range::{NEVER, Range, Slot};
 use super::values::Entry;
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
 use crate::contract::{Checked, ColumnType, Contract, Table, Units, column as c, read};
@@ -22,8 +22,12 @@ use crate::error::{Error, Result};
 use crate::kernel::calendar::{month_index, month_label, month_start, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
+use crate::run::pieces;
 use crate::stage::summarise::DIMENSIONS;
 use crate::store::{files, parquet};
+
+/// Places of slots among all.
+pub(super) type Places = std::ops::Range<usize>;
 
 /// The tables, in the order in which they are written.
 const TABLES: [&Table; 4] = [CustomerBase::TABLE, CustomerBaseBy::TABLE, CohortBase::TABLE, DayBase::TABLE];
@@ -219,38 +223,76 @@ impl Gathered {
             range.cohorts.settle(&range.slots)?;
             range.cohorts.include_in(&mut cohorts)?;
         }
-        let by_value = self.value_columns(units)?;
-        let by_key = self.key_columns(units);
-        let by_key: Checked<CustomerBase> = Checked::from_columns(units, by_key)?;
-        let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, by_value)?;
+        let by_key =
+            self.write_keyed::<CustomerBase>(context, &file(CustomerBase::TABLE, before), |places| {
+                Ok(self.key_columns(places, units))
+            })?;
+        let by_value: Checked<CustomerBaseBy> = Checked::from_columns(units, self.value_columns(units)?)?;
         let cohorts: Checked<CohortBase> = Checked::from_columns(units, cohort_columns(&cohorts, units))?;
         let days: Checked<DayBase> = Checked::from_columns(units, self.day_columns()?)?;
-        let batches = [by_key.batch(), by_value.batch(), cohorts.batch(), days.batch()];
-        let write = |(table, batch): (&'static Table, &RecordBatch)| {
+        let write = |table: &'static Table, batch: &RecordBatch| {
             context.write(table, &file(table, before), std::slice::from_ref(batch))
         };
-        TABLES.into_iter().zip(batches).map(write).collect()
+        Ok(vec![
+            by_key,
+            write(CustomerBaseBy::TABLE, by_value.batch())?,
+            write(CohortBase::TABLE, cohorts.batch())?,
+            write(DayBase::TABLE, days.batch())?,
+        ])
     }
 
-    fn key_columns(&self, units: &Units) -> Vec<ArrayRef> {
-        let slots = || self.ranges.iter().flat_map(|range| &range.slots);
-        let keyed = || (0_u32..).zip(slots()).filter(|(_, slot)| slot.total.n_rows > 0);
-        let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot)| i64::from(of(&slot.total)))))
+    /// Writes a file of a table with a row a key, in pieces of slots.
+    ///
+    /// # Errors
+    /// `Io`, `ContractBroken`; what `columns` fails with.
+    pub(super) fn write_keyed<T: Contract>(
+        &self,
+        context: &Context,
+        inside_run: &str,
+        columns: impl Fn(Places) -> Result<Vec<ArrayRef>> + Sync,
+    ) -> Result<TableEntry> {
+        let n_slots = self.ranges.iter().map(|range| range.slots.len()).sum();
+        pieces::write_file::<T>(context, inside_run, n_slots, columns)
+    }
+
+    /// Ranges that hold some of the slots, each with the places of these in it.
+    pub(super) fn ranges_of(&self, places: Places) -> impl Iterator<Item = (&Range, Places)> {
+        let of = move |range: &Range| {
+            let from = (range.first as usize).max(places.start);
+            let to = (range.first as usize + range.slots.len()).min(places.end);
+            let first = range.first as usize;
+            (from < to).then(|| from - first..to - first)
         };
-        let amounts = |of: fn(&Sums) -> i64| money(keyed().map(|(_, slot)| of(&slot.total)), units);
+        self.ranges.iter().filter_map(move |range| of(range).map(|places| (range, places)))
+    }
+
+    /// Slots with rows, with their keys and the net revenue of their first purchase days.
+    pub(super) fn keyed(&self, places: Places) -> impl Iterator<Item = (u32, &Slot, i64)> {
+        self.ranges_of(places).flat_map(|(range, places)| {
+            let slots = range.slots.get(places.clone()).unwrap_or_default().iter();
+            let nets = range.lives.first_nets.get(places.clone()).unwrap_or_default();
+            let keys = (range.first..).skip(places.start);
+            let keyed = keys.zip(slots).zip(nets).map(|((key, slot), net)| (key, slot, *net));
+            keyed.filter(|(_, slot, _)| slot.total.n_rows > 0)
+        })
+    }
+
+    fn key_columns(&self, places: Places, units: &Units) -> Vec<ArrayRef> {
+        let keyed = || self.keyed(places.clone());
+        let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot, _)| i64::from(of(&slot.total)))))
+        };
+        let amounts = |of: fn(&Sums) -> i64| money(keyed().map(|(_, slot, _)| of(&slot.total)), units);
         let days = |of: fn((i32, i32)) -> i32| -> ArrayRef {
-            Arc::new(keyed().map(|(_, slot)| slot.total.days.map(of)).collect::<Date32Array>())
+            Arc::new(keyed().map(|(_, slot, _)| slot.total.days.map(of)).collect::<Date32Array>())
         };
         let first_nets = || -> ArrayRef {
-            let nets = self.ranges.iter().flat_map(|range| &range.lives.first_nets).zip(slots());
-            let nets = nets.filter(|(_, slot)| slot.total.n_rows > 0);
-            let nets: Decimal128Array =
-                nets.map(|(net, slot)| slot.total.days.map(|_| i128::from(*net))).collect();
+            let of = |(_, slot, net): (u32, &Slot, i64)| slot.total.days.map(|_| i128::from(net));
+            let nets: Decimal128Array = keyed().map(of).collect();
             Arc::new(nets.with_data_type(ColumnType::Money.arrow(units)))
         };
         side_by_side(&[
-            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, ..)| key))),
             &|| ints(|sums| sums.n_orders),
             &|| ints(|sums| sums.n_active_days),
             &|| ints(|sums| sums.n_rows),

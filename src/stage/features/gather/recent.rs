@@ -12,12 +12,12 @@ use super::super::super::ingest::ledger::{Ledger, Part};
 use super::super::lifetime::{Edges, Standing};
 use super::super::{Windows, too_large};
 use super::Gathered;
-use super::base::{self, money, month_of, side_by_side};
+use super::base::{self, Places, money, month_of, side_by_side};
 use super::evening::Evening;
 use super::range::{NEVER, Range};
 use super::turns::{Row, Turn, Turns, rows_of};
 use crate::contract::tables::{CustomerNets, CustomerStanding};
-use crate::contract::{Checked, Contract, Table, Units, column as c, read};
+use crate::contract::{Contract, Table, Units, column as c, read};
 use crate::error::{Error, Result};
 use crate::kernel::calendar::{day_label, month_index, month_label, parse_day};
 use crate::run::context::Context;
@@ -228,36 +228,37 @@ impl Gathered {
         edges: Edges,
     ) -> Result<Vec<TableEntry>> {
         let units = &context.units;
-        let nets: Checked<CustomerNets> = Checked::from_columns(units, self.net_columns(units))?;
-        let file = nets_file(before, as_of);
+        let net_columns = |places| Ok(self.net_columns(places, units));
         let mut entries =
-            vec![context.write(CustomerNets::TABLE, &file, std::slice::from_ref(nets.batch()))?];
+            vec![self.write_keyed::<CustomerNets>(context, &nets_file(before, as_of), net_columns)?];
         for (which, edge) in edges.0.into_iter().flatten().enumerate() {
-            let columns = self.standing_columns(which, edge, units)?;
-            let standing: Checked<CustomerStanding> = Checked::from_columns(units, columns)?;
-            let batch = std::slice::from_ref(standing.batch());
-            entries.push(context.write(CustomerStanding::TABLE, &standing_file(edge), batch)?);
+            let columns = |places| self.standing_columns(places, (which, edge), units);
+            entries.push(self.write_keyed::<CustomerStanding>(context, &standing_file(edge), columns)?);
         }
         Ok(entries)
     }
 
-    fn net_columns(&self, units: &Units) -> Vec<ArrayRef> {
-        let slots = || self.ranges.iter().flat_map(|range| &range.slots);
-        let keyed = || (0_u32..).zip(slots()).filter(|(_, slot)| slot.total.n_rows > 0);
-        let nets = |which: fn([i64; 3]) -> i64| money(keyed().map(|(_, slot)| which(slot.nets)), units);
+    fn net_columns(&self, places: Places, units: &Units) -> Vec<ArrayRef> {
+        let keyed = || self.keyed(places.clone());
+        let nets = |which: fn([i64; 3]) -> i64| money(keyed().map(|(_, slot, _)| which(slot.nets)), units);
         side_by_side(&[
-            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, _)| key))),
+            &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, ..)| key))),
             &|| nets(|[year, _, _]| year),
             &|| nets(|[_, half, _]| half),
             &|| nets(|[_, _, half_before]| half_before),
         ])
     }
 
-    fn standing_columns(&self, which: usize, edge: i32, units: &Units) -> Result<Vec<ArrayRef>> {
+    fn standing_columns(
+        &self,
+        places: Places,
+        (which, edge): (usize, i32),
+        units: &Units,
+    ) -> Result<Vec<ArrayRef>> {
         let since = self.since(which, edge);
         let mut found: Vec<(u32, Standing)> = Vec::new();
-        for range in &self.ranges {
-            for (key, place) in (range.first..).zip(0..range.slots.len()) {
+        for (range, places) in self.ranges_of(places) {
+            for (key, place) in (range.first..).skip(places.start).zip(places) {
                 let standing = range.standing(which, place, since)?;
                 if standing.n_active_days > 0 || standing.net_revenue != 0 {
                     found.push((key, standing));
