@@ -138,7 +138,7 @@ fn row(draw: &mut Draw, prefix: &str, person: u64, night: u64, deletes: bool) ->
         1 => "1972-05-05".to_owned(),
         _ => format!("2025-{:02}-10", 1 + person % 12),
     };
-    let closed = if (person + night) % 9 == 0 { "2026-01-20 09:00:00" } else { "" };
+    let closed = if (person + night).is_multiple_of(9) { "2026-01-20 09:00:00" } else { "" };
     format!(
         "{prefix}{person},{email},{phone},Ann,{name},{born},York,{card},{consent},{deleted},2026-01-{day:02},\
          {more},{joined},{closed}\n"

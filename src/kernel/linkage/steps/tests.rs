@@ -15,7 +15,7 @@ fn without_families(chance: &Chance, n_all: f64) -> Vec<u64> {
     let others = Class { share: 1.0 - 2e-5, plain: chance.plain, address: chance.address };
     let mut stream = Stream::new(2, 0);
     let mut of = |levels: Levels| {
-        let [first, last, birth, code, street] = levels.map(|level| level == 1);
+        let [first, last, birth, code, _] = levels.map(|level| level == 1);
         let names = u8::from(first) + u8::from(last);
         let is_compared = names == 2 || (names == 1 && (code || birth)) || (birth && code);
         if !is_compared || [0, 1, 3, 4].iter().any(|place| levels[*place] == 0) {
