@@ -80,10 +80,18 @@ const CONFIG: &str = r#"
     repeat_days = 2
     max_contacts = 40
     columns = ["customer_id", "email", "street", "country"]
+    [[loyalty]]
+    name = "club"
+    [[loyalty.tier]]
+    name = "basic"
+    threshold = 0
+    [[loyalty.tier]]
+    name = "gold"
+    threshold = 15
 "#;
 
 const HEADER: &str = "customer_id,email,phone,first_name,last_name,birth_date,city,card_id,consent_email,deleted,\
-    updated_at,street,postal_code,country,household_id,employee,consent_post,consent_at,x_shoe\n";
+    updated_at,street,postal_code,country,household_id,employee,consent_post,consent_at,x_shoe,joined_on,closed_at\n";
 
 /// Numbers that depend on the seed only (splitmix64).
 struct Draw(u64);
@@ -125,8 +133,15 @@ fn row(draw: &mut Draw, prefix: &str, person: u64, night: u64, deletes: bool) ->
     let deleted = if deletes && draw.one_in(5) { "true" } else { "" };
     let day = 1 + night + draw.below(2);
     let more = facts(draw, person);
+    let joined = match person % 7 {
+        0 => String::new(),
+        1 => "1972-05-05".to_owned(),
+        _ => format!("2025-{:02}-10", 1 + person % 12),
+    };
+    let closed = if (person + night).is_multiple_of(9) { "2026-01-20 09:00:00" } else { "" };
     format!(
-        "{prefix}{person},{email},{phone},Ann,{name},{born},York,{card},{consent},{deleted},2026-01-{day:02},{more}\n"
+        "{prefix}{person},{email},{phone},Ann,{name},{born},York,{card},{consent},{deleted},2026-01-{day:02},\
+         {more},{joined},{closed}\n"
     )
 }
 

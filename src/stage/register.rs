@@ -26,7 +26,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 pub use self::contact::Contact;
-pub use self::contacts::{Contacts, Who};
+pub use self::contacts::{Contacts, Stay, Who};
 use self::marks::Bits;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};

@@ -30,23 +30,6 @@ pub struct Classes {
     pub others: Class,
 }
 
-/// What the steps came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fitted {
-    /// Estimates.
-    pub classes: Classes,
-    /// Matches expected among the candidate pairs.
-    pub n_matches: f64,
-    /// Pairs of households expected among the candidate pairs.
-    pub n_household: f64,
-    /// Steps taken.
-    pub n_iterations: usize,
-    /// Whether probabilities stood still at the end.
-    pub converged: bool,
-}
-
-/// Relative movement of a share, and absolute one of a probability, below which they stand still.
-const STILL: f64 = 1e-6;
 /// Pairs that the prior of a class is worth, spread over the levels as at the start.
 const PRIOR_PAIRS: f64 = 2.0;
 
@@ -64,6 +47,15 @@ impl Class {
         let plain: f64 =
             self.plain.iter().zip(levels).map(|(shares, level)| of_level(shares, level)).product();
         plain * self.of_address(levels)
+    }
+
+    /// Logarithm of the prior's density, but for a constant.
+    fn prior(&self, start: &Self) -> f64 {
+        let of = |shares: &[f64], start: &[f64]| {
+            shares.iter().zip(start).map(|(share, start)| start * share.ln()).sum::<f64>()
+        };
+        let plain: f64 = self.plain.iter().zip(&start.plain).map(|(shares, start)| of(shares, start)).sum();
+        PRIOR_PAIRS * (plain + of(&self.address, &start.address))
     }
 
     /// Probability of the address levels; a part that is not known is summed over.
@@ -110,7 +102,15 @@ impl Classes {
         if sum > 0.0 { joint.map(|one| one / sum) } else { [0.0; 3] }
     }
 
-    /// The field of which equal values are no likelier among matches than by chance.
+    /// Binary logarithm of the odds of a match, of pairs with a pattern.
+    pub(super) fn weight(&self, levels: Levels) -> f64 {
+        let [matches, household, others] = [&self.matches, &self.household, &self.others]
+            .map(|class| class.share * class.likelihood(levels));
+        (matches / (household + others)).log2()
+    }
+
+    /// The field of which equal values are no likelier among matches than by chance; or, of first names and days of birth,
+    /// of which most of the matches have values that are nothing like each other, as namesakes of one home have.
     #[must_use]
     pub fn degenerate(&self) -> Option<&'static str> {
         let (m, u) = (&self.matches, &self.others);
@@ -119,7 +119,9 @@ impl Classes {
         let is_odd = |m: f64, u: f64| m.is_nan() || u.is_nan() || m <= u;
         let odd = plain.filter(|((m, u), _)| is_odd(exact(m), exact(u))).map(|(_, name)| name).next();
         let code = |class: &Class| class.address.iter().take(4).sum::<f64>();
+        let unlike = m.plain.iter().zip(FIELDS).step_by(2).find(|([.., unlike], _)| *unlike > 0.5);
         odd.or_else(|| is_odd(code(m), code(u)).then_some("postal codes"))
+            .or_else(|| unlike.map(|(_, name)| name))
     }
 }
 
@@ -168,43 +170,61 @@ fn mean(shares: &mut [f64], sums: &[f64]) {
     shares.iter_mut().zip(sums).for_each(|(share, sum)| *share = (sum + PRIOR_PAIRS * *share) / n);
 }
 
-/// Estimates the classes from pairs by pattern. `n_all`: all pairs of the register.
-#[must_use]
-pub fn fit(counts: &[u64], n_all: u64, start: &Classes, max_iterations: usize) -> Fitted {
-    let patterns: Vec<(Levels, f64)> =
-        (0..).zip(counts).filter(|(_, n)| **n > 0).map(|(pattern, n)| (levels(pattern), count(*n))).collect();
-    let n_all = count(n_all.max(1));
-    let mut fitted =
-        Fitted { classes: *start, n_matches: 0.0, n_household: 0.0, n_iterations: 0, converged: false };
-    while fitted.n_iterations < max_iterations && !fitted.converged {
-        let (mut matches, mut household) = (Sums::NONE, Sums::NONE);
-        for (levels, n) in &patterns {
-            let [match_share, household_share, _] = fitted.classes.posterior(*levels);
-            matches.add(*levels, n * match_share, &fitted.classes.matches);
-            household.add(*levels, n * household_share, &fitted.classes.household);
-        }
-        let mut next = fitted.classes;
-        next.matches = matches.class(&start.matches, n_all);
-        next.household = household.class(&start.household, n_all);
-        // First names inside a household are those of others: who shares one there is mostly one person.
-        next.household.plain[0] = start.others.plain[0];
-        next.others.share = 1.0 - next.matches.share - next.household.share;
-        fitted.converged = is_still(&fitted.classes, &next);
-        fitted.classes = next;
-        fitted.n_matches = matches.n;
-        fitted.n_household = household.n;
-        fitted.n_iterations += 1;
-    }
-    fitted
+/// Pairs by pattern, of which classes are estimated.
+pub(super) struct Pairs {
+    /// Patterns that some pair has, with their pairs.
+    pub patterns: Vec<(Levels, f64)>,
+    n_all: f64,
+    start: Classes,
 }
 
-fn is_still(before: &Classes, after: &Classes) -> bool {
-    let class = |a: &Class, b: &Class| {
-        let near = |(a, b): (&f64, &f64)| (a - b).abs() < STILL;
-        // A class that died out moves no more, whatever its share is of.
-        (a.share - b.share).abs() <= STILL * b.share.max(1e-15)
-            && a.plain.iter().flatten().zip(b.plain.iter().flatten()).all(near)
-            && a.address.iter().zip(&b.address).all(near)
-    };
-    class(&before.matches, &after.matches) && class(&before.household, &after.household)
+/// A step of expectation and maximisation.
+pub(super) struct Step {
+    /// Where it started.
+    pub from: Classes,
+    /// How likely that is: logarithm of likelihood and prior, but for a constant.
+    pub objective: f64,
+    /// Where it leads.
+    pub classes: Classes,
+}
+
+impl Pairs {
+    pub(super) fn new(counts: &[u64], n_all: u64, start: &Classes) -> Self {
+        let patterns =
+            (0..).zip(counts).filter(|(_, n)| **n > 0).map(|(pattern, n)| (levels(pattern), count(*n)));
+        Self { patterns: patterns.collect(), n_all: count(n_all.max(1)), start: *start }
+    }
+
+    /// Pairs expected of matches and of households, and of these matches the share in patterns that are mostly of matches.
+    pub(super) fn expected(&self, classes: &Classes) -> ([f64; 2], f64) {
+        let ([mut matches, mut household], mut apart) = ([0.0; 2], 0.0);
+        for (levels, n) in &self.patterns {
+            let [of_match, of_household, _] = classes.posterior(*levels);
+            matches += n * of_match;
+            household += n * of_household;
+            apart += if of_match >= 0.5 { n * of_match } else { 0.0 };
+        }
+        ([matches, household], apart / matches)
+    }
+
+    /// Expectation and maximisation.
+    pub(super) fn step(&self, now: &Classes) -> Step {
+        let (mut matches, mut household) = (Sums::NONE, Sums::NONE);
+        let mut likelihood = self.n_all * (-now.matches.share - now.household.share).ln_1p();
+        for (levels, n) in &self.patterns {
+            let [of_match, of_household, of_other] = now.posterior(*levels);
+            matches.add(*levels, n * of_match, &now.matches);
+            household.add(*levels, n * of_household, &now.household);
+            likelihood += n * ((of_match + of_household) / of_other).ln_1p();
+        }
+        let objective =
+            likelihood + now.matches.prior(&self.start.matches) + now.household.prior(&self.start.household);
+        let mut classes = *now;
+        classes.matches = matches.class(&self.start.matches, self.n_all);
+        classes.household = household.class(&self.start.household, self.n_all);
+        // First names inside a household are those of others: who shares one there is mostly one person.
+        classes.household.plain[0] = self.start.others.plain[0];
+        classes.others.share = 1.0 - classes.matches.share - classes.household.share;
+        Step { from: *now, objective, classes }
+    }
 }

@@ -20,11 +20,13 @@ pub mod em;
 mod jaro;
 pub mod model;
 pub mod records;
+pub mod steps;
 
 use self::blocking::Candidates;
-use self::em::{Classes, Fitted};
+use self::em::Classes;
 use self::model::Model;
 use self::records::Records;
+use self::steps::Fitted;
 
 /// How much is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +67,19 @@ pub enum NotEstimated {
         /// Expected.
         expected: f64,
     },
-    /// Equal values of a field are no likelier among matches than by chance: the classes are not what they are named.
+    /// Equal values of a field are no likelier among matches than by chance, or matches mostly contradict each other in it:
+    /// the classes are not what they are named.
     Degenerate {
         /// The field.
         field: &'static str,
+    },
+    /// Less than [`MIN_TOLD_APART`] of the expected matches are of patterns that are mostly of matches: what is taken for
+    /// matches are the most alike of others, and there may be none.
+    NotToldApart {
+        /// Expected.
+        expected: f64,
+        /// Share of these that are told apart.
+        told_apart: f64,
     },
     /// The steps did not come to an end.
     NotConverged {
@@ -94,8 +105,36 @@ impl NotEstimated {
                 format!("{expected:.0} matches are expected among the pairs: the fields tell nobody apart")
             }
             Self::Degenerate { field } => format!("equal values of {field} do not tell matches from others"),
+            Self::NotToldApart { expected, told_apart } => {
+                format!(
+                    "of {expected:.0} matches expected among the pairs only {:.0} % stand out from other pairs",
+                    100.0 * told_apart
+                )
+            }
             Self::NotConverged { n_iterations } => {
-                format!("probabilities still moved after {n_iterations} steps")
+                format!("match weights still moved after {n_iterations} steps")
+            }
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn mend(&self) -> &'static str {
+        match self {
+            Self::TooFew { .. } | Self::NoMatches { .. } => {
+                "it comes by itself once there are more people to learn from; identity.similar = false does without"
+            }
+            Self::TooMany { .. } | Self::Degenerate { .. } => {
+                "see whether names, days of birth and addresses are filled, and not with placeholders; \
+                 identity.similar = false does without"
+            }
+            Self::NotToldApart { .. } => {
+                "hardly anybody who shares no key comes twice, so that matches cannot be learned; \
+                 identity.similar = false does without"
+            }
+            Self::NotConverged { .. } => {
+                "names, days of birth or addresses say next to nothing here, or are mostly missing; \
+                 identity.similar = false does without"
             }
         }
     }
@@ -107,6 +146,12 @@ pub const MIN_RECORDS: usize = 100;
 pub const MIN_PAIRS: u64 = 50;
 /// Expected matches below which m is not believed in.
 pub const MIN_MATCHES: f64 = 20.0;
+
+/// Share of the expected matches that has to be told apart from other pairs. What stands in patterns that are mostly of
+/// others is what a class without members gathers: in registers in which nobody comes twice a third at most is told apart,
+/// where one in fifty does, more than six tenths. Celeux & Soromenho (1996), "An entropy criterion for assessing the number
+/// of clusters in a mixture model", Journal of Classification 13, 195–212, judge classes by how well they are told apart.
+pub const MIN_TOLD_APART: f64 = 0.5;
 
 /// Expected matches by record above which the class of matches is none of one person.
 pub const MAX_MATCHES_EACH: f64 = 10.0;
@@ -124,7 +169,7 @@ pub fn estimate(records: &Records, candidates: &Candidates, terms: &Terms) -> Re
     }
     let random = chance::levels(records, terms.n_random_pairs, terms.seed);
     let n_all = blocking::n_pairs_of(n_records);
-    let fitted = em::fit(
+    let fitted = steps::fit(
         &candidates.counts(),
         n_all,
         &Classes::start(&random, n_records, n_all),
@@ -144,10 +189,14 @@ fn check(fitted: &Fitted, n_records: usize) -> Result<(), NotEstimated> {
     if fitted.n_matches > MAX_MATCHES_EACH * chance::count(n_records as u64) {
         return Err(NotEstimated::TooMany { expected: fitted.n_matches });
     }
-    match fitted.classes.degenerate() {
-        Some(field) => Err(NotEstimated::Degenerate { field }),
-        None => Ok(()),
+    if let Some(field) = fitted.classes.degenerate() {
+        return Err(NotEstimated::Degenerate { field });
     }
+    if fitted.told_apart < MIN_TOLD_APART {
+        let Fitted { n_matches: expected, told_apart, .. } = *fitted;
+        return Err(NotEstimated::NotToldApart { expected, told_apart });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

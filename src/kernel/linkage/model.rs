@@ -3,8 +3,9 @@
 use super::blocking::Candidates;
 use super::chance::count;
 use super::compare::{EXACT, Levels, N_PATTERNS, NULL, levels};
-use super::em::{Fitted, of_level};
+use super::em::of_level;
 use super::records::{Column, Records};
+use super::steps::Fitted;
 
 /// A fitted model.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::blocking::{Candidates, n_pairs_of};
 use super::chance::Chance;
 use super::compare::{Levels, N_PATTERNS, levels, pattern};
-use super::em::{Class, Classes, fit};
+use super::em::{Class, Classes};
 use super::model::Model;
 use super::people::{self, Row};
 use super::plain::{self, Plain};
 use super::records::{Column, Person, Records};
+use super::steps::fit;
 use super::{NotEstimated, Terms, chance, estimate};
 use crate::kernel::calendar::day_from_civil;
 use crate::kernel::identity::NO_BIRTH;
@@ -200,6 +201,29 @@ fn known_m_is_recovered_from_simulated_patterns() {
         }
     }
     assert_eq!(fitted.classes.degenerate(), None);
+}
+
+#[test]
+fn the_most_alike_of_others_are_no_matches() {
+    // Nobody comes twice, but families share addresses and names, twins the day of birth, parents and children first names.
+    let told = |seed: u64, with_births: bool| {
+        let mut rows = people::register(20_000, seed, false);
+        rows.sort_by_key(|row| row.person);
+        rows.dedup_by_key(|row| row.person);
+        rows.iter_mut().filter(|_| !with_births).for_each(|row| row.birth = None);
+        let people = people_of(&rows);
+        let records = Records::new(&people);
+        let candidates = Candidates::new(&records, &Terms::USUAL);
+        estimate(&records, &candidates, &Terms::USUAL).err()
+    };
+    for seed in [1, 2] {
+        assert_eq!(told(seed, true), Some(NotEstimated::Degenerate { field: "days of birth" }));
+    }
+    let without = told(1, false);
+    assert!(
+        matches!(without, Some(NotEstimated::NotToldApart { told_apart, .. }) if told_apart < 0.5),
+        "{without:?}"
+    );
 }
 
 /// Every pair above one half, as rows.

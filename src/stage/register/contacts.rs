@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use arrow_array::{Array as _, BooleanArray, StringArray};
+use arrow_array::{Array as _, BooleanArray, Date32Array, StringArray};
 use rayon::prelude::*;
 
 use super::contact::Contact;
@@ -13,6 +13,7 @@ use super::matching::Whence;
 use crate::contract::tables::RegisterCustomers;
 use crate::contract::{Contract, column as c, read};
 use crate::error::{Error, Result};
+use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
 use crate::kernel::search::first_from;
 use crate::kernel::texts::Texts;
 use crate::run::context::Context;
@@ -61,6 +62,21 @@ pub struct Who<'a> {
     pub is_employee: Option<bool>,
 }
 
+/// Days on which a customer joined and its account was closed, since 1970-01-01; `None`: the exports do not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stay {
+    /// Joined the programme.
+    pub joined: Option<i32>,
+    /// Account closed.
+    pub closed: Option<i32>,
+}
+
+/// Days of joining and closing, as `register/customers` of the parent has them.
+struct Stays {
+    joined: Date32Array,
+    closed: Date32Array,
+}
+
 impl Facts {
     /// Those of the parent, of which so many rows are expected.
     pub(super) fn read(context: &Context, n_rows: usize) -> Result<Self> {
@@ -87,6 +103,34 @@ impl Facts {
             is_employee: self.employees.is_valid(row).then(|| self.employees.value(row)),
         })
     }
+}
+
+impl Stays {
+    /// Those of the parent, of which so many rows are expected.
+    fn read(context: &Context, n_rows: usize) -> Result<Self> {
+        let names = [c::JOINED_ON, c::CLOSED_AT];
+        let batch = context.read_parent_columns(RegisterCustomers::TABLE, Some(&names))?;
+        if batch.num_rows() != n_rows {
+            return Err(Error::internal("tables of the parent's register tell of different customers"));
+        }
+        let column = |name: &str| read::days(&batch, name).cloned();
+        Ok(Self { joined: column(c::JOINED_ON)?, closed: column(c::CLOSED_AT)? })
+    }
+
+    fn at(&self, row: usize) -> Stay {
+        Stay { joined: read::at(&self.joined, row), closed: read::at(&self.closed, row) }
+    }
+}
+
+impl Stay {
+    fn of(contact: &Contact) -> Self {
+        Self { joined: day(contact, c::JOINED_ON), closed: day(contact, c::CLOSED_AT) }
+    }
+}
+
+/// A day that the exports tell of a customer.
+pub(super) fn day(contact: &Contact, column: &str) -> Option<i32> {
+    parse_day_in(contact.value(column)?.get(..10)?.as_bytes(), BIRTH_YEARS)
 }
 
 impl<'a> Who<'a> {
@@ -196,6 +240,28 @@ impl Contacts {
             },
         };
         self.places(ids).map(|place| place.and_then(who)).collect()
+    }
+
+    /// When the customers of ids that ascend joined and left; nothing of those that there are not. Nobody is made for it:
+    /// of whom this night did not match, the parent tells.
+    ///
+    /// # Errors
+    /// `Io`; `Internal` where tables of the parent contradict each other.
+    pub fn stays<'i>(&self, context: &Context, ids: impl Iterator<Item = &'i str>) -> Result<Vec<Stay>> {
+        let places: Vec<Option<usize>> = self.places(ids).collect();
+        let stay = |of: &(dyn Fn(usize) -> Option<Stay> + Sync)| {
+            places.par_iter().map(|place| place.and_then(of).unwrap_or_default()).collect()
+        };
+        match &self.0 {
+            Kind::Held(_, all) => Ok(stay(&|place| all.get(place).map(Stay::of))),
+            Kind::Again(again) => {
+                let before = Stays::read(context, again.facts.employees.len())?;
+                Ok(stay(&|place| match again.from.get(place)? {
+                    Whence::Before(row) => Some(before.at(*row as usize)),
+                    Whence::Matched(own) => again.matched.get(*own as usize).map(Stay::of),
+                }))
+            }
+        }
     }
 
     /// Place of the first id that is not before another.

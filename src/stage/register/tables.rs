@@ -12,12 +12,12 @@ use arrow_array::{ArrayRef, BooleanArray, Date32Array, TimestampMillisecondArray
 use rayon::prelude::*;
 
 use self::ids::Known;
+use super::contacts::day as day_of;
 use super::matching::Matching;
 use super::{Contact, Register};
 use crate::contract::tables::{ContactPoints, Identities, RegisterCustomers};
 use crate::contract::{Contract, column as c};
 use crate::error::Result;
-use crate::kernel::calendar::{BIRTH_YEARS, parse_day_in};
 use crate::kernel::text::{collapse_spaces, email_canonical, email_match_key};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -105,10 +105,7 @@ pub(super) fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> A
 fn customer_columns(contacts: &[(&str, Cow<'_, Contact>)]) -> Vec<ArrayRef> {
     let text = |name: &'static str| texts(contacts.iter().map(|(_, contact)| contact.value(name)));
     let day = |name: &'static str| -> ArrayRef {
-        let of = |contact: &Contact| {
-            contact.value(name).and_then(|text| parse_day_in(text.get(..10)?.as_bytes(), BIRTH_YEARS))
-        };
-        Arc::new(contacts.iter().map(|(_, contact)| of(contact)).collect::<Date32Array>())
+        Arc::new(contacts.iter().map(|(_, contact)| day_of(contact, name)).collect::<Date32Array>())
     };
     let truth = |name: &'static str| -> ArrayRef {
         let of = |contact: &Contact| contact.value(name).map(|text| text == "true");

@@ -31,15 +31,15 @@ use self::facts::Wanted as Facts;
 use self::replay::{Part, Replayed};
 use self::touched::Touched;
 use crate::config::Loyalty;
-use crate::contract::{ERASED, column as c};
+use crate::contract::ERASED;
 use crate::error::{Result, Warning};
-use crate::kernel::calendar::{add_months, month_index, month_start, parse_day_in};
+use crate::kernel::calendar::{add_months, month_index, month_start};
 use crate::kernel::loyalty::moves::{Moves, Turnover, Worth};
 use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, Standing};
 use crate::run::context::Context;
-use crate::stage::features::Features;
-use crate::stage::register::Register;
+use crate::stage::features::{Features, Sums};
+use crate::stage::register::{Register, Stay};
 use crate::stage::summarise::days::{Days, Wanted};
 use rayon::prelude::*;
 
@@ -47,8 +47,8 @@ use rayon::prelude::*;
 const YEAR_MONTHS: i32 = 12;
 /// Of a hundred rows, so many may lack their cost where days are worth their margin.
 const COSTLESS_PERCENT: u64 = 1;
-/// Years that a day of joining or leaving may name.
-const YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
+/// 1900-01-01: an earlier day of joining or leaving stands for none.
+const FIRST_DAY: i32 = -25_567;
 
 /// What a night knows of customers.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ pub fn run(inputs: &Inputs<'_>) -> Result<Vec<Outcome>> {
     }
     let mut plans = plan::plans(config, &inputs.register.successors())?;
     plans.iter().for_each(|plan| warn(inputs, plan));
-    let customers = customers(inputs);
+    let customers = customers(inputs)?;
     let published = Published::read(inputs, &customers, &plans)?;
     for (at, plan) in plans.iter_mut().enumerate() {
         if let Some(published) = &published {
@@ -319,35 +319,35 @@ fn facts<'a>(inputs: &'a Inputs<'_>, by_margin: bool) -> Facts<'a> {
 
 /// Whether so few sales lack their cost that days are worth their margin.
 fn has_costs(features: &Features) -> bool {
-    let sum = |of: fn(&crate::stage::features::Sums) -> u32| -> u64 {
-        features.total.iter().map(|sums| u64::from(of(sums))).sum()
-    };
+    let sum = |of: fn(&Sums) -> u32| -> u64 { features.total.iter().map(|sums| u64::from(of(sums))).sum() };
     let (n_rows, n_costless) = (sum(|sums| sums.n_rows), sum(|sums| sums.n_cost_missing));
     n_costless * 100 <= n_rows * COSTLESS_PERCENT
 }
 
 /// Enrolment and leaving of every customer.
-fn customers(inputs: &Inputs<'_>) -> Vec<Customer> {
-    let Inputs { features, register, .. } = inputs;
+///
+/// # Errors
+/// `Io`, `Internal`.
+fn customers(inputs: &Inputs<'_>) -> Result<Vec<Customer>> {
+    let Inputs { context, features, register, .. } = inputs;
     let ids = &features.customer_id;
     let mut n_keys = vec![0_u32; ids.len()];
     for row in &features.row_of_key {
         n_keys.get_mut(*row as usize).into_iter().for_each(|n| *n += 1);
     }
-    let day = |text: Option<&str>| parse_day_in(text?.get(..10)?.as_bytes(), YEARS);
-    (0..ids.len(), &features.total, n_keys)
-        .into_par_iter()
-        .map(|(row, total, n_keys)| {
-            let id = ids.get(row).unwrap_or_default();
-            let contact = register.contacts.get(id);
-            let of = |column: &str| day(contact.as_deref().and_then(|contact| contact.value(column)));
-            // Whose tiers were erased is no member in any period.
-            let is_erased = id.rsplit(':').next().is_some_and(|number| number.starts_with(ERASED));
-            let enrolled = of(c::JOINED_ON).or(total.days.map(|(first, _)| first)).filter(|_| !is_erased);
-            let left = of(c::CLOSED_AT).filter(|left| *left <= features.as_of);
-            Customer { enrolled, first: total.days.map(|(first, _)| first), left, n_keys }
-        })
-        .collect()
+    let stays = register.contacts.stays(context, ids.iter())?;
+    let is_possible = |day: &i32| *day >= FIRST_DAY;
+    let customers = (0..ids.len(), &features.total, n_keys, stays).into_par_iter();
+    let customer = |(row, total, n_keys, stay): (usize, &Sums, u32, Stay)| {
+        // Whose tiers were erased is no member in any period.
+        let id = ids.get(row).unwrap_or_default();
+        let is_erased = id.rsplit(':').next().is_some_and(|number| number.starts_with(ERASED));
+        let first = total.days.map(|(first, _)| first);
+        let enrolled = stay.joined.filter(is_possible).or(first).filter(|_| !is_erased);
+        let left = stay.closed.filter(is_possible).filter(|left| *left <= features.as_of);
+        Customer { enrolled, first, left, n_keys }
+    };
+    Ok(customers.map(customer).collect())
 }
 
 /// The first day on which anybody can have been a member while days are known.

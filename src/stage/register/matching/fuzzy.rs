@@ -189,11 +189,9 @@ impl Inputs<'_> {
     }
 
     fn not_estimated(&self, why: NotEstimated) -> Outcome {
-        let why = why.text();
-        self.context.warn(
-            Warning::new("similar_not_estimated", format!("nobody is linked by match probability: {why}"))
-                .hint("it comes by itself once there are more people to learn from; identity.similar = false does without"),
-        );
+        let (why, mend) = (why.text(), why.mend());
+        let what = format!("nobody is linked by match probability: {why}");
+        self.context.warn(Warning::new("similar_not_estimated", what).hint(mend));
         Outcome { reviewed: Vec::new(), entry: json!({ "name": NAME, "converged": false, "why": why }) }
     }
 
