@@ -28,7 +28,6 @@ use crate::stage::register::tables::OfKeys;
 use crate::stage::register::{self, Register};
 use crate::stage::segments::Predicates;
 use crate::stage::summarise::days::{self, Days};
-use crate::store::files;
 
 /// What the stages found.
 pub(super) struct Results<'a> {
@@ -384,15 +383,7 @@ fn write_register(
     let id = |key: u32| features.customer_id.get(*features.row_of_key.get(key as usize)? as usize);
     let of_keys = OfKeys { first_days: &features.first_day_of_key, by_id: &features.keys_by_id, id: &id };
     let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, &of_keys)?;
-    entries.extend(tombstones(context, parent_tables)?);
+    // Whoever was erased stays so.
+    entries.extend(context.carry(parent_tables.iter().filter(|entry| entry.name == Tombstones::TABLE.name))?);
     Ok(entries)
-}
-
-/// Whoever was erased stays so.
-fn tombstones(context: &Context, parent_tables: &[TableEntry]) -> Result<Option<TableEntry>> {
-    let known = parent_tables.iter().find(|entry| entry.name == Tombstones::TABLE.name);
-    if let (Some(entry), Some(parent)) = (known, context.parent()) {
-        files::carry(parent, &context.work, &entry.path)?;
-    }
-    Ok(known.cloned())
 }

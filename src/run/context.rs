@@ -188,6 +188,19 @@ impl Context {
         self.parent.as_deref()
     }
 
+    /// Links files of the parent, and gives their entries; none where there is no parent.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn carry<'e>(&self, entries: impl Iterator<Item = &'e TableEntry>) -> Result<Vec<TableEntry>> {
+        let Some(parent) = self.parent() else { return Ok(Vec::new()) };
+        let link = |entry: &TableEntry| {
+            files::carry(parent, &self.work, &entry.path)?;
+            Ok(entry.clone())
+        };
+        entries.map(link).collect()
+    }
+
     /// Writes a file of the run under construction and gives its entry for the manifest.
     ///
     /// # Errors

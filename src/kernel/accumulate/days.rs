@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{NO_VALUE, Overflow, Parted, Row, Rows, measure};
+use super::{NO_VALUE, Overflow, Parted, Row, Rows, measure, sort};
 
 /// What one key did on one day; money in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,30 +39,30 @@ pub fn days<'a>(
     parted.fill(rows);
     let of_task = |(rows, sizes): (&[Row], Vec<usize>)| {
         let mut found: Vec<DayRow> = Vec::new();
-        let mut sorted: Vec<(u32, i32, u32, u32)> = Vec::new();
-        let mut same: Vec<Row> = Vec::new();
+        let (mut next, mut sorted, mut same) = (Vec::new(), Vec::new(), Vec::new());
         let mut rest = rows;
         for size in sizes {
             let (bucket, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
             rest = after;
-            sorted.clear();
-            sorted.extend(bucket.iter().zip(0..).map(|(row, at)| (row.key, row.day, value(row.place), at)));
-            sorted.sort_unstable();
-            for alike in sorted.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+            let sorted = sort(bucket, &mut next, &mut sorted);
+            for same_day in sorted.chunk_by(|a, b| (a.key, a.day) == (b.key, b.day)) {
                 same.clear();
-                same.extend(alike.iter().filter_map(|(.., at)| bucket.get(*at as usize)));
-                let Some((key, day, value, _)) = alike.first().copied() else { continue };
-                let sums = measure(&same, day, &order)?;
-                found.push(DayRow {
-                    key,
-                    day,
-                    value,
-                    n_orders: sums.n_orders,
-                    revenue: sums.revenue,
-                    refunds: sums.refunds,
-                    cost: (sums.n_cost_missing == 0).then_some(sums.cost),
-                    n_visits: 0,
-                });
+                same.extend_from_slice(same_day);
+                same.sort_by_key(|row: &Row| value(row.place));
+                for alike in same.chunk_by(|a, b| value(a.place) == value(b.place)) {
+                    let Some(Row { key, day, place, .. }) = alike.first().copied() else { continue };
+                    let sums = measure(alike, day, &order)?;
+                    found.push(DayRow {
+                        key,
+                        day,
+                        value: value(place),
+                        n_orders: sums.n_orders,
+                        revenue: sums.revenue,
+                        refunds: sums.refunds,
+                        cost: (sums.n_cost_missing == 0).then_some(sums.cost),
+                        n_visits: 0,
+                    });
+                }
             }
         }
         Ok(found)

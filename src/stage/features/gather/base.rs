@@ -24,7 +24,7 @@ use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::run::pieces;
 use crate::stage::summarise::DIMENSIONS;
-use crate::store::{files, parquet};
+use crate::store::parquet;
 
 /// Places of slots among all.
 pub(super) type Places = std::ops::Range<usize>;
@@ -67,14 +67,7 @@ pub(in super::super) fn carry(
     before: i32,
 ) -> Result<Vec<TableEntry>> {
     let files = TABLES.map(|table| file(table, before));
-    let mut entries = Vec::new();
-    for entry in parent_tables.iter().filter(|entry| files.contains(&entry.path)) {
-        if let Some(parent) = context.parent() {
-            files::carry(parent, &context.work, &entry.path)?;
-            entries.push(entry.clone());
-        }
-    }
-    Ok(entries)
+    context.carry(parent_tables.iter().filter(|entry| files.contains(&entry.path)))
 }
 
 /// The parent's base, read.

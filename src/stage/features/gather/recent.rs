@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::kernel::calendar::{day_label, month_index, month_label, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
-use crate::store::{files, parquet};
+use crate::store::parquet;
 
 /// Days back from a night's day that may still get rows before what is kept has to be made anew: late rows of the last days
 /// are the rule, older ones are not.
@@ -114,12 +114,8 @@ impl Recent {
     ) -> Result<Vec<TableEntry>> {
         let mut entries = base::carry(context, parent_tables, self.before)?;
         let names = [CustomerNets::TABLE.name, CustomerStanding::TABLE.name];
-        for entry in parent_tables.iter().filter(|entry| names.contains(&entry.name.as_str())) {
-            if let Some(parent) = context.parent() {
-                files::carry(parent, &context.work, &entry.path)?;
-                entries.push(entry.clone());
-            }
-        }
+        let of_windows = parent_tables.iter().filter(|entry| names.contains(&entry.name.as_str()));
+        entries.extend(context.carry(of_windows)?);
         Ok(entries)
     }
 }
