@@ -15,7 +15,7 @@ use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
 use crate::stage::campaigns::{self, Considered, Inputs};
-use crate::stage::features::Features;
+use crate::stage::features::{Features, NO_ROW};
 use crate::stage::ingest::kinds::rows_of;
 use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
@@ -380,8 +380,10 @@ fn write_register(
     parent_tables: &[TableEntry],
 ) -> Result<Vec<TableEntry>> {
     let features = results.features;
-    let id = |key: u32| features.customer_id.get(*features.row_of_key.get(key as usize)? as usize);
-    let of_keys = OfKeys { first_days: &features.first_day_of_key, by_id: &features.keys_by_id, id: &id };
+    let row = |key: u32| features.row_of_key.get(key as usize).copied().filter(|row| *row != NO_ROW);
+    let id = |row: u32| features.customer_id.get(row as usize);
+    let of_keys =
+        OfKeys { first_days: &features.first_day_of_key, by_id: &features.keys_by_id, row: &row, id: &id };
     let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, &of_keys)?;
     // Whoever was erased stays so.
     entries.extend(context.carry(parent_tables.iter().filter(|entry| entry.name == Tombstones::TABLE.name))?);

@@ -20,7 +20,7 @@ pub fn places(n: usize) -> Vec<Range<usize>> {
 }
 
 /// Writes a table of `n` things, whose columns are made a piece at a time: those of a piece while the piece before is
-/// encoded.
+/// encoded, and full row groups are written.
 ///
 /// # Errors
 /// `ContractBroken`, which is looked for within pieces and where they meet; `Io`; what `columns` fails with.
@@ -53,7 +53,7 @@ pub fn write_file<T: Contract>(
     for next in pieces.iter().skip(1).map(Some).chain([None]) {
         let Some(batch) = made.take() else { continue };
         seam::<T>(&context.units, last.as_ref(), &batch)?;
-        let (next, added) = rayon::join(|| next.map(&make).transpose(), || file.add(&batch));
+        let (next, added) = rayon::join(|| next.map(&make).transpose(), || file.add_behind(&batch));
         added?;
         made = next?;
         if batch.num_rows() > 0 {

@@ -16,19 +16,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter};
+use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnDescPtr, ColumnPath};
-use rayon::prelude::*;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use self::column::ColumnEncoder;
-use self::open::{ClosedColumn, OpenColumn};
+use self::open::{Groups, write_groups};
 use super::files::{self, HashingFile, PlainFile, Written};
-use crate::contract::{Column, ColumnType, Table, Units, column as c};
+use crate::contract::{ColumnType, Table, Units, column as c};
 use crate::error::{Code, Error, Result};
 
 /// Rows of a row group; groups are cut by row number only.
@@ -82,23 +79,12 @@ fn properties(table: &Table) -> Result<WriterProperties> {
     Ok(builder.build())
 }
 
-/// A file of a table under construction. Rows are encoded as they come, columns side by side, so that what is held of a
-/// row group that is not yet full is its encoded pages.
+/// A file of a table under construction. Rows are encoded as they come, columns side by side.
 pub struct TableWriter {
     table: &'static Table,
     path: PathBuf,
     writer: SerializedFileWriter<HashingFile>,
-    columns: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
-    group: Option<OpenGroup>,
-    n_groups: usize,
-    n_rows: u64,
-}
-
-/// A row group that is not yet full.
-struct OpenGroup {
-    columns: Vec<OpenColumn>,
-    n_rows: usize,
+    groups: Groups,
 }
 
 impl std::fmt::Debug for TableWriter {
@@ -119,81 +105,47 @@ impl TableWriter {
         let (writer, columns) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(table)?))
             .and_then(ArrowWriter::into_serialized_writer)
             .map_err(|cause| failed(table, &path, cause))?;
-        Ok(Self { table, path, writer, columns, schema, group: None, n_groups: 0, n_rows: 0 })
+        let leaves = writer.schema_descr().root_schema_ptr();
+        let groups = Groups::new(table, columns, Arc::new(SchemaDescriptor::new(leaves)), schema);
+        Ok(Self { table, path, writer, groups })
     }
 
     /// Rows taken so far.
     #[must_use]
     pub const fn n_rows(&self) -> u64 {
-        self.n_rows
+        self.groups.n_rows()
     }
 
-    /// Adds rows; row groups are cut by row number.
+    /// Adds rows; row groups are cut by row number, and written as soon as they are full.
     ///
     /// # Errors
     /// `Io`; `Internal` when the batch is not of the table's schema.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        if batch.schema().fields() != self.schema.fields() {
-            return Err(Error::internal(format!("a batch is not of the table {}", self.table.name)));
-        }
-        let mut rest = batch.clone();
-        while rest.num_rows() > 0 {
-            let n_before = self.group.as_ref().map_or(0, |group| group.n_rows);
-            let n_taken = rest.num_rows().min(ROW_GROUP_ROWS - n_before);
-            self.encode(&rest.slice(0, n_taken)).map_err(|cause| failed(self.table, &self.path, cause))?;
-            rest = rest.slice(n_taken, rest.num_rows() - n_taken);
-        }
-        Ok(())
+        self.check(batch)?;
+        let Self { table, path, writer, groups } = self;
+        groups
+            .add(batch)
+            .and_then(|()| write_groups(writer, groups.take_closed()))
+            .map_err(|cause| failed(table, path, cause))
     }
 
-    /// Encodes rows that fit the open row group, and writes the group if that fills it.
-    fn encode(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
-        let mut group = match self.group.take() {
-            Some(group) => group,
-            None => OpenGroup { columns: self.open_columns()?, n_rows: 0 },
-        };
-        let schema = &self.schema;
-        let add =
-            |(index, column): (usize, &mut OpenColumn)| column.add(schema.field(index), rows.column(index));
-        let encoded: Vec<Result<(), ParquetError>> =
-            group.columns.par_iter_mut().enumerate().map(add).collect();
-        encoded.into_iter().collect::<Result<(), ParquetError>>()?;
-        group.n_rows += rows.num_rows();
-        self.n_rows += rows.num_rows() as u64;
-        if group.n_rows == ROW_GROUP_ROWS {
-            return self.close(group);
-        }
-        self.group = Some(group);
-        Ok(())
+    /// The same, but a row group that is full is written and hashed while the rows that come next are encoded.
+    ///
+    /// # Errors
+    /// Those of [`TableWriter::add`]; what cannot be written may be told by the next call, or by [`TableWriter::finish`].
+    pub fn add_behind(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.check(batch)?;
+        let Self { table, path, writer, groups } = self;
+        let full = groups.take_closed();
+        let (added, written) = rayon::join(|| groups.add(batch), || write_groups(writer, full));
+        written.and(added).map_err(|cause| failed(table, path, cause))
     }
 
-    fn open_columns(&self) -> Result<Vec<OpenColumn>, ParquetError> {
-        let general = self.columns.create_column_writers(self.n_groups)?;
-        let leaves = self.writer.schema_descr().columns();
-        // No column has several leaves.
-        let columns = self.table.columns.iter().zip(leaves).zip(general);
-        let open = |((column, leaf), general): ((&Column, &ColumnDescPtr), ArrowColumnWriter)| {
-            match ColumnEncoder::new(self.table, column, leaf) {
-                Some(own) => OpenColumn::Own(Box::new(own)),
-                None => OpenColumn::General(Box::new(general)),
-            }
-        };
-        Ok(columns.map(open).collect())
-    }
-
-    fn close(&mut self, group: OpenGroup) -> Result<(), ParquetError> {
-        let columns: Vec<Result<ClosedColumn, ParquetError>> =
-            group.columns.into_par_iter().map(OpenColumn::close).collect();
-        let mut row_group = self.writer.next_row_group()?;
-        for column in columns {
-            match column? {
-                ClosedColumn::Own((chunk, close)) => row_group.append_column(&chunk, close)?,
-                ClosedColumn::General(chunk) => chunk.append_to_row_group(&mut row_group)?,
-            }
+    fn check(&self, batch: &RecordBatch) -> Result<()> {
+        if batch.schema().fields() == self.groups.schema().fields() {
+            return Ok(());
         }
-        row_group.close()?;
-        self.n_groups += 1;
-        Ok(())
+        Err(Error::internal(format!("a batch is not of the table {}", self.table.name)))
     }
 
     /// Closes the file.
@@ -201,11 +153,13 @@ impl TableWriter {
     /// # Errors
     /// `Io`.
     pub fn finish(mut self) -> Result<Written> {
-        let (table, path) = (self.table, self.path.clone());
-        if let Some(group) = self.group.take() {
-            self.close(group).map_err(|cause| failed(table, &path, cause))?;
-        }
-        self.writer.into_inner().map_err(|cause| failed(table, &path, cause))?.finish()
+        let (table, path, mut writer) = (self.table, self.path, self.writer);
+        self.groups
+            .close()
+            .and_then(|()| write_groups(&mut writer, self.groups.take_closed()))
+            .and_then(|()| writer.into_inner())
+            .map_err(|cause| failed(table, &path, cause))?
+            .finish()
     }
 }
 

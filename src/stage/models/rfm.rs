@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
 use crate::config::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 use crate::contract::Units;
 use crate::error::Result;
-use crate::kernel::accumulate::add;
 use crate::kernel::rfm::{Direction, fixed_scores, nested_scores, quantile_scores};
 use crate::stage::features::{Features, Sums, too_large};
 
@@ -73,7 +74,6 @@ impl Scored {
 }
 
 /// The customers that are scored, in their order.
-#[derive(Default)]
 struct Population {
     customers: Vec<u32>,
     recency_days: Vec<f64>,
@@ -87,26 +87,43 @@ struct Population {
 impl Population {
     /// Everybody with a purchase day.
     fn of(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Self> {
-        let mut found = Self::default();
-        for (customer, sums) in (0_u32..).zip(all) {
-            let Some((_, last)) = sums.days else { continue };
-            let place = found.customers.len();
-            found.customers.push(customer);
-            found.recency_days.push(f64::from(as_of - last));
-            found.frequency.push(f64::from(match config.frequency {
+        let has_days = |place: &usize| all.get(*place).is_some_and(|sums| sums.days.is_some());
+        let customers: Vec<u32> = (0..all.len())
+            .into_par_iter()
+            .filter(has_days)
+            .map(|place| u32::try_from(place).unwrap_or(u32::MAX))
+            .collect();
+        let sums = |customer: &u32| all.get(*customer as usize).unwrap_or(&Sums::NONE);
+        let recency = |sums: &Sums| sums.days.map_or(0.0, |(_, last)| f64::from(as_of - last));
+        let frequency = |sums: &Sums| {
+            f64::from(match config.frequency {
                 Frequency::Orders => sums.n_orders,
                 Frequency::PurchaseDays => sums.n_active_days,
-            }));
-            match (monetary(config, units, sums)?, &mut found.valued) {
-                (Some(value), valued) => {
-                    found.monetary.push(value);
-                    valued.iter_mut().for_each(|valued| valued.push(place));
-                }
-                (None, Some(_)) => {}
-                (None, valued @ None) => *valued = Some((0..place).collect()),
-            }
-        }
-        Ok(found)
+            })
+        };
+        let value = |customer: &u32| monetary(config, units, sums(customer));
+        let all_are_known = customers
+            .par_iter()
+            .try_fold(|| true, |known, customer| value(customer).map(|value| known && value.is_some()))
+            .try_reduce(|| true, |a, b| Ok(a && b))?;
+        // No value fails any more.
+        let known = |customer: &u32| value(customer).ok().flatten();
+        let of_member = |member: &usize| customers.get(*member).and_then(known);
+        let valued: Option<Vec<usize>> = (!all_are_known).then(|| {
+            let members = (0..customers.len()).into_par_iter();
+            members.filter(|member| of_member(member).is_some()).collect()
+        });
+        let monetary = match &valued {
+            Some(valued) => valued.par_iter().map(|member| of_member(member).unwrap_or(0.0)).collect(),
+            None => customers.par_iter().map(|customer| known(customer).unwrap_or(0.0)).collect(),
+        };
+        Ok(Self {
+            recency_days: customers.par_iter().map(|customer| recency(sums(customer))).collect(),
+            frequency: customers.par_iter().map(|customer| frequency(sums(customer))).collect(),
+            monetary,
+            valued,
+            customers,
+        })
     }
 
     /// A value for each member from one for each whose monetary value is known.
@@ -146,34 +163,60 @@ pub fn run(config: &Rfm, units: &Units, features: &Features) -> Result<Scored> {
 /// `SumOutOfRange`.
 pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Scored> {
     let population = Population::of(config, units, all, as_of)?;
-    let ScoreColumns { r, f, m_known, m } = score(config, &population);
-    let mut scored = Scored { scores: vec![None; all.len()], bins: Vec::new(), grid: BTreeMap::new() };
-    let mut found: HashMap<(u8, u8, u8), (i64, i64)> = HashMap::new();
-    for (((customer, r), f), m) in population.customers.iter().zip(&r).zip(&f).zip(&m) {
-        let customer = *customer as usize;
-        if let (Some(m), Some(sums)) = (*m, all.get(customer)) {
-            let cell = found.entry((*r, *f, m)).or_default();
-            cell.0 += 1;
-            cell.1 = add(cell.1, sums.net()?).map_err(|_| too_large())?;
+    let columns = score(config, &population);
+    let mut scored = Scored { scores: Vec::new(), bins: Vec::new(), grid: BTreeMap::new() };
+    let members = || (&columns.r, &columns.f, &columns.m).into_par_iter();
+    scored.scores = if population.customers.len() == all.len() {
+        members().map(|(r, f, m)| Some(Scores { r: *r, f: *f, m: *m })).collect()
+    } else {
+        let mut scores = vec![None; all.len()];
+        for (((customer, r), f), m) in
+            population.customers.iter().zip(&columns.r).zip(&columns.f).zip(&columns.m)
+        {
+            let slot = scores.get_mut(*customer as usize);
+            slot.into_iter().for_each(|slot| *slot = Some(Scores { r: *r, f: *f, m: *m }));
         }
-        if let Some(slot) = scored.scores.get_mut(customer) {
-            *slot = Some(Scores { r: *r, f: *f, m: *m });
-        }
+        scores
+    };
+    for ((r, f, m), (n_customers, net_revenue)) in cells(&population, &columns, all)? {
+        let net_revenue = i64::try_from(net_revenue).map_err(|_| too_large())?;
+        let text = label(config.bins, r, f, m);
+        let segment = segment_of(&config.segments, r, f, m).to_owned();
+        scored.grid.insert((r, f, m), Cell { text, segment, n_customers, net_revenue });
     }
-    let cells: BTreeMap<(u8, u8, u8), (i64, i64)> = found.into_iter().collect();
-    scored.grid = cells
-        .into_iter()
-        .map(|((r, f, m), (n_customers, net_revenue))| {
-            let text = label(config.bins, r, f, m);
-            let segment = segment_of(&config.segments, r, f, m).to_owned();
-            ((r, f, m), Cell { text, segment, n_customers, net_revenue })
-        })
-        .collect();
-    scored.bins.extend(bins("r", config.bins, &population.recency_days, &r));
-    scored.bins.extend(bins("f", config.bins, &population.frequency, &f));
-    scored.bins.extend(bins("m", config.bins, &population.monetary, &m_known));
+    let measures = [
+        ("r", &population.recency_days, &columns.r),
+        ("f", &population.frequency, &columns.f),
+        ("m", &population.monetary, &columns.m_known),
+    ];
+    let of_measure = |(measure, values, scores): (&'static str, &Vec<f64>, &Vec<u8>)| {
+        bins(measure, config.bins, values, scores)
+    };
+    scored.bins = measures.into_par_iter().flat_map_iter(of_measure).collect();
     scored.bins.sort_by(|a, b| (a.measure, a.bin).cmp(&(b.measure, b.bin)));
     Ok(scored)
+}
+
+/// By the three scores of each occupied cell, its customers and their net revenue.
+type Cells = BTreeMap<(u8, u8, u8), (i64, i128)>;
+
+fn cells(population: &Population, columns: &ScoreColumns, all: &[Sums]) -> Result<Cells> {
+    let add_to = |cells: &mut Cells, place, (n_customers, net_revenue): (i64, i128)| {
+        let cell = cells.entry(place).or_default();
+        *cell = (cell.0 + n_customers, cell.1 + net_revenue);
+    };
+    let members = (&population.customers, &columns.r, &columns.f, &columns.m).into_par_iter();
+    members
+        .try_fold(Cells::new, |mut cells, (customer, r, f, m)| {
+            if let (Some(m), Some(sums)) = (*m, all.get(*customer as usize)) {
+                add_to(&mut cells, (*r, *f, m), (1, i128::from(sums.net()?)));
+            }
+            Ok(cells)
+        })
+        .try_reduce(Cells::new, |mut cells, others| {
+            others.into_iter().for_each(|(place, cell)| add_to(&mut cells, place, cell));
+            Ok(cells)
+        })
 }
 
 /// Scores by member.
@@ -186,36 +229,41 @@ struct ScoreColumns {
 }
 
 fn score(config: &Rfm, population: &Population) -> ScoreColumns {
-    let (recency, frequency) = (&population.recency_days, &population.frequency);
     let nested = config.method == RfmMethod::Nested;
-    let bins = config.bins;
-    let r = match &config.cuts_r {
-        Some(cuts) => fixed_scores(recency, cuts, Direction::LessIsBetter),
-        None => quantile_scores(recency, bins, Direction::LessIsBetter),
+    let (n_bins, more) = (config.bins, Direction::MoreIsBetter);
+    let r = || match &config.cuts_r {
+        Some(cuts) => fixed_scores(&population.recency_days, cuts, Direction::LessIsBetter),
+        None => quantile_scores(&population.recency_days, n_bins, Direction::LessIsBetter),
     };
-    let more = Direction::MoreIsBetter;
-    let f = match &config.cuts_f {
-        Some(cuts) => fixed_scores(frequency, cuts, more),
+    let f = |r: &[u8]| match &config.cuts_f {
+        Some(cuts) => fixed_scores(&population.frequency, cuts, more),
         None if nested => {
             let by_r: Vec<u16> = r.iter().map(|r| u16::from(*r)).collect();
-            nested_scores(frequency, &by_r, bins, more)
+            nested_scores(&population.frequency, &by_r, n_bins, more)
         }
-        None => quantile_scores(frequency, bins, more),
+        None => quantile_scores(&population.frequency, n_bins, more),
     };
     // Customers whose monetary value is not known take no part in its quantiles.
-    let values = &population.monetary;
-    let m_known = match &config.cuts_m {
-        Some(cuts) => fixed_scores(values, cuts, more),
+    let m = |r: &[u8], f: &[u8]| match &config.cuts_m {
+        Some(cuts) => fixed_scores(&population.monetary, cuts, more),
         None if nested => {
             let at = |scores: &[u8], place: usize| u16::from(scores.get(place).copied().unwrap_or_default());
-            let cell = |place: usize| at(&r, place) * 256 + at(&f, place);
+            let cell = |place: usize| at(r, place) * 256 + at(f, place);
             let cells: Vec<u16> = match &population.valued {
                 Some(valued) => valued.iter().map(|place| cell(*place)).collect(),
                 None => (0..r.len()).map(cell).collect(),
             };
-            nested_scores(values, &cells, bins, more)
+            nested_scores(&population.monetary, &cells, n_bins, more)
         }
-        None => quantile_scores(values, bins, more),
+        None => quantile_scores(&population.monetary, n_bins, more),
+    };
+    let (r, (f, m_known)) = if nested {
+        let r = r();
+        let f = f(&r);
+        let m_known = m(&r, &f);
+        (r, (f, m_known))
+    } else {
+        rayon::join(r, || rayon::join(|| f(&[]), || m(&[], &[])))
     };
     let m = population.spread(m_known.clone());
     ScoreColumns { r, f, m_known, m }

@@ -32,8 +32,9 @@ pub struct OfKeys<'a> {
     pub first_days: &'a [Option<i32>],
     /// Keys by the id of their customer.
     pub by_id: &'a [u32],
-    /// The id of a key's customer, found more quickly in the order of `by_id` than in the register; `None` for customers
-    /// without a row.
+    /// The row of a key's customer; `None` for customers without one.
+    pub row: &'a (dyn Fn(u32) -> Option<u32> + Sync),
+    /// The id of a row's customer, found more quickly in the order of `by_id` than in the register.
     pub id: &'a (dyn Fn(u32) -> Option<&'a str> + Sync),
 }
 
@@ -63,11 +64,11 @@ pub fn write<'a>(
     if n_contacts == 0 && register.matching.is_none() {
         // A customer has the numbers of the ledger and no others, and these are in their order.
         let order = by_customer(register, keys, of_keys);
-        let of = |key: &u32| of_ledger(keys, *key, customer_of(register, of_keys, *key)?, of_keys.first_days);
-        entries.push(pieces::write::<Identities>(context, order.len(), |places| {
-            let keyed = order.get(places).unwrap_or_default();
-            let rows: Vec<Option<Identity<'_>>> = keyed.par_iter().map(of).collect();
-            Ok(identity_columns(&rows.into_iter().flatten().collect::<Vec<Identity<'_>>>()))
+        entries.push(in_pieces::<Identities>(context, order.len(), |places| {
+            let of_piece = order.get(places).unwrap_or_default();
+            let of =
+                |key: &u32| of_ledger(keys, *key, customer_of(register, of_keys, *key)?, of_keys.first_days);
+            identity_columns(&of_piece.par_iter().filter_map(of).collect::<Vec<Identity<'_>>>())
         })?);
     } else {
         let known = before.map(|before| Known::read(context, before)).transpose()?;
@@ -172,14 +173,21 @@ fn of_ledger<'a>(
 
 /// The id of a key's customer.
 fn customer_of<'a>(register: &'a Register, of_keys: &OfKeys<'a>, key: u32) -> Option<&'a str> {
-    (of_keys.id)(key).or_else(|| register.customer_of_key.get(key as usize))
+    (of_keys.row)(key).and_then(of_keys.id).or_else(|| register.customer_of_key.get(key as usize))
 }
 
 /// Keys by customer, numbering and number.
 fn by_customer<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) -> Vec<u32> {
     let mut order = of_keys.by_id.to_vec();
-    let customer = |key: u32| customer_of(register, of_keys, key);
-    for of_one in order.chunk_by_mut(|a, b| customer(*a) == customer(*b)).filter(|all| all.len() > 1) {
+    let are_one = |a: u32, b: u32| match ((of_keys.row)(a), (of_keys.row)(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => customer_of(register, of_keys, a) == customer_of(register, of_keys, b),
+    };
+    // Mostly each is a customer of its own.
+    if !order.par_windows(2).any(|pair| matches!(pair, [a, b] if are_one(*a, *b))) {
+        return order;
+    }
+    for of_one in order.chunk_by_mut(|a, b| are_one(*a, *b)).filter(|all| all.len() > 1) {
         of_one.sort_unstable_by_key(|key| keys.identity(*key));
     }
     order
@@ -229,14 +237,15 @@ fn identities<'a>(
 }
 
 fn identity_columns(rows: &[Identity<'_>]) -> Vec<ArrayRef> {
-    vec![
-        texts(rows.iter().map(|row| Some(row.customer_id))),
-        texts(rows.iter().map(|row| Some(row.id_space))),
-        texts(rows.iter().map(|row| Some(row.source_id))),
-        Arc::new(rows.iter().map(|row| row.key).collect::<UInt32Array>()),
-        Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
-        texts(rows.iter().map(|row| Some(row.linked_by))),
-    ]
+    let columns: [&(dyn Fn() -> ArrayRef + Sync); 6] = [
+        &|| texts(rows.iter().map(|row| Some(row.customer_id))),
+        &|| texts(rows.iter().map(|row| Some(row.id_space))),
+        &|| texts(rows.iter().map(|row| Some(row.source_id))),
+        &|| Arc::new(rows.iter().map(|row| row.key).collect::<UInt32Array>()),
+        &|| Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
+        &|| texts(rows.iter().map(|row| Some(row.linked_by))),
+    ];
+    columns.par_iter().map(|column| column()).collect()
 }
 
 /// Every number, where persons are matched.

@@ -9,8 +9,8 @@ use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 
 use super::*;
-use crate::contract::Contract;
 use crate::contract::tables::{CustomerMonth, Customers, RowKeys, Transactions};
+use crate::contract::{Column, Contract};
 
 /// Sizes of batches: single rows, parts of pages, whole pages.
 const SIZES: [usize; 6] = [1, 7, 8192, 16_383, 16_384, 9];
@@ -190,4 +190,19 @@ fn the_file_is_the_same_however_its_rows_come() {
     })
     .unwrap();
     assert!(in_turn == groups);
+}
+
+#[test]
+fn row_groups_that_are_written_behind_are_those_that_are_written_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = Units { currency: "EUR".to_owned(), exponent: 2 };
+    let table = CustomerMonth::TABLE;
+    // The third batch fills three row groups at once.
+    let batches = batches(table, &units, &[200_000, 70_000, 800_000, 1, 300], Nulls::Some, 1_000);
+    let at_once = write(folder.path(), "at_once.parquet", table, &units, &batches).unwrap();
+    let mut behind = TableWriter::create(folder.path(), "behind.parquet", table, &units).unwrap();
+    batches.iter().for_each(|batch| behind.add_behind(batch).unwrap());
+    assert_eq!(behind.n_rows(), 1_070_301);
+    let behind = behind.finish().unwrap();
+    assert_eq!((behind.bytes, behind.hash), (at_once.bytes, at_once.hash));
 }
