@@ -25,8 +25,8 @@ use self::windows::{Windows, covers};
 use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
-use crate::contract::column as c;
-use crate::contract::read;
+use crate::contract::tables::Identities;
+use crate::contract::{Contract, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::accumulate::{NO_VALUE, Parted};
 use crate::kernel::calendar::{month_index, month_start};
@@ -158,8 +158,12 @@ pub fn run(
     let recent = Recent::of_parent(context, parent_tables, (as_of, edges), first_changed)
         .filter(|_| n_before == 0 || kept == Some(before));
     let has_window = context.config.rfm.window_days > 0;
-    let (mut gathered, (base, newest)) = rayon::join(
-        || Gathered::new(register, has_window),
+    let (gathered, (base, newest)) = rayon::join(
+        || {
+            let before = context.read_parent_columns(Identities::TABLE, Some(&[c::SOURCE_KEY]))?;
+            let before: Vec<u32> = read::u32s(&before, c::SOURCE_KEY)?.iter().flatten().collect();
+            Ok::<_, Error>(Gathered::new(register, &before, has_window))
+        },
         || {
             let ends_before = recent.map_or(kept, |recent| Some(recent.before));
             rayon::join(
@@ -168,6 +172,7 @@ pub fn run(
             )
         },
     );
+    let mut gathered = gathered?;
     let night = Night { context, windows, months, edges, as_of, parent_tables, before, has_window };
     let entries = if gathered.has_one_key_each() {
         match (base?, newest?) {

@@ -53,9 +53,10 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn new(register: &Register, has_window: bool) -> Self {
+    /// Nothing added yet; `before` as in [`Order::of`].
+    pub(super) fn new(register: &Register, before: &[u32], has_window: bool) -> Self {
         let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
-        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register);
+        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register, before);
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
         let ranges = (0..n_slots.div_ceil(width)).into_par_iter().map(|range| {

@@ -1,6 +1,8 @@
 //! Dense keys of source identities: strings are looked up once, when they arrive.
 
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +23,10 @@ const INLINE_BYTES: usize = 15;
 /// Stands for the length of a longer one, which the list names by its place among the long ones.
 const IS_LONG: u8 = u8::MAX;
 
+/// Passes over the known ids before a table is made of them, which takes as long as some ten.
+const PASSES: usize = 6;
+/// All known ids stand in the tables that ids are looked up in.
+const ALL_ARE_FOUND: usize = usize::MAX;
 /// Ids that are looked up together.
 const BLOCK_ROWS: usize = 64;
 
@@ -36,7 +42,10 @@ pub struct Keys {
     space_of: Vec<u16>,
     /// Ids that are not inline.
     long: Vec<String>,
+    /// Keys of before.
     n_known: usize,
+    /// Passes over the known ids, or [`ALL_ARE_FOUND`].
+    n_passes: usize,
 }
 
 /// The ids of one numbering.
@@ -55,6 +64,12 @@ fn inline(id: &str) -> Option<Packed> {
     let mut packed = short(bytes).to_le_bytes();
     packed[INLINE_BYTES] = n_bytes;
     Some(packed)
+}
+
+/// One below the limit: the table keeps the number after the key.
+fn number(n: usize) -> Result<u32> {
+    let too_many = |_| Error::internal("more than 2^32 customer identities");
+    u32::try_from(n + 1).map_err(too_many).map(|after| after - 1)
 }
 
 impl Space {
@@ -89,36 +104,82 @@ impl Space {
 }
 
 impl Keys {
-    /// Reads `register/keys`.
+    /// Reads `register/keys`. Its ids are not yet what ids are looked up by: see [`Keys::find_known`].
     ///
     /// # Errors
     /// `Internal` when the batch is no such table.
     pub fn from_batch(batch: &RecordBatch) -> Result<Self> {
         let (spaces, ids) = (read::texts(batch, c::ID_SPACE)?, read::texts(batch, c::SOURCE_ID)?);
-        let mut keys = Self::default();
-        keys.ids.reserve(batch.num_rows());
+        let mut keys = Self { n_known: batch.num_rows(), ..Self::default() };
+        let packed = |row: usize| inline(ids.value(row)).unwrap_or([IS_LONG; INLINE_BYTES + 1]);
+        keys.ids = (0..batch.num_rows()).into_par_iter().map(packed).collect();
         keys.space_of.reserve(batch.num_rows());
-        let mut short: Vec<Vec<u32>> = Vec::new();
         for row in 0..batch.num_rows() {
-            let (name, id) = (spaces.value(row), ids.value(row));
+            let name = spaces.value(row);
             // Nearly all keys are of one numbering.
             let is_last = keys.space_of.last().filter(|place| keys.name(**place) == name);
             let place = is_last.copied().map_or_else(|| keys.space(name), Ok)?;
-            let key = keys.list(place, id)?;
-            short.resize(keys.spaces.len(), Vec::new());
-            match keys.spaces.get_mut(usize::from(place)).zip(short.get_mut(usize::from(place))) {
-                Some((space, _)) if id.len() > INLINE_BYTES => {
-                    space.long.insert(id.to_owned(), key);
-                }
-                Some((_, short)) => short.push(key),
-                None => {}
+            keys.space_of.push(place);
+        }
+        let is_long = |key: &usize| keys.ids.get(*key).is_some_and(|packed| packed[INLINE_BYTES] == IS_LONG);
+        let long: Vec<usize> = (0..keys.ids.len()).into_par_iter().filter(is_long).collect();
+        for key in long {
+            let id = ids.value(key);
+            let packed = keys.pack_long(id)?;
+            keys.ids.get_mut(key).into_iter().for_each(|to| *to = packed);
+            let place = keys.space_of.get(key).copied().unwrap_or_default();
+            if let Some(space) = keys.spaces.get_mut(usize::from(place)) {
+                space.long.insert(id.to_owned(), number(key)?);
             }
         }
-        for (space, short) in keys.spaces.iter_mut().zip(short) {
-            space.short = Table::of(&short, &keys.ids);
-        }
-        keys.n_known = keys.ids.len();
         Ok(keys)
+    }
+
+    /// Sees to it that known ids of batches are found. A night that adds a day has few ids beside those that are known,
+    /// so that it is quicker to pass once over the known ones, looking each up among the few, than to enter all of them
+    /// into a table. A night that has many more than that gets the table.
+    fn find_known(&mut self, batches: &[&mut RecordBatch], place: u16) -> Result<()> {
+        if self.n_passes == ALL_ARE_FOUND || self.n_known == 0 {
+            return Ok(());
+        }
+        self.n_passes += 1;
+        if self.n_passes > PASSES {
+            self.enter_all();
+            return Ok(());
+        }
+        let Some(space) = self.spaces.get_mut(usize::from(place)) else { return Ok(()) };
+        let (mut wanted, mut ids) = (Table::default(), Vec::new());
+        for batch in batches {
+            for id in read::texts(batch, c::CUSTOMER_ID)?.iter().flatten().filter_map(inline) {
+                if space.short.get(id, &self.ids).is_none() && wanted.get(id, &ids).is_none() {
+                    let number = number(ids.len())?;
+                    ids.push(id);
+                    wanted.insert(id, number, &ids);
+                }
+            }
+        }
+        let known = self.ids.par_iter().zip(&self.space_of).take(self.n_known).enumerate();
+        let is_wanted = |(key, (id, of)): (usize, (&Packed, &u16))| {
+            let is_wanted = *of == place && wanted.get(*id, &ids).is_some();
+            is_wanted.then_some((*id, key))
+        };
+        for (id, key) in known.filter_map(is_wanted).collect::<Vec<(Packed, usize)>>() {
+            space.short.insert(id, number(key)?, &self.ids);
+        }
+        Ok(())
+    }
+
+    /// Makes tables of all ids, known and new.
+    fn enter_all(&mut self) {
+        let mut short: Vec<Vec<u32>> = vec![Vec::new(); self.spaces.len()];
+        for ((key, id), place) in (0_u32..).zip(&self.ids).zip(&self.space_of) {
+            let of_space = short.get_mut(usize::from(*place)).filter(|_| id[INLINE_BYTES] != IS_LONG);
+            of_space.into_iter().for_each(|keys| keys.push(key));
+        }
+        for (space, short) in self.spaces.iter_mut().zip(short) {
+            space.short = Table::of(&short, &self.ids);
+        }
+        self.n_passes = ALL_ARE_FOUND;
     }
 
     /// Place of a numbering, made if it is new.
@@ -136,6 +197,9 @@ impl Keys {
     /// `Internal` past 2³² identities.
     pub fn key(&mut self, space: &str, id: &str) -> Result<u32> {
         let place = self.space(space)?;
+        if self.n_passes != ALL_ARE_FOUND {
+            self.enter_all();
+        }
         self.key_in(place, id)
     }
 
@@ -164,23 +228,21 @@ impl Keys {
 
     /// Enters an identity into the list and gives its key.
     fn list(&mut self, place: u16, id: &str) -> Result<u32> {
-        let too_many = |_| Error::internal("more than 2^32 customer identities");
-        // One below the limit: the table keeps the number after the key.
-        let key = u32::try_from(self.ids.len() + 1).map_err(too_many)? - 1;
-        let packed = match inline(id) {
-            Some(packed) => packed,
-            None => {
-                let mut packed = [0; INLINE_BYTES + 1];
-                let place = u32::try_from(self.long.len()).map_err(too_many)?.to_le_bytes();
-                packed.iter_mut().zip(place).for_each(|(to, byte)| *to = byte);
-                packed[INLINE_BYTES] = IS_LONG;
-                self.long.push(id.to_owned());
-                packed
-            }
-        };
+        let key = number(self.ids.len())?;
+        let packed = inline(id).map_or_else(|| self.pack_long(id), Ok)?;
         self.ids.push(packed);
         self.space_of.push(place);
         Ok(key)
+    }
+
+    /// What stands for a long id in the list of ids.
+    fn pack_long(&mut self, id: &str) -> Result<Packed> {
+        let mut packed = [0; INLINE_BYTES + 1];
+        let place = number(self.long.len())?.to_le_bytes();
+        packed.iter_mut().zip(place).for_each(|(to, byte)| *to = byte);
+        packed[INLINE_BYTES] = IS_LONG;
+        self.long.push(id.to_owned());
+        Ok(packed)
     }
 
     /// Fills `source_key` of batches of ledger rows, null where the customer is. Known ids are looked up side by side, new
@@ -190,6 +252,7 @@ impl Keys {
     /// `Internal`.
     pub fn assign(&mut self, batches: Vec<&mut RecordBatch>, space: &str) -> Result<()> {
         let place = self.space(space)?;
+        self.find_known(&batches, place)?;
         let space =
             self.spaces.get(usize::from(place)).ok_or_else(|| Error::internal("a numbering is missing"))?;
         let known = batches
@@ -278,36 +341,5 @@ impl Keys {
         }
         let keys = UInt32Array::from_iter_values((0_u32..).take(self.ids.len()));
         KeysTable::TABLE.batch(units, vec![Arc::new(keys), Arc::new(spaces.finish()), Arc::new(ids.finish())])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_id_keeps_its_key_whatever_its_length_and_numbering() {
-        let mut keys = Keys::default();
-        let mut plainly: HashMap<(String, String), u32> = HashMap::new();
-        for round in 0..2 {
-            for n in 0..20_000_u32 {
-                // Lengths from 0 to 24 bytes; ids of 15 and 16 bytes that begin alike; equal ids of two numberings.
-                let width = (n % 25) as usize;
-                let id = if width == 0 { String::new() } else { format!("{:0>width$}", n / 25) };
-                let space = if n % 3 == 0 { "shop" } else { "till" };
-                let next = u32::try_from(plainly.len()).unwrap();
-                let expected = *plainly.entry((space.to_owned(), id.clone())).or_insert(next);
-                assert_eq!(keys.key(space, &id).unwrap(), expected, "{space} {id} {round}");
-            }
-        }
-        let texts: Vec<(&str, &str)> = keys.identities().collect();
-        assert_eq!(texts.len(), plainly.len());
-        assert!(
-            plainly.iter().all(|((space, id), key)| texts[*key as usize] == (space.as_str(), id.as_str()))
-        );
-        let units = Units { currency: "EUR".to_owned(), exponent: 2 };
-        let kept = Keys::from_batch(&keys.to_batch(&units).unwrap()).unwrap();
-        assert!(kept.identities().eq(texts));
-        assert!(!kept.has_new() && keys.has_new());
     }
 }

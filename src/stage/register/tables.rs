@@ -65,10 +65,7 @@ pub fn write<'a>(
         // A customer has the numbers of the ledger and no others, and these are in their order.
         let order = by_customer(register, keys, of_keys);
         entries.push(in_pieces::<Identities>(context, order.len(), |places| {
-            let of_piece = order.get(places).unwrap_or_default();
-            let of =
-                |key: &u32| of_ledger(keys, *key, customer_of(register, of_keys, *key)?, of_keys.first_days);
-            identity_columns(&of_piece.par_iter().filter_map(of).collect::<Vec<Identity<'_>>>())
+            columns_of_keys(register, keys, of_keys, order.get(places).unwrap_or_default())
         })?);
     } else {
         let known = before.map(|before| Known::read(context, before)).transpose()?;
@@ -246,6 +243,36 @@ fn identity_columns(rows: &[Identity<'_>]) -> Vec<ArrayRef> {
         &|| texts(rows.iter().map(|row| Some(row.linked_by))),
     ];
     columns.par_iter().map(|column| column()).collect()
+}
+
+/// The same of keys. Those of neighbours lie far apart, so each column is gathered by a loop of its own, that the processor
+/// may wait for many of its places at once.
+fn columns_of_keys<'a>(
+    register: &'a Register,
+    keys: &'a Keys,
+    of_keys: &OfKeys<'a>,
+    some: &[u32],
+) -> Vec<ArrayRef> {
+    let all = || some.iter().copied();
+    let rows: Vec<Option<u32>> = all().map(of_keys.row).collect();
+    let (identities, days) = rayon::join(
+        || all().map(|key| keys.identity(key)).collect::<Vec<Option<(&str, &str)>>>(),
+        || all().map(|key| of_keys.first_days.get(key as usize).copied().flatten()).collect::<Date32Array>(),
+    );
+    let customer = |(row, key): (&Option<u32>, u32)| match row {
+        Some(row) => (of_keys.id)(*row),
+        None => register.customer_of_key.get(key as usize),
+    };
+    let columns: [&(dyn Fn() -> ArrayRef + Sync); 4] = [
+        &|| texts(rows.iter().zip(all()).map(customer)),
+        &|| texts(identities.iter().map(|identity| identity.map(|(space, _)| space))),
+        &|| texts(identities.iter().map(|identity| identity.map(|(_, id)| id))),
+        &|| texts(some.iter().map(|_| Some(c::CUSTOMER_ID))),
+    ];
+    let mut columns: Vec<ArrayRef> = columns.par_iter().map(|column| column()).collect();
+    columns.insert(3, Arc::new(UInt32Array::from_iter_values(all())));
+    columns.insert(4, Arc::new(days));
+    columns
 }
 
 /// Every number, where persons are matched.

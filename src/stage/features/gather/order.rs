@@ -30,21 +30,26 @@ pub(super) fn id_of(register: &Register, place: u32) -> &str {
 }
 
 impl Order {
-    /// Sorts the ids that keys and contacts name.
-    pub(super) fn of(register: &Register) -> Self {
+    /// Sorts the ids that keys and contacts name; `before` are keys in the order of the night before, as far as it is known.
+    pub(super) fn of(register: &Register, before: &[u32]) -> Self {
         let (n_keys, n_named) = (register.customer_of_key.len(), register.contacts.len());
-        Self::of_ids(n_keys, n_named, |place| id_of(register, place))
+        Self::of_ids(n_keys, n_named, before, |place| id_of(register, place))
     }
 
     /// Sorts the ids of `n_keys` keys and, counted on from these, of `n_named` contacts, each of which is there once.
-    fn of_ids<'a>(n_keys: usize, n_named: usize, id: impl Fn(u32) -> &'a str + Sync) -> Self {
+    fn of_ids<'a>(n_keys: usize, n_named: usize, before: &[u32], id: impl Fn(u32) -> &'a str + Sync) -> Self {
         let n = u32::try_from(n_keys + n_named).unwrap_or(u32::MAX);
         let n_alike = common(n, &id);
         // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes in
         // which ids differ stand in front: most comparisons end there, without touching the text.
-        let mut order: Vec<(u64, u32)> =
-            (0..n).into_par_iter().map(|place| (head(id(place), n_alike), place)).collect();
-        order.par_sort_unstable();
+        let heads: Vec<u64> = (0..n).into_par_iter().map(|place| head(id(place), n_alike)).collect();
+        let mut order: Vec<(u64, u32)> = begun(n, before)
+            .into_par_iter()
+            .map(|place| (heads.get(place as usize).copied().unwrap_or_default(), place))
+            .collect();
+        drop(heads);
+        // Runs that are in order already, as after a night of few new ids, are taken as they are.
+        order.par_sort();
         for alike in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
             let compare = |a: &(u64, u32), b: &(u64, u32)| id(a.1).cmp(id(b.1)).then(a.1.cmp(&b.1));
             if alike.len() < MANY {
@@ -90,16 +95,30 @@ impl Order {
     }
 }
 
+/// All places below `n`, each once: those of `before` first, in its order.
+fn begun(n: u32, before: &[u32]) -> Vec<u32> {
+    let mut is_there = vec![false; n as usize];
+    let mut places = Vec::with_capacity(n as usize);
+    for place in before.iter().copied().chain(0..n) {
+        if let Some(there) = is_there.get_mut(place as usize).filter(|there| !**there) {
+            *there = true;
+            places.push(place);
+        }
+    }
+    places
+}
+
 /// Bytes that all ids begin with.
-fn common<'a>(n: u32, id: impl Fn(u32) -> &'a str) -> usize {
+fn common<'a>(n: u32, id: impl Fn(u32) -> &'a str + Sync) -> usize {
     if n == 0 {
         return 0;
     }
     let first = id(0).as_bytes();
-    (1..n).fold(first.len(), |n_alike, place| {
-        let alike = first.iter().zip(id(place).as_bytes()).take(n_alike);
+    let n_alike = |place| {
+        let alike = first.iter().zip(id(place).as_bytes());
         alike.take_while(|(a, b)| a == b).count()
-    })
+    };
+    (1..n).into_par_iter().map(n_alike).min().unwrap_or(first.len())
 }
 
 /// The bytes after those that all ids begin with; an id that is shorter comes first, as it does as text.
@@ -121,12 +140,14 @@ mod tests {
         #[test]
         fn customers_come_by_id_and_have_their_smallest_key(
             keyed in vec("c-[ab\0]{0,10}", 0..40), named in vec("c-[ab]{0,10}", 0..10),
+            before in vec(0_u32..60, 0..60),
         ) {
             let mut contacts = named.clone();
             contacts.sort_unstable();
             contacts.dedup();
             let all: Vec<&str> = keyed.iter().chain(&contacts).map(String::as_str).collect();
-            let order = Order::of_ids(keyed.len(), contacts.len(), |place| all[place as usize]);
+            // Whatever was before, even what is not there or is there twice.
+            let order = Order::of_ids(keyed.len(), contacts.len(), &before, |place| all[place as usize]);
             let mut slots: BTreeMap<&String, u32> = BTreeMap::new();
             for (key, id) in (0_u32..).zip(&keyed) {
                 slots.entry(id).or_insert(key);
