@@ -19,8 +19,7 @@ use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding, Format,
-    OnDuplicate, Output, Privacy, Project, Redelivery, Segment, Source, SourceKind, SourceRules,
-    Summary,
+    OnDuplicate, Output, Privacy, Project, Redelivery, Segment, Source, SourceKind, SourceRules, Summary,
 };
 use crate::error::Warning;
 use crate::kernel::consent::{Channel, Class};

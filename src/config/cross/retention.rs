@@ -27,7 +27,7 @@ pub(super) fn check(root: &Checked, faults: &mut Vec<Fault>) {
     bands(root, exponent, faults);
 }
 
-fn number<'a>(section: &'a Checked, path: &str) -> Option<(f64, Spot)> {
+fn number(section: &Checked, path: &str) -> Option<(f64, Spot)> {
     match section.found.get(path) {
         Some(Found { value: Value::Number(number), node }) => Some((*number, node.spot)),
         _ => None,
@@ -56,16 +56,15 @@ fn bands(root: &Checked, exponent: u32, faults: &mut Vec<Fault>) {
         if let Some((cost, spot)) = number(band, BAND_COST)
             && cost <= 0.0
         {
-            faults.push(
-                Fault::new(spot, "the acquisition cost of a value band must be above 0").help(
-                    "leave out a band whose cost is not known: its customers have that of the next lower one",
-                ),
-            );
+            faults.push(Fault::new(spot, "the acquisition cost of a value band must be above 0").help(
+                "leave out a band whose cost is not known: its customers have that of the next lower one",
+            ));
         }
     }
     for pair in bands.windows(2) {
         let [lower, higher] = pair else { continue };
-        if let (Some((low, first)), Some((high, spot))) = (number(lower, MIN_VALUE), number(higher, MIN_VALUE))
+        if let (Some((low, first)), Some((high, spot))) =
+            (number(lower, MIN_VALUE), number(higher, MIN_VALUE))
             && high <= low
         {
             faults.push(

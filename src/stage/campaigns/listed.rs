@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_array::builder::{Date32Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Date32Builder, Decimal128Builder, StringBuilder};
 
+use super::budgets::Cost;
 use super::{Considered, Inputs, Verdict};
 use crate::contract::tables::Listings;
-use crate::contract::{Checked, Contract, column as c, read};
+use crate::contract::{Checked, ColumnType, Contract, column as c, read};
 use crate::error::Result;
 use crate::run::context::Context;
 
@@ -52,7 +53,8 @@ impl Listed {
     }
 }
 
-/// Listings after the run: all that were there, and those of today that were not.
+/// Listings after the run: all that were there, and those of today that were not, with what they cost. A list that is written
+/// again on its day costs the greater of both.
 ///
 /// # Errors
 /// `Internal`.
@@ -62,34 +64,44 @@ pub fn listings(
     considered: &[Considered],
     inputs: &Inputs<'_>,
 ) -> Result<Checked<Listings>> {
-    let mut rows: BTreeMap<(String, String, i32), (String, i32)> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, String, i32), Row> = BTreeMap::new();
     let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
     let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
     let sends = read::days(before, c::SEND_ON)?;
-    for row in 0..before.num_rows() {
+    let costs = costs_of(before)?;
+    for (row, cost) in costs.into_iter().enumerate() {
         let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
-        rows.insert(key, (channels.value(row).to_owned(), sends.value(row)));
+        rows.insert(key, Row { channel: channels.value(row).to_owned(), send_on: sends.value(row), cost });
     }
     let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
     for one in considered {
+        let cost = Cost::of(&context.config, &one.campaign, inputs.as_of);
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                rows.entry(key).or_insert_with(|| (channel.name().to_owned(), inputs.as_of));
+                let new =
+                    || Row { channel: channel.name().to_owned(), send_on: inputs.as_of, cost: Some(cost) };
+                let row = rows.entry(key).or_insert_with(new);
+                row.cost = Some(row.cost.map_or(cost, |before| before.worse(cost)));
             }
         }
     }
     let (mut campaign, mut customer, mut channel) =
         (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
     let (mut as_of, mut send_on) = (Date32Builder::new(), Date32Builder::new());
-    for ((name, id, day), (by, send)) in rows {
+    let money = || Decimal128Builder::new().with_data_type(ColumnType::Money.arrow(&context.units));
+    let (mut contact_cost, mut offer_cost, mut is_retention) = (money(), money(), BooleanBuilder::new());
+    for ((name, id, day), row) in rows {
         campaign.append_value(name);
         customer.append_value(id);
         as_of.append_value(day);
-        channel.append_value(by);
-        send_on.append_value(send);
+        channel.append_value(row.channel);
+        send_on.append_value(row.send_on);
+        contact_cost.append_option(row.cost.map(|cost| i128::from(cost.contact)));
+        offer_cost.append_option(row.cost.map(|cost| i128::from(cost.offer)));
+        is_retention.append_option(row.cost.map(|cost| cost.is_retention));
     }
-    debug_assert_eq!(Listings::TABLE.columns.len(), 5);
+    debug_assert_eq!(Listings::TABLE.columns.len(), 8);
     Checked::from_columns(
         &context.units,
         vec![
@@ -98,6 +110,32 @@ pub fn listings(
             Arc::new(as_of.finish()),
             Arc::new(channel.finish()),
             Arc::new(send_on.finish()),
+            Arc::new(contact_cost.finish()),
+            Arc::new(offer_cost.finish()),
+            Arc::new(is_retention.finish()),
         ],
     )
+}
+
+/// One listing besides its key.
+struct Row {
+    channel: String,
+    send_on: i32,
+    /// What it cost; `None`: it was written before costs were kept.
+    cost: Option<Cost>,
+}
+
+/// What listings cost.
+fn costs_of(listings: &RecordBatch) -> Result<Vec<Option<Cost>>> {
+    let contacts = read::decimals(listings, c::CONTACT_COST)?;
+    let offers = read::decimals(listings, c::OFFER_COST)?;
+    let are_retention = read::bools(listings, c::IS_RETENTION)?;
+    let all = contacts.iter().zip(offers).zip(are_retention);
+    let minor = |amount: i128| i64::try_from(amount).ok();
+    Ok(all
+        .map(|((contact, offer), is_retention)| {
+            let (contact, offer) = (minor(contact?)?, minor(offer?)?);
+            Some(Cost { contact, offer, is_retention: is_retention? })
+        })
+        .collect())
 }

@@ -1,8 +1,9 @@
 //! Segments → candidates, each with a verdict and its reason → target lists.
 //!
 //! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, one contact a
-//! loyalty programme, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
+//! loyalty programme, what retention may cost, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
 
+mod budgets;
 mod due;
 pub mod list;
 mod listed;
@@ -18,6 +19,7 @@ pub use self::listed::{Listed, listings};
 use self::verdicts::{ENDS_SOON, Who, verdict};
 pub use self::verdicts::{No, reason_name, recheck};
 
+use self::budgets::Budgets;
 use self::due::Triggers;
 use self::slots::Slots;
 use super::expression::{Expression, Site, Wanted};
@@ -30,6 +32,7 @@ use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
 use crate::kernel::consent::Channel;
 use crate::run::context::Context;
+use crate::stage::models::retention::Ceilings;
 
 /// Checked value expressions and list columns, in config order.
 #[derive(Debug)]
@@ -101,6 +104,8 @@ pub enum Refusal {
     CarePause,
     /// Another campaign of the same loyalty programme has the customer.
     LoyaltySlot,
+    /// Keeping the customer would cost more than winning an equal one.
+    CeilingExceeded,
     /// `max_contacts` went to candidates of greater value.
     Capacity,
     /// The lists of the run are held.
@@ -123,6 +128,7 @@ impl Refusal {
             Self::Tombstone => "tombstone",
             Self::CarePause => "care_pause",
             Self::LoyaltySlot => "loyalty_slot",
+            Self::CeilingExceeded => "ceiling_exceeded",
             Self::Capacity => "capacity",
             Self::Held => "held",
         })
@@ -188,6 +194,8 @@ pub struct Inputs<'a> {
     pub register: &'a Register,
     /// What was listed before.
     pub listed: &'a Listed,
+    /// What retention may cost; `None`: no acquisition cost is known.
+    pub ceilings: Option<&'a Ceilings>,
     /// The day.
     pub as_of: i32,
 }
@@ -286,13 +294,15 @@ fn judge_by_priority(
     let mut order: Vec<usize> = (0..plans.campaigns.len()).collect();
     order.sort_by_key(|&place| plans.campaigns.get(place).map(|(campaign, _)| campaign.priority));
     let mut slots = Slots::new(&context.config, inputs.listed, inputs.as_of);
+    let mut budgets = Budgets::new(&context.config, plans, inputs.ceilings, inputs.as_of);
     let mut judged = BTreeMap::new();
     for place in order {
         context.go_on()?;
         let Some((campaign, value)) = plans.campaigns.get(place) else { continue };
         if not_due(campaign, inputs.as_of).is_none() {
-            let candidates = judge(campaign, value.as_ref(), inputs, &slots)?;
+            let candidates = judge(campaign, value.as_ref(), inputs, (&slots, &budgets))?;
             slots.take(campaign, &candidates);
+            budgets.take(campaign, &candidates);
             judged.insert(place, candidates);
         }
     }
@@ -303,7 +313,7 @@ fn judge(
     campaign: &Campaign,
     value: Option<&Expression>,
     inputs: &Inputs<'_>,
-    slots: &Slots<'_>,
+    (slots, budgets): (&Slots<'_>, &Budgets<'_>),
 ) -> Result<Vec<Candidate>> {
     let batch = inputs.customers;
     let ids = read::texts(batch, c::CUSTOMER_ID)?;
@@ -333,6 +343,7 @@ fn judge(
         })
         .collect();
     slots.refuse(campaign, ids, &mut candidates);
+    budgets.refuse(campaign, &mut candidates);
     sort_by_value(&mut candidates, ids);
     let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
     let accepted =
