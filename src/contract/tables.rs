@@ -530,9 +530,9 @@ table! { Listings = "register/listings" v 2 sorted [c::CAMPAIGN, c::CUSTOMER_ID,
         c::AS_OF: Date, "day of the list";
         c::CHANNEL: Text, "channel";
         c::SEND_ON: Date, "first day to send";
-        c::CONTACT_COST: Money null, "what the contact cost: campaign.cost_per_contact; null: listed before costs were kept";
-        c::OFFER_COST: Money null, "what its offer or bonus costs at worst, since exports do not tell what was redeemed; null: the same";
-        c::IS_RETENTION: Bool null, "held against the customer's retention ceiling; null: the same, and it is not";
+        c::CONTACT_COST: Money, "what the contact cost: campaign.cost_per_contact";
+        c::OFFER_COST: Money, "what its offer or bonus costs at worst, since exports do not tell what was redeemed";
+        c::IS_RETENTION: Bool, "whether both are held against the customer's retention ceiling";
     }
 }
 table! { Quarantine = "quarantine" v 1,

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Candidate, Plans, Refusal, Verdict, not_due};
 use crate::config::{Campaign, Config, ProgrammeKind, in_force};
+use crate::error::Warning;
 use crate::kernel::consent::Class;
 use crate::kernel::number::format_minor;
+use crate::run::context::Context;
 use crate::stage::models::retention::Ceilings;
 
 /// Goal of campaigns that are retention spend.
@@ -49,6 +51,23 @@ impl Cost {
     /// What is held against the ceiling.
     const fn held(self) -> i64 {
         if self.is_retention { self.contact.saturating_add(self.offer) } else { 0 }
+    }
+}
+
+/// Says which campaigns promise something whose cost nobody told, so that it is held against no ceiling.
+pub(super) fn warn_of_unknown_costs(context: &Context, plans: &Plans, as_of: i32) {
+    let config = &context.config;
+    let is_unknown = |campaign: &&Campaign| {
+        let cost = Cost::of(config, campaign, as_of);
+        let promises = !campaign.offer.is_empty() || campaign.goal != RETENTION;
+        cost.is_retention && cost.offer == 0 && campaign.costs.offer.is_none() && promises
+    };
+    let all = plans.campaigns.iter().map(|(campaign, _)| campaign);
+    let names: Vec<&str> = all.filter(is_unknown).map(|campaign| campaign.name.as_str()).collect();
+    if !names.is_empty() {
+        let what = format!("nothing says what the offers of {} cost", names.join(", "));
+        let hint = "set offer_cost, 0 where it costs nothing; for a mini programme mini_bonus does as well";
+        context.warn(Warning::new("offer_cost_unknown", what).hint(hint).times(names.len() as u64));
     }
 }
 

@@ -68,8 +68,7 @@ pub fn listings(
     let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
     let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
     let sends = read::days(before, c::SEND_ON)?;
-    let costs = costs_of(before)?;
-    for (row, cost) in costs.into_iter().enumerate() {
+    for (row, cost) in costs_of(before)?.into_iter().enumerate() {
         let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
         rows.insert(key, Row { channel: channels.value(row).to_owned(), send_on: sends.value(row), cost });
     }
@@ -79,10 +78,9 @@ pub fn listings(
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                let new =
-                    || Row { channel: channel.name().to_owned(), send_on: inputs.as_of, cost: Some(cost) };
+                let new = || Row { channel: channel.name().to_owned(), send_on: inputs.as_of, cost };
                 let row = rows.entry(key).or_insert_with(new);
-                row.cost = Some(row.cost.map_or(cost, |before| before.worse(cost)));
+                row.cost = row.cost.worse(cost);
             }
         }
     }
@@ -97,9 +95,9 @@ pub fn listings(
         as_of.append_value(day);
         channel.append_value(row.channel);
         send_on.append_value(row.send_on);
-        contact_cost.append_option(row.cost.map(|cost| i128::from(cost.contact)));
-        offer_cost.append_option(row.cost.map(|cost| i128::from(cost.offer)));
-        is_retention.append_option(row.cost.map(|cost| cost.is_retention));
+        contact_cost.append_value(row.cost.contact.into());
+        offer_cost.append_value(row.cost.offer.into());
+        is_retention.append_value(row.cost.is_retention);
     }
     debug_assert_eq!(Listings::TABLE.columns.len(), 8);
     Checked::from_columns(
@@ -121,21 +119,20 @@ pub fn listings(
 struct Row {
     channel: String,
     send_on: i32,
-    /// What it cost; `None`: it was written before costs were kept.
-    cost: Option<Cost>,
+    cost: Cost,
 }
 
 /// What listings cost.
-fn costs_of(listings: &RecordBatch) -> Result<Vec<Option<Cost>>> {
+fn costs_of(listings: &RecordBatch) -> Result<Vec<Cost>> {
     let contacts = read::decimals(listings, c::CONTACT_COST)?;
     let offers = read::decimals(listings, c::OFFER_COST)?;
     let are_retention = read::bools(listings, c::IS_RETENTION)?;
-    let all = contacts.iter().zip(offers).zip(are_retention);
-    let minor = |amount: i128| i64::try_from(amount).ok();
-    Ok(all
-        .map(|((contact, offer), is_retention)| {
-            let (contact, offer) = (minor(contact?)?, minor(offer?)?);
-            Some(Cost { contact, offer, is_retention: is_retention? })
-        })
-        .collect())
+    // Money has 18 digits.
+    let minor = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+    let cost = |row: usize| Cost {
+        contact: minor(contacts.value(row)),
+        offer: minor(offers.value(row)),
+        is_retention: are_retention.value(row),
+    };
+    Ok((0..listings.num_rows()).map(cost).collect())
 }

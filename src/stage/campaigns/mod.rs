@@ -205,6 +205,9 @@ pub struct Inputs<'a> {
 /// # Errors
 /// `Internal`.
 pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<Considered>> {
+    if inputs.ceilings.is_some() {
+        budgets::warn_of_unknown_costs(context, plans, inputs.as_of);
+    }
     let mut judged = judge_by_priority(context, plans, inputs)?;
     let mut considered = Vec::with_capacity(plans.campaigns.len());
     let mut unchecked: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();

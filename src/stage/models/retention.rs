@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use arrow_array::{Array as _, RecordBatch};
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use crate::contract::{column as c, read};
@@ -153,14 +153,12 @@ fn spends(inputs: &Inputs<'_>) -> Result<Vec<Spend>> {
     let as_of = inputs.features.as_of;
     let spend = |listing: usize| -> Result<Option<Spend>> {
         let day = days.value(listing);
-        let is_held = are_held.is_valid(listing) && are_held.value(listing);
-        if !is_held || day.abs_diff(as_of) > YEAR_DAYS {
+        if !are_held.value(listing) || day.abs_diff(as_of) > YEAR_DAYS {
             return Ok(None);
         }
         let id = listed.value(listing);
         let Some(row) = ids.row_of(successors.get(id).copied().unwrap_or(id)) else { return Ok(None) };
-        let cost = [contacts, offers].map(|costs| read::at(costs, listing).unwrap_or(0));
-        let cost = i64::try_from(cost.iter().sum::<i128>()).map_err(|_| too_large())?;
+        let cost = i64::try_from(contacts.value(listing) + offers.value(listing)).map_err(|_| too_large())?;
         let place = |at: usize| u32::try_from(at).map_err(|_| Error::internal("too many rows"));
         Ok(Some(Spend { row: place(row)?, listing: place(listing)?, day, cost }))
     };
