@@ -14,7 +14,7 @@ use crate::stage::models::retention::Ceilings;
 const RETENTION: &str = "retention";
 
 /// What listing one customer for a campaign costs at worst, in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cost {
     /// The contact.
     pub(super) contact: i64,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::builder::{BooleanBuilder, Date32Builder, Decimal128Builder, StringBuilder};
+use arrow_array::{BooleanArray, Decimal128Array, RecordBatch};
 
 use super::budgets::Cost;
 use super::{Considered, Inputs, Verdict};
@@ -68,19 +68,22 @@ pub fn listings(
     let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
     let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
     let sends = read::days(before, c::SEND_ON)?;
-    for (row, cost) in costs_of(before)?.into_iter().enumerate() {
+    let (costs_before, mut costs) = (CostColumns::of(before)?, Costs::default());
+    for row in 0..before.num_rows() {
+        let cost = costs.number(costs_before.at(row));
         let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
         rows.insert(key, Row { channel: channels.value(row).to_owned(), send_on: sends.value(row), cost });
     }
     let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
     for one in considered {
-        let cost = Cost::of(&context.config, &one.campaign, inputs.as_of);
+        let now = Cost::of(&context.config, &one.campaign, inputs.as_of);
+        let cost = costs.number(now);
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
                 let new = || Row { channel: channel.name().to_owned(), send_on: inputs.as_of, cost };
                 let row = rows.entry(key).or_insert_with(new);
-                row.cost = row.cost.worse(cost);
+                row.cost = costs.number(costs.at(row.cost).worse(now));
             }
         }
     }
@@ -90,14 +93,15 @@ pub fn listings(
     let money = || Decimal128Builder::new().with_data_type(ColumnType::Money.arrow(&context.units));
     let (mut contact_cost, mut offer_cost, mut is_retention) = (money(), money(), BooleanBuilder::new());
     for ((name, id, day), row) in rows {
+        let cost = costs.at(row.cost);
         campaign.append_value(name);
         customer.append_value(id);
         as_of.append_value(day);
         channel.append_value(row.channel);
         send_on.append_value(row.send_on);
-        contact_cost.append_value(row.cost.contact.into());
-        offer_cost.append_value(row.cost.offer.into());
-        is_retention.append_value(row.cost.is_retention);
+        contact_cost.append_value(cost.contact.into());
+        offer_cost.append_value(cost.offer.into());
+        is_retention.append_value(cost.is_retention);
     }
     debug_assert_eq!(Listings::TABLE.columns.len(), 8);
     Checked::from_columns(
@@ -119,20 +123,53 @@ pub fn listings(
 struct Row {
     channel: String,
     send_on: i32,
-    cost: Cost,
+    /// Number of its cost.
+    cost: u32,
 }
 
-/// What listings cost.
-fn costs_of(listings: &RecordBatch) -> Result<Vec<Cost>> {
-    let contacts = read::decimals(listings, c::CONTACT_COST)?;
-    let offers = read::decimals(listings, c::OFFER_COST)?;
-    let are_retention = read::bools(listings, c::IS_RETENTION)?;
-    // Money has 18 digits.
-    let minor = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
-    let cost = |row: usize| Cost {
-        contact: minor(contacts.value(row)),
-        offer: minor(offers.value(row)),
-        is_retention: are_retention.value(row),
-    };
-    Ok((0..listings.num_rows()).map(cost).collect())
+/// Costs by number: listings have few different ones, and there are many listings.
+#[derive(Default)]
+struct Costs {
+    all: Vec<Cost>,
+    numbers: BTreeMap<Cost, u32>,
+}
+
+impl Costs {
+    fn number(&mut self, cost: Cost) -> u32 {
+        *self.numbers.entry(cost).or_insert_with(|| {
+            self.all.push(cost);
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn at(&self, number: u32) -> Cost {
+        self.all.get(number as usize).copied().unwrap_or_default()
+    }
+}
+
+/// What listings cost, by row.
+struct CostColumns<'a> {
+    contacts: &'a Decimal128Array,
+    offers: &'a Decimal128Array,
+    are_retention: &'a BooleanArray,
+}
+
+impl<'a> CostColumns<'a> {
+    fn of(listings: &'a RecordBatch) -> Result<Self> {
+        Ok(Self {
+            contacts: read::decimals(listings, c::CONTACT_COST)?,
+            offers: read::decimals(listings, c::OFFER_COST)?,
+            are_retention: read::bools(listings, c::IS_RETENTION)?,
+        })
+    }
+
+    fn at(&self, row: usize) -> Cost {
+        // Money has 18 digits.
+        let minor = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+        Cost {
+            contact: minor(self.contacts.value(row)),
+            offer: minor(self.offers.value(row)),
+            is_retention: self.are_retention.value(row),
+        }
+    }
 }
