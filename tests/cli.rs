@@ -248,13 +248,15 @@ fn the_configs_of_the_readme_hold() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let blocks: Vec<&str> =
         readme.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
-    let [least, campaign, loyalty] = blocks.as_slice() else { panic!("{} blocks of TOML", blocks.len()) };
+    let [least, campaign, loyalty, retention] = blocks.as_slice() else {
+        panic!("{} blocks of TOML", blocks.len())
+    };
     let place = Place::shop();
     place.write("clienting.toml", least);
     place.expect(0, &["check"]);
     place.expect(0, &["run", "--threads", "2", "--lake", "first"]);
     let people = "[[source]]\nname = \"people\"\nkind = \"contacts\"\npath = \"exports/people.csv\"";
-    place.write("clienting.toml", &format!("{least}\n{people}\n{campaign}\n{loyalty}\n"));
+    place.write("clienting.toml", &format!("{least}\n{people}\n{campaign}\n{loyalty}\n{retention}\n"));
     place.expect(0, &["check"]);
     place.expect(0, &["run", "--threads", "2", "--lake", "second"]);
 }

@@ -4,6 +4,7 @@ mod clv;
 mod feeds;
 mod identity;
 mod loyalty;
+mod retention;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     identity::check(root, faults);
     references(root, faults);
     loyalty::check(root, faults);
+    retention::check(root, faults);
     for campaign in root.array("campaign[]") {
         days(campaign, faults);
     }

@@ -123,3 +123,12 @@ pub struct Loyalty {
     /// Discount rate a year.
     pub discount_rate: f64,
 }
+
+/// The rules of a programme that are in force on a day: the newest that have begun; before the first begin, those that stand
+/// first. `None`: there is no such programme.
+#[must_use]
+pub fn in_force<'a>(programmes: &'a [Loyalty], name: &str, as_of: i32) -> Option<&'a Loyalty> {
+    let mut of_name = programmes.iter().filter(|one| one.name == name);
+    let begun = of_name.clone().filter(|one| one.effective_from.is_none_or(|day| day <= as_of));
+    begun.max_by_key(|one| one.effective_from).or_else(|| of_name.next())
+}

@@ -20,6 +20,7 @@ mod rfm;
 mod clv;
 mod loyalty;
 pub mod loyalty_rules;
+mod retention;
 mod send;
 mod rules;
 pub mod check;
@@ -40,7 +41,8 @@ pub use consent::Consent;
 pub use format::{DateFormat, Encoding, Format};
 pub use identity::{Identity, Link, Similar, Survivorship};
 pub use layers::{Origin, Overrides, load};
-pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind};
+pub use loyalty::{Basis, Loyalty, LoyaltyManual, LoyaltyTier, ProgrammeKind, in_force};
+pub use retention::{CampaignCosts, Retention};
 pub use rfm::{Frequency, Monetary, Rfm, RfmMethod, RfmSegment};
 pub use rules::{OnDuplicate, SourceRules};
 pub use send::{Timing, Trigger};
@@ -67,6 +69,8 @@ pub struct Config {
     pub clv: Clv,
     /// `[[loyalty]]`, in the order of the file.
     pub loyalty: Vec<Loyalty>,
+    /// `[retention]` and `[[retention.band]]`.
+    pub retention: Retention,
     /// `[[segment]]`, in the order of the file.
     pub segments: Vec<Segment>,
     /// `[[campaign]]`, in the order of the file.
@@ -285,6 +289,8 @@ pub struct Campaign {
     pub priority: i64,
     /// Loyalty programme whose contact it is; empty = none.
     pub loyalty: String,
+    /// What listing one customer costs.
+    pub costs: CampaignCosts,
     /// SQL expression; empty = all equal.
     pub value: String,
     /// First `as_of` with a list, days since 1970-01-01.

@@ -3,6 +3,8 @@
 mod clv;
 mod loyalty;
 mod identity;
+mod quality;
+mod retention;
 mod rfm;
 mod send;
 
@@ -17,8 +19,7 @@ use super::tree::{self, Document, Node, Origin, Raw, Spot};
 use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding, Format,
-    OnDuplicate, Output, Privacy, Project, Quality, Redelivery, Segment, Source, SourceKind, SourceRules,
-    Summary,
+    OnDuplicate, Output, Privacy, Project, Redelivery, Segment, Source, SourceKind, SourceRules, Summary,
 };
 use crate::error::Warning;
 use crate::kernel::consent::{Channel, Class};
@@ -32,7 +33,7 @@ pub fn resolve(
     overrides: &Overrides,
 ) -> (Config, Vec<Warning>) {
     let file = normalised(&overrides.working_directory.join(file));
-    let resolver = Resolver { documents, file: &file, overrides };
+    let resolver = Resolver { documents, file: &file, overrides, exponent: currency_exponent(root) };
     let (rfm, warnings) = rfm::rfm(root);
     let sources: Vec<Source> = root.array("source[]").iter().map(|source| resolver.source(source)).collect();
     let config = Config {
@@ -44,15 +45,16 @@ pub fn resolve(
             report_key: text(root, "privacy.report_key"),
         },
         sources,
-        quality: quality(root),
+        quality: quality::quality(root),
         summary: Summary {
             lines: truth(root, "summary.lines"),
             units: truth(root, "summary.units"),
             channels: truth(root, "summary.channels"),
         },
         rfm,
-        loyalty: loyalty::loyalty(&resolver, root, currency_exponent(root)),
+        loyalty: loyalty::loyalty(&resolver, root, resolver.exponent),
         clv: clv::clv(root),
+        retention: retention::retention(root, resolver.exponent),
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
         campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
         contact_policy: ContactPolicy { salt: text(root, "contact_policy.salt") },
@@ -87,6 +89,8 @@ struct Resolver<'a> {
     documents: &'a [Document],
     file: &'a Path,
     overrides: &'a Overrides,
+    /// Decimals of the currency.
+    exponent: u32,
 }
 
 impl Resolver<'_> {
@@ -245,6 +249,7 @@ impl Resolver<'_> {
             product_line: text(campaign, "campaign[].product_line"),
             priority: integer(campaign, "campaign[].priority"),
             loyalty: text(campaign, "campaign[].loyalty"),
+            costs: retention::costs(campaign, self.exponent),
             value: text(campaign, "campaign[].value"),
             starts_on: day("campaign[].starts_on"),
             ends_on: day("campaign[].ends_on"),
@@ -267,20 +272,6 @@ fn currency_exponent(root: &Checked) -> u32 {
     match value_of(root, "project.currency") {
         Some(Value::Currency(currency)) => currency.exponent,
         _ => 0,
-    }
-}
-
-fn quality(root: &Checked) -> Quality {
-    Quality {
-        max_quarantined_share: share(root, "quality.max_quarantined_share"),
-        max_quarantined_rows: integer(root, "quality.max_quarantined_rows"),
-        max_key_conflicts: share(root, "quality.max_key_conflicts"),
-        max_removed_share: share(root, "quality.max_removed_share"),
-        row_count_tolerance: share(root, "quality.row_count_tolerance"),
-        row_count_stop: share(root, "quality.row_count_stop"),
-        unmatched_customers_warn: share(root, "quality.unmatched_customers_warn"),
-        unmatched_customers_stop: share(root, "quality.unmatched_customers_stop"),
-        suppression_max_age_hours: integer(root, "quality.suppression_max_age_hours"),
     }
 }
 

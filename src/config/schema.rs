@@ -166,6 +166,15 @@ pub const SECTIONS: &[Section] = &[
     ),
     section("loyalty[].tier[]", "A tier; the lowest first, with threshold 0."),
     section("loyalty[].manual[]", "A tier given by hand."),
+    section(
+        "retention",
+        "What keeping a customer may cost: never more than winning an equal one. Contacts and offers of campaigns with goal \
+         \"retention\", and of those of mini programmes, are held against it.",
+    ),
+    section(
+        "retention.band[]",
+        "What winning a customer of a value band costs. Bands ascend; a customer is in the last whose `min_value` it reaches.",
+    ),
     section("segment[]", "A named group of customers."),
     section("campaign[]", "A target list that a product team asks for."),
     section("campaign[].send", "When a customer is due."),
@@ -702,6 +711,33 @@ pub const KEYS: &[Key] = &[
         "Whether the tier is this one or higher, or exactly this one.",
     )
     .or(r#""floor""#),
+    key(
+        "retention.acquisition_cost",
+        Kind::Amount,
+        "What winning a customer costs, in units of the currency: of those below the lowest band, and of those whose value \
+         is not known. It is given, since exports do not tell what was spent on acquisition: a year's spend over the \
+         customers it won. 0 = not known, and nobody is refused for it.",
+    )
+    .or("0"),
+    key(
+        "retention.budget_year",
+        Kind::Choice(&["calendar", "anniversary"]),
+        "Over which year spend is summed: from 1 January, or from the day of joining, else of the first purchase, as often \
+         as it returns.",
+    )
+    .or(r#""calendar""#),
+    key(
+        "retention.band[].min_value",
+        Kind::Amount,
+        "Least value of its customers, inclusive: `clv` of `tables/customers`, which looks ahead clv.horizon_days.",
+    )
+    .required(),
+    key(
+        "retention.band[].acquisition_cost",
+        Kind::Amount,
+        "What winning one of them costs, in units of the currency; above 0.",
+    )
+    .required(),
     key("segment[].name", Kind::Name, "Unique name; target lists are files of this name.").required(),
     key(
         "segment[].where",
@@ -743,6 +779,18 @@ pub const KEYS: &[Key] = &[
          refuse it for `slot_days`. \"\" = none.",
     )
     .or(r#""""#),
+    key(
+        "campaign[].cost_per_contact",
+        Kind::Amount,
+        "What listing one customer costs besides the offer, in units of the currency.",
+    )
+    .or("0"),
+    key(
+        "campaign[].offer_cost",
+        Kind::Amount,
+        "What the offer costs at worst, held against the customer's retention ceiling; not set = `mini_bonus` for a campaign \
+         of a mini programme, else 0.",
+    ),
     key(
         "campaign[].value",
         Kind::Expression { empty: true },
@@ -800,10 +848,8 @@ pub const LATER: &[&str] = &[
     "engine",
     "relationship",
     "profitability",
-    "retention",
+    "retention.weights",
     "cross_sell",
-    "campaign[].cost_per_contact",
-    "campaign[].offer_cost",
     "campaign[].send.window",
     "campaign[].control_share",
     "contact_policy.quiet_hours",

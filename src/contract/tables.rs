@@ -522,7 +522,7 @@ table! { Tombstones = "register/tombstones" v 1 sorted [c::KIND, c::HASH] unique
         c::ERASED_ON: Date, "day of the erasure";
     }
 }
-table! { Listings = "register/listings" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID, c::AS_OF] unique true,
+table! { Listings = "register/listings" v 2 sorted [c::CAMPAIGN, c::CUSTOMER_ID, c::AS_OF] unique true,
     "One customer in one written list."
     {
         c::CAMPAIGN: Text, "campaign";
@@ -530,6 +530,9 @@ table! { Listings = "register/listings" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID,
         c::AS_OF: Date, "day of the list";
         c::CHANNEL: Text, "channel";
         c::SEND_ON: Date, "first day to send";
+        c::CONTACT_COST: Money, "what the contact cost: campaign.cost_per_contact";
+        c::OFFER_COST: Money, "what its offer or bonus costs at worst, since exports do not tell what was redeemed";
+        c::IS_RETENTION: Bool, "whether both are held against the customer's retention ceiling";
     }
 }
 table! { Quarantine = "quarantine" v 1,
@@ -546,7 +549,7 @@ table! { Quarantine = "quarantine" v 1,
         c::FILE_ID: UInt32, "register/files";
     }
 }
-table! { Customers = "tables/customers" v 3 sorted [c::CUSTOMER_ID] unique true,
+table! { Customers = "tables/customers" v 4 sorted [c::CUSTOMER_ID] unique true,
     "One customer: everyone in the register and everyone with a ledger row up to `as_of`."
     {
         c::CUSTOMER_ID: Text, "persistent id";
@@ -594,6 +597,10 @@ table! { Customers = "tables/customers" v 3 sorted [c::CUSTOMER_ID] unique true,
         c::TO_NEXT: Float null, "still missing for the next tier; null: at the top";
         c::PROJECTED_TIER: Text null, "tier after check and grace if nothing more is earned; null: never checked";
         c::MINI_CANDIDATE: Bool null, "to be lifted by a mini programme; null: there is none";
+        c::RETENTION_CEILING: Money null, "most that retention may cost in the customer's budget year; null: no acquisition cost is known, and nobody is refused for it";
+        c::RETENTION_SPENT: Money null, "spent of it at worst in lists of other days; null: no acquisition cost is known of anybody";
+        c::RETENTION_LEFT: Money null, "what is left, at least 0; null: there is no ceiling";
+        c::CEILING_BASIS: Text null, "cac_only: what winning an equal customer costs, without an estimate of what retention brings; null: there is no ceiling";
         c::CAN_EMAIL: Bool null, "may be addressed so with marketing of no line; null: no contacts source";
         c::CAN_SMS: Bool null, "the same";
         c::CAN_PHONE: Bool null, "the same, by a person who calls";

@@ -14,6 +14,7 @@ pub mod clv;
 pub mod accuracy;
 pub mod loyalty;
 pub mod markov;
+pub mod retention;
 pub mod identity;
 pub mod linkage;
 pub mod consent;

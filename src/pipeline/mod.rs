@@ -2,6 +2,7 @@
 
 pub mod generate;
 mod identity;
+mod modelled;
 mod night;
 mod opening;
 mod person;
@@ -28,7 +29,7 @@ use crate::run::context::{Accept, Context};
 use crate::run::event::Listeners;
 use crate::run::event::Stage;
 use crate::stage::outputs::customers::CustomersTable;
-use crate::stage::{campaigns, features, ingest, outputs, segments, summarise};
+use crate::stage::{campaigns, features, ingest, segments, summarise};
 
 /// What the caller of a run asks for besides the config.
 #[derive(Clone, Debug)]
@@ -89,12 +90,11 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options, &night::Feed::of(&filters, &ingested, options))?;
-    let (scored, valued, tiers) = session.stage(context, Stage::Models, |session| {
-        night::modelled(context, session, &features, &register, &days)
+    let modelled = session.stage(context, Stage::Models, |session| {
+        modelled::modelled(context, session, &features, &register, &days)
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
-        let values = outputs::customers::Modelled { scored: &scored, valued: &valued, tiers: &tiers };
-        let table = CustomersTable::new(context, &features, values, &register);
+        let table = CustomersTable::new(context, &features, modelled.shown(), &register);
         let customers = table.columns(&night::looked_at(&predicates, &plans))?;
         let earlier = session.earlier(context, as_of, &predicates)?;
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
@@ -103,13 +103,14 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         Ok(((customers.num_rows() as u64, n_members), (customers, membership)))
     })?;
     night::count_customers(session, &features);
-    night::forget_customers(&mut features, &valued);
+    night::forget_customers(&mut features, &modelled.valued);
     let before = session.listings(context)?;
     let inputs = campaigns::Inputs {
         customers: &customers,
         membership: &membership,
         register: &register,
         listed: &campaigns::Listed::from_batch(&before, &register.successors())?,
+        ceilings: modelled.ceilings.as_ref(),
         as_of,
     };
     let considered = session.stage(context, Stage::Campaigns, |session| {
@@ -119,9 +120,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     session.stage(context, Stage::Outputs, |session| {
         let results = night::Results {
             features: &features,
-            scored: &scored,
-            valued: &valued,
-            tiers: &tiers,
+            modelled: &modelled,
             considered: &considered,
             inputs: &inputs,
         };

@@ -1,16 +1,15 @@
 //! The parts of a night between stages: gates on customers, and the writing of every table.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use arrow_array::RecordBatch;
-use serde_json::json;
 
 use super::Options;
+use super::modelled::Modelled;
 use super::session::Session;
 use crate::config::SourceKind;
+use crate::contract::Contract;
 use crate::contract::tables::{Listings, Tombstones};
-use crate::contract::{Contract, column as c};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
@@ -19,10 +18,8 @@ use crate::stage::features::{Features, NO_ROW};
 use crate::stage::ingest::kinds::rows_of;
 use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
-use crate::stage::models;
-use crate::stage::models::clv::{Lifetimes, Valued};
-use crate::stage::models::loyalty::{self, Outcome};
-use crate::stage::models::rfm::Scored;
+use crate::stage::models::clv::Valued;
+use crate::stage::models::loyalty;
 use crate::stage::outputs;
 use crate::stage::register::tables::OfKeys;
 use crate::stage::register::{self, Register};
@@ -32,9 +29,7 @@ use crate::stage::summarise::days::{self, Days};
 /// What the stages found.
 pub(super) struct Results<'a> {
     pub(super) features: &'a Features,
-    pub(super) scored: &'a Scored,
-    pub(super) valued: &'a Valued,
-    pub(super) tiers: &'a [Outcome],
+    pub(super) modelled: &'a Modelled,
     pub(super) considered: &'a [Considered],
     pub(super) inputs: &'a Inputs<'a>,
 }
@@ -63,53 +58,9 @@ pub(super) fn days(context: &Context, session: &mut Session, ingested: &Ingested
     Ok(days)
 }
 
-/// Brings the loyalty programmes up to the day; what a member is worth is the lifetime value, where there is one.
-fn tiers(
-    context: &Context,
-    session: &mut Session,
-    features: &Features,
-    register: &Register,
-    days: &Days,
-    lifetimes: Option<&Lifetimes>,
-) -> Result<Vec<Outcome>> {
-    if context.config.loyalty.is_empty() {
-        return Ok(Vec::new());
-    }
-    let values = lifetimes.map(|lifetimes| lifetimes.values(features)).transpose()?;
-    let expected = values.as_deref().filter(|values| values.iter().any(Option::is_some));
-    let expected = expected.map(|values| (c::CLV, values));
-    let parent_as_of = session.parent_as_of;
-    let inputs = loyalty::Inputs { context, features, register, days, parent_as_of, expected };
-    let started = Instant::now();
-    let outcomes = loyalty::run(&inputs)?;
-    let seconds = started.elapsed().as_secs_f64();
-    session
-        .manifest
-        .models
-        .push(json!({ "name": "loyalty", "n_programmes": outcomes.len(), "seconds": seconds }));
-    session.manifest.models.extend(outcomes.iter().map(|outcome| {
-        json!({
-            "name": format!("loyalty:{}", outcome.plan.name),
-            "n_members": outcome.members.len(),
-            "n_replayed": outcome.n_replayed,
-            "last_month": outcome.last_month().map(|one| json!({
-                "n_before": one.n_before,
-                "n_after": one.n_after,
-                "stayed": one.stayed,
-                "rose": one.rose,
-                "fell": one.fell,
-                "left": one.left,
-            })),
-            "worth": loyalty::basis_name(outcome.by_margin),
-            "expected": outcome.expected_basis,
-        })
-    }));
-    Ok(outcomes)
-}
-
 /// Tables of the loyalty programmes; none without a programme.
 fn write_tiers(context: &Context, results: &Results<'_>) -> Result<Vec<TableEntry>> {
-    let tiers = results.tiers;
+    let tiers = &results.modelled.tiers;
     if tiers.is_empty() {
         return Ok(Vec::new());
     }
@@ -147,25 +98,6 @@ pub(super) fn after_features(
         );
     }
     session.manifest.gates.push(unmatched(context, features, register));
-}
-
-/// What the models found.
-type Modelled = (Scored, Valued, Vec<Outcome>);
-
-/// Scores, values and tiers; fitted models go into the manifest.
-pub(super) fn modelled(
-    context: &Context,
-    session: &mut Session,
-    features: &Features,
-    register: &Register,
-    days: &Days,
-) -> Result<((u64, u64), Modelled)> {
-    let scored = models::rfm::run(&context.config.rfm, &context.units, features)?;
-    let mut valued = models::clv::run(context, features, &scored, register)?;
-    session.manifest.models.append(&mut valued.entries);
-    let tiers = tiers(context, session, features, register, days, valued.lifetimes.as_ref())?;
-    let n_scored = scored.scores.iter().flatten().count() as u64;
-    Ok(((features.customer_id.len() as u64, n_scored), (scored, valued, tiers)))
 }
 
 /// Columns of the customers table that are looked at for all customers at once.
@@ -330,7 +262,7 @@ pub(super) fn write(
     } else {
         campaigns::listings(context, listings_before, results.considered, results.inputs)?.batch().clone()
     };
-    let lifetimes = results.valued.lifetimes.as_ref();
+    let lifetimes = results.modelled.valued.lifetimes.as_ref();
     let totals = outputs::clv::total_rows(results.features, lifetimes, membership)?;
     let parent_tables = &session.parent_tables;
     let (registered, written) = rayon::join(
@@ -344,11 +276,11 @@ pub(super) fn write(
                     &outputs::tables::segment_summary(context, membership, batch, register)?,
                 )?,
                 outputs::write(context, &outputs::tables::segment_moves(context, membership)?)?,
-                outputs::write(context, &outputs::tables::rfm_grid(context, results.scored)?)?,
-                outputs::write(context, &outputs::tables::rfm_cuts(context, results.scored)?)?,
+                outputs::write(context, &outputs::tables::rfm_grid(context, &results.modelled.scored)?)?,
+                outputs::write(context, &outputs::tables::rfm_cuts(context, &results.modelled.scored)?)?,
                 outputs::write(context, &outputs::tables::cohorts(context, results.features)?)?,
-                outputs::write(context, &outputs::clv::holdout(context, results.valued)?)?,
-                outputs::write(context, &outputs::clv::tracking(context, results.valued)?)?,
+                outputs::write(context, &outputs::clv::holdout(context, &results.modelled.valued)?)?,
+                outputs::write(context, &outputs::clv::tracking(context, &results.modelled.valued)?)?,
                 outputs::write(context, &outputs::clv::totals(context, &totals, lifetimes)?)?,
                 outputs::write(
                     context,

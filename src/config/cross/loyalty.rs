@@ -157,7 +157,7 @@ fn exponent_of(one: &Checked, currency: u32) -> u32 {
 }
 
 /// Decimals that an amount must not have.
-fn decimals(found: Option<&Found>, name: &str, exponent: u32, faults: &mut Vec<Fault>) {
+pub(super) fn decimals(found: Option<&Found>, name: &str, exponent: u32, faults: &mut Vec<Fault>) {
     let Some(Found { value: Value::Number(number), node }) = found else { return };
     if rules::scaled(*number, exponent).is_none() {
         let fault = Fault::new(node.spot, format!("`{name}` has more than {exponent} decimals"));

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_array::builder::{Date32Builder, StringBuilder};
+use arrow_array::builder::{BooleanBuilder, Date32Builder, Decimal128Builder, StringBuilder};
+use arrow_array::{BooleanArray, Decimal128Array, RecordBatch};
 
+use super::budgets::Cost;
 use super::{Considered, Inputs, Verdict};
 use crate::contract::tables::Listings;
-use crate::contract::{Checked, Contract, column as c, read};
+use crate::contract::{Checked, ColumnType, Contract, column as c, read};
 use crate::error::Result;
 use crate::run::context::Context;
 
@@ -52,7 +53,8 @@ impl Listed {
     }
 }
 
-/// Listings after the run: all that were there, and those of today that were not.
+/// Listings after the run: all that were there, and those of today that were not, with what they cost. A list that is written
+/// again on its day costs the greater of both.
 ///
 /// # Errors
 /// `Internal`.
@@ -62,34 +64,46 @@ pub fn listings(
     considered: &[Considered],
     inputs: &Inputs<'_>,
 ) -> Result<Checked<Listings>> {
-    let mut rows: BTreeMap<(String, String, i32), (String, i32)> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, String, i32), Row> = BTreeMap::new();
     let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
     let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
     let sends = read::days(before, c::SEND_ON)?;
+    let (costs_before, mut costs) = (CostColumns::of(before)?, Costs::default());
     for row in 0..before.num_rows() {
+        let cost = costs.number(costs_before.at(row));
         let key = (campaigns.value(row).to_owned(), ids.value(row).to_owned(), days.value(row));
-        rows.insert(key, (channels.value(row).to_owned(), sends.value(row)));
+        rows.insert(key, Row { channel: channels.value(row).to_owned(), send_on: sends.value(row), cost });
     }
     let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
     for one in considered {
+        let now = Cost::of(&context.config, &one.campaign, inputs.as_of);
+        let cost = costs.number(now);
         for candidate in &one.candidates {
             if let Verdict::Accepted(channel) = candidate.verdict {
                 let key = (one.campaign.name.clone(), ids.value(candidate.row).to_owned(), inputs.as_of);
-                rows.entry(key).or_insert_with(|| (channel.name().to_owned(), inputs.as_of));
+                let new = || Row { channel: channel.name().to_owned(), send_on: inputs.as_of, cost };
+                let row = rows.entry(key).or_insert_with(new);
+                row.cost = costs.number(costs.at(row.cost).worse(now));
             }
         }
     }
     let (mut campaign, mut customer, mut channel) =
         (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
     let (mut as_of, mut send_on) = (Date32Builder::new(), Date32Builder::new());
-    for ((name, id, day), (by, send)) in rows {
+    let money = || Decimal128Builder::new().with_data_type(ColumnType::Money.arrow(&context.units));
+    let (mut contact_cost, mut offer_cost, mut is_retention) = (money(), money(), BooleanBuilder::new());
+    for ((name, id, day), row) in rows {
+        let cost = costs.at(row.cost);
         campaign.append_value(name);
         customer.append_value(id);
         as_of.append_value(day);
-        channel.append_value(by);
-        send_on.append_value(send);
+        channel.append_value(row.channel);
+        send_on.append_value(row.send_on);
+        contact_cost.append_value(cost.contact.into());
+        offer_cost.append_value(cost.offer.into());
+        is_retention.append_value(cost.is_retention);
     }
-    debug_assert_eq!(Listings::TABLE.columns.len(), 5);
+    debug_assert_eq!(Listings::TABLE.columns.len(), 8);
     Checked::from_columns(
         &context.units,
         vec![
@@ -98,6 +112,64 @@ pub fn listings(
             Arc::new(as_of.finish()),
             Arc::new(channel.finish()),
             Arc::new(send_on.finish()),
+            Arc::new(contact_cost.finish()),
+            Arc::new(offer_cost.finish()),
+            Arc::new(is_retention.finish()),
         ],
     )
+}
+
+/// One listing besides its key.
+struct Row {
+    channel: String,
+    send_on: i32,
+    /// Number of its cost.
+    cost: u32,
+}
+
+/// Costs by number: listings have few different ones, and there are many listings.
+#[derive(Default)]
+struct Costs {
+    all: Vec<Cost>,
+    numbers: BTreeMap<Cost, u32>,
+}
+
+impl Costs {
+    fn number(&mut self, cost: Cost) -> u32 {
+        *self.numbers.entry(cost).or_insert_with(|| {
+            self.all.push(cost);
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn at(&self, number: u32) -> Cost {
+        self.all.get(number as usize).copied().unwrap_or_default()
+    }
+}
+
+/// What listings cost, by row.
+struct CostColumns<'a> {
+    contacts: &'a Decimal128Array,
+    offers: &'a Decimal128Array,
+    are_retention: &'a BooleanArray,
+}
+
+impl<'a> CostColumns<'a> {
+    fn of(listings: &'a RecordBatch) -> Result<Self> {
+        Ok(Self {
+            contacts: read::decimals(listings, c::CONTACT_COST)?,
+            offers: read::decimals(listings, c::OFFER_COST)?,
+            are_retention: read::bools(listings, c::IS_RETENTION)?,
+        })
+    }
+
+    fn at(&self, row: usize) -> Cost {
+        // Money has 18 digits.
+        let minor = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+        Cost {
+            contact: minor(self.contacts.value(row)),
+            offer: minor(self.offers.value(row)),
+            is_retention: self.are_retention.value(row),
+        }
+    }
 }

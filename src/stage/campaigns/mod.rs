@@ -1,23 +1,26 @@
 //! Segments → candidates, each with a verdict and its reason → target lists.
 //!
 //! First form: contact point, consent and suppressions as exported, exclusions, what was listed before, one contact a
-//! loyalty programme, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
+//! loyalty programme, what retention may cost, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
 
+mod budgets;
 mod due;
 pub mod list;
 mod listed;
+mod refusal;
 mod slots;
 mod verdicts;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 
 pub use self::listed::{Listed, listings};
+pub use self::refusal::Refusal;
 use self::verdicts::{ENDS_SOON, Who, verdict};
 pub use self::verdicts::{No, reason_name, recheck};
 
+use self::budgets::Budgets;
 use self::due::Triggers;
 use self::slots::Slots;
 use super::expression::{Expression, Site, Wanted};
@@ -30,6 +33,7 @@ use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
 use crate::kernel::consent::Channel;
 use crate::run::context::Context;
+use crate::stage::models::retention::Ceilings;
 
 /// Checked value expressions and list columns, in config order.
 #[derive(Debug)]
@@ -74,59 +78,6 @@ pub fn check(config: &Config) -> Result<Plans> {
         campaigns.push((campaign.clone(), value));
     }
     Ok(Plans { campaigns })
-}
-
-/// Why a candidate was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refusal {
-    /// Member of a segment that the campaign excludes.
-    Excluded,
-    /// The day that sending is counted from is not there, or the time for it has not come or is over.
-    NotDue,
-    /// Stands in a list of another day, within `repeat_days`.
-    AlreadyListed,
-    /// The newest full list of contacts lacks the customer.
-    Absent,
-    /// A suppression of this kind holds for every channel that could be used.
-    Suppressed(&'static str),
-    /// No usable contact point for any of the campaign's channels.
-    NoContactPoint,
-    /// A contact point, but no consent for its channel.
-    NoConsent,
-    /// There is a basis, which does not suffice: the kind says why.
-    Basis(&'static str),
-    /// Was erased, and came back without a new consent.
-    Tombstone,
-    /// An open complaint, or a bad answer lately.
-    CarePause,
-    /// Another campaign of the same loyalty programme has the customer.
-    LoyaltySlot,
-    /// `max_contacts` went to candidates of greater value.
-    Capacity,
-    /// The lists of the run are held.
-    Held,
-}
-
-impl Refusal {
-    /// Its name in tables and manifest.
-    #[must_use]
-    pub fn name(self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
-            Self::Excluded => "excluded",
-            Self::NotDue => "not_due",
-            Self::AlreadyListed => "already_listed",
-            Self::Absent => "absent",
-            Self::Suppressed(kind) => return Cow::Owned(format!("suppressed:{kind}")),
-            Self::NoContactPoint => "no_contact_point",
-            Self::NoConsent => "no_consent",
-            Self::Basis(kind) => kind,
-            Self::Tombstone => "tombstone",
-            Self::CarePause => "care_pause",
-            Self::LoyaltySlot => "loyalty_slot",
-            Self::Capacity => "capacity",
-            Self::Held => "held",
-        })
-    }
 }
 
 /// What became of a candidate.
@@ -188,6 +139,8 @@ pub struct Inputs<'a> {
     pub register: &'a Register,
     /// What was listed before.
     pub listed: &'a Listed,
+    /// What retention may cost; `None`: no acquisition cost is known.
+    pub ceilings: Option<&'a Ceilings>,
     /// The day.
     pub as_of: i32,
 }
@@ -197,6 +150,9 @@ pub struct Inputs<'a> {
 /// # Errors
 /// `Internal`.
 pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<Considered>> {
+    if inputs.ceilings.is_some() {
+        budgets::warn_of_unknown_costs(context, plans, inputs.as_of);
+    }
     let mut judged = judge_by_priority(context, plans, inputs)?;
     let mut considered = Vec::with_capacity(plans.campaigns.len());
     let mut unchecked: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
@@ -286,13 +242,15 @@ fn judge_by_priority(
     let mut order: Vec<usize> = (0..plans.campaigns.len()).collect();
     order.sort_by_key(|&place| plans.campaigns.get(place).map(|(campaign, _)| campaign.priority));
     let mut slots = Slots::new(&context.config, inputs.listed, inputs.as_of);
+    let mut budgets = Budgets::new(&context.config, plans, inputs.ceilings, inputs.as_of);
     let mut judged = BTreeMap::new();
     for place in order {
         context.go_on()?;
         let Some((campaign, value)) = plans.campaigns.get(place) else { continue };
         if not_due(campaign, inputs.as_of).is_none() {
-            let candidates = judge(campaign, value.as_ref(), inputs, &slots)?;
+            let candidates = judge(campaign, value.as_ref(), inputs, (&slots, &budgets))?;
             slots.take(campaign, &candidates);
+            budgets.take(campaign, &candidates);
             judged.insert(place, candidates);
         }
     }
@@ -303,7 +261,7 @@ fn judge(
     campaign: &Campaign,
     value: Option<&Expression>,
     inputs: &Inputs<'_>,
-    slots: &Slots<'_>,
+    (slots, budgets): (&Slots<'_>, &Budgets<'_>),
 ) -> Result<Vec<Candidate>> {
     let batch = inputs.customers;
     let ids = read::texts(batch, c::CUSTOMER_ID)?;
@@ -333,6 +291,7 @@ fn judge(
         })
         .collect();
     slots.refuse(campaign, ids, &mut candidates);
+    budgets.refuse(campaign, &mut candidates);
     sort_by_value(&mut candidates, ids);
     let capacity = usize::try_from(campaign.max_contacts).unwrap_or(usize::MAX);
     let accepted =

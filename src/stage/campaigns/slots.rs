@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::listed::Listed;
 use super::{Candidate, Refusal, Verdict};
-use crate::config::{Campaign, Config};
+use crate::config::{Campaign, Config, in_force};
 use crate::kernel::calendar::day_label;
 
 /// What a campaign shares with others.
@@ -33,12 +33,7 @@ impl<'a> Slots<'a> {
 
     /// The slot of a campaign, by the rules in force.
     fn of(&self, campaign: &Campaign) -> Option<Slot<'a>> {
-        let rules = |name: &str| {
-            let of_name = self.config.loyalty.iter().filter(|one| one.name == name);
-            let in_force =
-                of_name.clone().filter(|one| one.effective_from.is_none_or(|day| day <= self.as_of));
-            in_force.max_by_key(|one| one.effective_from).or_else(|| of_name.into_iter().next())
-        };
+        let rules = |name: &str| in_force(&self.config.loyalty, name, self.as_of);
         let own = rules(&campaign.loyalty)?;
         let bearer = if own.base.is_empty() { own } else { rules(&own.base)? };
         Some(Slot { programme: &bearer.name, days: bearer.slot_days })

@@ -17,12 +17,14 @@ use super::reach::Reach;
 use crate::contract::tables::Customers;
 use crate::contract::{Contract, column as c};
 use crate::error::{Error, Result};
+use crate::kernel::retention::{Budget, CAC_ONLY};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::run::pieces;
 use crate::stage::features::{Features, Mains};
 use crate::stage::models::clv::Valued;
 use crate::stage::models::loyalty::Outcome;
+use crate::stage::models::retention::Ceilings;
 use crate::stage::models::rfm::{Cell, Scored, Scores};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
@@ -37,6 +39,8 @@ pub struct Modelled<'a> {
     pub valued: &'a Valued,
     /// Tiers.
     pub tiers: &'a [Outcome],
+    /// What retention may cost; `None`: no acquisition cost is known.
+    pub ceilings: Option<&'a Ceilings>,
 }
 
 /// The customers table, which is never held whole: whoever looks at all rows is given the columns that it names, and all
@@ -58,13 +62,14 @@ struct Group {
 }
 
 /// All columns but the last, which tells the segments: those are found by looking at the others.
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     Group { first: c::CUSTOMER_ID, make: |table, places| Ok(table.who(places)) },
     Group { first: c::FIRST_DAY, make: |table, places| table.buying(places) },
     Group { first: c::RFM_R, make: |table, places| Ok(table.rfm(places)) },
     Group { first: c::CLV_X, make: |table, places| Ok(table.lifetime(places)) },
     Group { first: c::P_ALIVE, make: |table, places| table.values(places) },
     Group { first: c::TIER, make: |table, places| Ok(table.tiers(places)) },
+    Group { first: c::RETENTION_CEILING, make: |table, places| Ok(table.retention(places)) },
     Group { first: c::CAN_EMAIL, make: |table, places| Ok(table.reach(places)) },
 ];
 
@@ -251,6 +256,22 @@ impl<'a> CustomersTable<'a> {
     /// `tier` … `mini_candidate`.
     fn tiers(&self, places: Range<usize>) -> Vec<ArrayRef> {
         customer_columns(shown(self.modelled.tiers), places)
+    }
+
+    /// `retention_ceiling` … `ceiling_basis`.
+    fn retention(&self, places: Range<usize>) -> Vec<ArrayRef> {
+        let make = Make { units: &self.context.units };
+        let budgets: Vec<Option<Budget>> = match self.modelled.ceilings {
+            Some(ceilings) => ceilings.budgets(places).map(Some).collect(),
+            None => vec![None; places.len()],
+        };
+        let all = || budgets.iter();
+        vec![
+            make.money(all().map(|budget| budget.as_ref()?.ceiling)),
+            make.money(all().map(|budget| budget.as_ref().map(|budget| budget.spent))),
+            make.money(all().map(|budget| budget.as_ref()?.left())),
+            texts(all().map(|budget| budget.as_ref()?.ceiling.map(|_| CAC_ONLY))),
+        ]
     }
 
     /// `can_email` … `blocked_reason`.

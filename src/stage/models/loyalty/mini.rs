@@ -30,8 +30,8 @@ pub(super) fn basis<'a>(inputs: &Inputs<'a>) -> &'a str {
     inputs.expected.map_or(NET_OF_A_YEAR, |(name, _)| name)
 }
 
-/// Chances of every member. A member is a candidate of the first mini programme of the config that takes it; the top
-/// share is taken among the members of one tier.
+/// Chances of every member. A member is a candidate of the first mini programme of the config that takes it, and whose bonus
+/// its retention ceiling still allows; the top share is taken among all members of one tier.
 pub(super) fn chances(plan: &Plan, members: &[Member], tally: &Tally, inputs: &Inputs<'_>) -> Vec<Chance> {
     let expected = |row: u32| match inputs.expected {
         Some((_, expected)) => expected.get(row as usize).copied().flatten(),
@@ -76,8 +76,15 @@ pub(super) fn chances(plan: &Plan, members: &[Member], tally: &Tally, inputs: &I
         for (number, mini) in plan.minis.iter().enumerate() {
             let limits =
                 Limits { gap: mini.mini_gap, share: mini.mini_share, reach_below: mini.mini_reach_below };
+            // A bonus that is more than what retention may still cost is offered to nobody (customers.md 7.5).
+            let is_affordable = |at: usize| match (inputs.ceilings, mini.mini_bonus, members.get(at)) {
+                (Some(ceilings), Some(bonus), Some(member)) => {
+                    ceilings.budget(member.row as usize).allows(bonus)
+                }
+                _ => true,
+            };
             for (at, _) in in_tier.iter().zip(candidates(&near, limits)).filter(|(_, is)| *is) {
-                if let Some(chance) = chances.get_mut(*at) {
+                if let Some(chance) = chances.get_mut(*at).filter(|_| is_affordable(*at)) {
                     chance.mini = chance.mini.or(Some(number));
                 }
             }

@@ -39,6 +39,7 @@ use crate::kernel::loyalty::points::Points;
 use crate::kernel::loyalty::{Event, Standing};
 use crate::run::context::Context;
 use crate::stage::features::{Features, Sums};
+use crate::stage::models::retention::Ceilings;
 use crate::stage::register::{Register, Stay};
 use crate::stage::summarise::days::{Days, Wanted};
 use rayon::prelude::*;
@@ -66,6 +67,8 @@ pub struct Inputs<'a> {
     /// Margin expected of each customer in the next year, in minor units, with its name; without it net revenue of the
     /// last 365 days stands in.
     pub expected: Option<(&'a str, &'a [Option<i64>])>,
+    /// What retention may cost; `None`: no acquisition cost is known.
+    pub ceilings: Option<&'a Ceilings>,
 }
 
 /// One customer as programmes see it.
