@@ -14,6 +14,8 @@ pub mod clv;
 pub mod accuracy;
 pub mod loyalty;
 pub mod markov;
+pub mod draw;
+pub mod experiment;
 pub mod identity;
 pub mod linkage;
 pub mod consent;
