@@ -497,3 +497,32 @@ fn whoever_is_forgotten_leaves_arms_and_ghosts() {
     let next = project.publish(&["--as-of", "2026-01-11"]);
     assert_eq!(arms(&next, "camp-042"), arms_now);
 }
+
+#[test]
+fn arms_outlive_a_night_that_is_stopped_and_one_that_is_taken_back() {
+    let source =
+        "\n[[source]]\nname = \"no\"\nkind = \"suppressions\"\npath = \"no*.csv\"\nrequired = false\n";
+    let project = shop(&format!("{CAMPAIGN}{source}"), 100);
+    let first = project.publish(&["--as-of", "2026-01-10"]);
+    let (before, list) = (arms(&first, "camp-042"), listed(&first, "camp-042"));
+    // A night that nobody passes, with a newer no: its lists get shorter, and arms stay.
+    project.put("sales-2.csv", "customer_id,occurred_at,amount,transaction_id\nC000000,2026-01-10,ten,t2\n");
+    project.put("no.csv", format!("customer_id,kind,channel,since\n{},opt_out,email,2026-01-10\n", list[0]));
+    assert_eq!(project.run(&["--as-of", "2026-01-11"]).code, 4);
+    let stale = project.lake("lake").current();
+    assert_eq!(stale.manifest()["stale"], true);
+    assert_eq!(listed(&stale, "camp-042"), list[1..]);
+    assert_eq!(arms(&stale, "camp-042"), before);
+    let ghosts = |run: &Run| run.table("register/ghost_contacts");
+    assert_eq!(ghosts(&stale), ghosts(&first));
+    // Who was drawn in a night that is taken back was perhaps contacted.
+    project.put("sales-2.csv", "customer_id,occurred_at,amount,transaction_id\nC000000,2026-01-10,1.00,t2\n");
+    project.put("crm-2.csv", contacts(100..150));
+    let second = project.publish(&["--as-of", "2026-01-12"]);
+    let of_second = arms(&second, "camp-042");
+    assert_eq!(of_second.len(), 150);
+    let taken_back = Outcome::of(&mut project.command("runs", "lake", &["publish", &first.name()]));
+    assert_eq!(taken_back.code, 0, "{taken_back:?}");
+    let third = project.publish(&["--as-of", "2026-01-13"]);
+    assert_eq!(arms(&third, "camp-042"), of_second);
+}

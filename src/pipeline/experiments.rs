@@ -8,6 +8,7 @@ use crate::contract::Contract;
 use crate::contract::tables::{Assignments, GhostContacts};
 use crate::error::Result;
 use crate::run::context::Context;
+use crate::stage::campaigns::measured;
 use crate::stage::{campaigns, outputs};
 
 /// What was listed and drawn before, by the newest run that was ever published.
@@ -27,7 +28,7 @@ impl Before {
     }
 }
 
-/// Writes who was held out and who is in which arm; nothing where no control group was ever drawn.
+/// Writes who was held out, who is in which arm, and what came of it; nothing where no control group was ever drawn.
 pub(super) fn write(
     context: &Context,
     session: &mut Session,
@@ -42,6 +43,14 @@ pub(super) fn write(
     let ghosts = campaigns::ghosts(context, &before.ghosts, considered, inputs)?;
     let assignments =
         campaigns::ledger::assignments(context, &before.assignments, considered, inputs, results.tiers)?;
-    session.keep([outputs::write(context, &ghosts)?, outputs::write(context, &assignments)?]);
+    let successors = inputs.register.successors();
+    let (features, tiers) = (results.features, results.tiers);
+    let measuring = measured::Inputs { context, features, tiers, successors: &successors };
+    let measured = measured::run(&measuring, assignments.batch())?;
+    session.keep([
+        outputs::write(context, &ghosts)?,
+        outputs::write(context, &assignments)?,
+        outputs::write(context, &outputs::measurements::measurements(context, &measured)?)?,
+    ]);
     Ok(())
 }

@@ -78,7 +78,7 @@ pub struct Unit {
 }
 
 /// Kind of a unit in tables that has a household's id.
-const HOUSEHOLD: &str = "household";
+pub const HOUSEHOLD: &str = "household";
 /// Kind of one that has a customer's.
 pub const CUSTOMER: &str = "customer";
 

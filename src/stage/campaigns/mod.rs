@@ -8,6 +8,7 @@ mod due;
 pub mod list;
 mod listed;
 pub mod ledger;
+pub mod measured;
 mod slots;
 mod verdicts;
 
