@@ -174,18 +174,13 @@ pub(super) fn draw(
     let is_new = |candidate: &&Candidate| {
         matches!(candidate.verdict, Verdict::Accepted(_)) && !before.contains_key(ids.value(candidate.row))
     };
-    let mut new: Vec<usize> = Vec::new();
+    let mut new: Vec<(&str, usize)> = Vec::new();
     if draws {
-        new = candidates.iter().filter(is_new).map(|candidate| candidate.row).collect();
-        new.sort_by_key(|row| ids.value(*row));
+        let of_new = candidates.iter().filter(is_new);
+        new.extend(of_new.map(|candidate| (ids.value(candidate.row), candidate.row)));
+        new.sort_unstable();
     }
-    let new = assign(
-        campaign,
-        &new.iter().map(|row| (ids.value(*row), *row)).collect::<Vec<_>>(),
-        salt,
-        inputs,
-        before,
-    );
+    let new = assign(campaign, &new, salt, inputs, before);
     for candidate in candidates {
         let Verdict::Accepted(channel) = candidate.verdict else { continue };
         let own = new.get(&candidate.row).or_else(|| before.get(ids.value(candidate.row)));
