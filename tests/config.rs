@@ -150,7 +150,7 @@ channel = ["email", "e-mail", "email", "fax"]
 starts_on = 2026-12-20
 ends_on = "2026-12-01"
 formats = ["xlsx"]
-control_share = 0.1
+send = { window = "08:00-20:00" }
 [[campaign]]
 name = "win_back"
 segment = []

@@ -1,6 +1,7 @@
 //! Checks that need more than one key: names, references, contract columns, scores, days.
 
 mod clv;
+mod control;
 mod feeds;
 mod identity;
 mod loyalty;
@@ -34,6 +35,7 @@ pub fn check(root: &Checked, faults: &mut Vec<Fault>) {
     references(root, faults);
     loyalty::check(root, faults);
     retention::check(root, faults);
+    control::check(root, faults);
     for campaign in root.array("campaign[]") {
         days(campaign, faults);
     }

@@ -22,6 +22,7 @@ mod loyalty;
 pub mod loyalty_rules;
 mod retention;
 mod send;
+mod control;
 mod rules;
 pub mod check;
 pub mod rfm_rules;
@@ -301,6 +302,8 @@ pub struct Campaign {
     pub max_contacts: u64,
     /// 0 = for good.
     pub repeat_days: u32,
+    /// Share of winners that is held out; 0: no new ones.
+    pub control_share: f64,
     /// When a customer is due.
     pub send: Timing,
     /// Columns of the list.

@@ -20,6 +20,7 @@ use super::value::{self, Value};
 use super::{
     AsOf, Campaign, Config, ContactPolicy, Currency, DateFormat, Delivery, Effective, Encoding, Format,
     OnDuplicate, Output, Privacy, Project, Redelivery, Segment, Source, SourceKind, SourceRules, Summary,
+    control,
 };
 use crate::error::Warning;
 use crate::kernel::consent::{Channel, Class};
@@ -56,7 +57,7 @@ pub fn resolve(
         clv: clv::clv(root),
         retention: retention::retention(root, resolver.exponent),
         segments: root.array("segment[]").iter().map(|segment| resolver.segment(segment)).collect(),
-        campaigns: root.array("campaign[]").iter().map(|campaign| resolver.campaign(campaign)).collect(),
+        campaigns: root.array("campaign[]").iter().map(|one| resolver.campaign(root, one)).collect(),
         contact_policy: ContactPolicy { salt: text(root, "contact_policy.salt") },
         output: Output {
             csv_spreadsheet: text(root, "output.csv.profile") == "spreadsheet",
@@ -230,7 +231,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn campaign(&self, campaign: &Checked) -> Campaign {
+    fn campaign(&self, root: &Checked, campaign: &Checked) -> Campaign {
         let day = |path| match value_of(campaign, path) {
             Some(Value::Day(day)) => day,
             _ => None,
@@ -261,6 +262,7 @@ impl Resolver<'_> {
             },
             max_contacts: integer(campaign, "campaign[].max_contacts"),
             repeat_days: integer(campaign, "campaign[].repeat_days"),
+            control_share: control::share(root, campaign),
             columns: texts(campaign, "campaign[].columns"),
             send: send::send(campaign),
             value_place: self.place(campaign, "campaign[].value"),

@@ -807,6 +807,12 @@ pub const KEYS: &[Key] = &[
         "For so many days a customer is not listed again; 0 = never again.",
     )
     .or("0"),
+    key(
+        "campaign[].control_share",
+        Kind::Share,
+        "Share of those who would be listed that is held out as control group, below 1, drawn by `contact_policy.salt`; not \
+         set = 0. Of a campaign of a mini programme: 0.10 to 0.20, not set = 0.10.",
+    ),
     key("campaign[].columns", Kind::Texts, "Columns of the list.")
         .or(r#"["customer_id", "first_name", "email", "offer", "send_on"]"#),
     key("campaign[].formats", Kind::Choices(&["csv"]), "Formats of the list.").or(r#"["csv"]"#),
@@ -829,7 +835,7 @@ pub const KEYS: &[Key] = &[
         "Days after the day of sending on which a customer can still be listed.",
     )
     .or("7"),
-    key("contact_policy.salt", Kind::Text { empty: true }, "Salt of the draws of control groups.")
+    key("contact_policy.salt", Kind::Text { empty: true }, "Salt of the draws of control groups; \"\" = none is drawn.")
         .or(r#""${CLIENTING_SALT:-}""#)
         .secret(),
     key(
@@ -851,7 +857,6 @@ pub const LATER: &[&str] = &[
     "retention.weights",
     "cross_sell",
     "campaign[].send.window",
-    "campaign[].control_share",
     "contact_policy.quiet_hours",
     "contact_policy.global_holdout",
     "contact_policy.household",

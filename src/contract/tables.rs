@@ -535,6 +535,16 @@ table! { Listings = "register/listings" v 2 sorted [c::CAMPAIGN, c::CUSTOMER_ID,
         c::IS_RETENTION: Bool, "whether both are held against the customer's retention ceiling";
     }
 }
+table! { GhostContacts = "register/ghost_contacts" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_ID, c::AS_OF] unique true,
+    "One customer of a control group who would have stood in a list: no contact, but it takes slot and repeat_days as one \
+     would. Where control groups are drawn only."
+    {
+        c::CAMPAIGN: Text, "campaign";
+        c::CUSTOMER_ID: Text, "customer";
+        c::AS_OF: Date, "day of the list";
+        c::CHANNEL: Text, "channel that it would have been";
+    }
+}
 table! { Quarantine = "quarantine" v 1,
     "One fault of one record that is still open."
     {
@@ -720,14 +730,55 @@ table! { Candidates = "tables/candidates" v 1 sorted [c::CAMPAIGN, c::CUSTOMER_I
         c::CUSTOMER_ID: Text, "customer";
         c::SEGMENT: Text, "first of the campaign's segments that has the customer";
         c::CHANNEL: Text null, "channel chosen; null: none possible";
-        c::SEND_ON: Date null, "first day to send; null: refused";
+        c::SEND_ON: Date null, "first day to send, of control the day that it would have been; null: refused";
         c::PRIORITY: Int, "of the campaign, 1 = first";
         c::VALUE: Float null, "expected gain by the campaign's expression";
-        c::VERDICT: Text, "accepted or refused";
+        c::VERDICT: Text, "accepted, control (held out to be compared with) or refused";
         c::REASON: Text, "why";
         c::RULE: Text null, "the rule of the config that decided";
         c::BLOCKING: Text null, "what filled it";
         c::REASONS: Text null, "everything that speaks against each channel, the weightiest first";
+    }
+}
+table! { Assignments = "tables/assignments" v 1
+    sorted [c::EXPERIMENT, c::UNIT_ID, c::CUSTOMER_ID] unique true,
+    "One customer who was to be contacted or held out, in the arm of the first time, for good. Where control groups are \
+     drawn only."
+    {
+        c::EXPERIMENT: Text, "campaign";
+        c::UNIT_ID: Text, "what was drawn for: the customer, the least id of those who share a contact point, or the household";
+        c::CUSTOMER_ID: Text, "customer, by its id of that day";
+        c::UNIT_KIND: Text, "customer or household";
+        c::ARM: Text, "treated or control";
+        c::ASSIGNED_ON: Date, "as_of of the first time";
+        c::CONTROL_SHARE: Share, "share that was held out when the unit was drawn";
+        c::PROGRAMME: Text null, "programme whose tier is to be reached; null: not a campaign of a mini programme";
+        c::TARGET_TIER: Text null, "tier into which it is to be lifted; null: none above, or no such campaign";
+        c::WINDOW_ENDS_ON: Date null, "last day on which it counts: that of the tier's check, of grace where that is over, 365 days later where there is none; null: no target";
+    }
+}
+table! { Measurements = "tables/measurements" v 1 sorted [c::CAMPAIGN, c::METRIC] unique true,
+    "What a campaign of a mini programme did, treated less control: all units by the arm they were assigned, whatever \
+     became of them. Where control groups are drawn only."
+    {
+        c::CAMPAIGN: Text, "campaign";
+        c::METRIC: Text, "tier_reached: share of units with a customer who rose to the tier or above within the window and was not put back; margin: mean of a unit over its windows";
+        c::N_TREATED: Int, "units treated";
+        c::N_CONTROL: Int, "units held out";
+        c::TREATED: Float null, "share, or mean in major units; null: no such unit";
+        c::CONTROL: Float null, "the same of control";
+        c::DIFFERENCE: Float null, "treated less control";
+        c::LOW: Float null, "interval of 95 %: Newcombe's for shares, Welch's for means; null: see reason";
+        c::HIGH: Float null, "its upper end";
+        c::P_VALUE: Share null, "two-sided: pooled z for shares, Welch for means; null as low, or nothing varies";
+        c::INCREMENTAL_MARGIN: Money null, "of margin: difference times units treated; null as low, or costs are not known";
+        c::COST: Money null, "of margin: cost_per_contact of every treated customer, and offer_cost, else mini_bonus, of those who reached the tier so far; null: neither is known";
+        c::ROI: Float null, "of margin: (incremental_margin - cost) / cost; null where either is, or the cost is 0";
+        c::VERDICT: Text, "provisional (a window is open), invalid (arms differ from their shares, p < 0.001), effect (0 lies outside the interval) or no_effect_shown";
+        c::REASON: Text null, "why something is null";
+        c::VALUE_BASIS: Text null, "of margin: margin, or net_revenue where more than 1 % of sales lack their cost; a day on which one does counts 0 as margin";
+        c::SAMPLE_RATIO_P: Share null, "chi-square of the numbers of units against their shares; null: nobody was to be held out";
+        c::WINDOW_ENDS_ON: Date, "end of the last window";
     }
 }
 table! { TierState = "tables/tier_state" v 1 sorted [c::PROGRAMME, c::CUSTOMER_ID] unique true,
@@ -888,6 +939,7 @@ pub const ALL: &[&Table] = &[
     ContactPoints::TABLE,
     Tombstones::TABLE,
     Listings::TABLE,
+    GhostContacts::TABLE,
     Quarantine::TABLE,
     Customers::TABLE,
     Segments::TABLE,
@@ -905,6 +957,8 @@ pub const ALL: &[&Table] = &[
     TierForecast::TABLE,
     TierValue::TABLE,
     Candidates::TABLE,
+    Assignments::TABLE,
+    Measurements::TABLE,
     MatchReview::TABLE,
     Quality::TABLE,
 ];

@@ -15,6 +15,8 @@ pub mod accuracy;
 pub mod loyalty;
 pub mod markov;
 pub mod retention;
+pub mod draw;
+pub mod experiment;
 pub mod identity;
 pub mod linkage;
 pub mod consent;

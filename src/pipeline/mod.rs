@@ -1,6 +1,7 @@
 //! The night: the only place that knows all stages.
 
 pub mod generate;
+mod experiments;
 mod identity;
 mod modelled;
 mod night;
@@ -28,6 +29,7 @@ use crate::error::Warning;
 use crate::run::context::{Accept, Context};
 use crate::run::event::Listeners;
 use crate::run::event::Stage;
+use crate::stage::campaigns::control::Assigned;
 use crate::stage::outputs::customers::CustomersTable;
 use crate::stage::{campaigns, features, ingest, segments, summarise};
 
@@ -104,13 +106,15 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::count_customers(session, &features);
     night::forget_customers(&mut features, &modelled.valued);
-    let before = session.listings(context)?;
+    let before = experiments::Before::read(context, session)?;
+    let successors = register.successors();
     let inputs = campaigns::Inputs {
         customers: &customers,
         membership: &membership,
         register: &register,
-        listed: &campaigns::Listed::from_batch(&before, &register.successors())?,
+        listed: &campaigns::Listed::from_batches(&before.listings, &before.ghosts, &successors)?,
         ceilings: modelled.ceilings.as_ref(),
+        assigned: &Assigned::from_batch(&before.assignments, &successors)?,
         as_of,
     };
     let considered = session.stage(context, Stage::Campaigns, |session| {

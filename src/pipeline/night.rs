@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::RecordBatch;
-
 use super::Options;
+use super::experiments::{self, Before};
 use super::modelled::Modelled;
 use super::session::Session;
 use crate::config::SourceKind;
@@ -151,7 +150,7 @@ fn recheck(
     inputs: &Inputs<'_>,
     considered: &mut [Considered],
 ) -> Result<()> {
-    if considered.iter().all(|one| one.n_accepted() == 0) {
+    if !considered.iter().any(Considered::has_winners) {
         return Ok(());
     }
     let newest = feed.newest(context)?;
@@ -253,14 +252,14 @@ pub(super) fn write(
     session: &mut Session,
     results: &Results<'_>,
     ingested: &Ingested,
-    listings_before: &RecordBatch,
+    before: &Before,
 ) -> Result<((u64, u64), ())> {
     let Inputs { customers, membership, register, as_of, .. } = results.inputs;
     let batch = *customers;
     let listings = if session.looks_back() {
-        listings_before.clone()
+        before.listings.clone()
     } else {
-        campaigns::listings(context, listings_before, results.considered, results.inputs)?.batch().clone()
+        campaigns::listings(context, &before.listings, results.considered, results.inputs)?.batch().clone()
     };
     let lifetimes = results.modelled.valued.lifetimes.as_ref();
     let totals = outputs::clv::total_rows(results.features, lifetimes, membership)?;
@@ -292,6 +291,7 @@ pub(super) fn write(
     session.keep(registered?);
     session.keep(written?);
     session.keep(write_tiers(context, results)?);
+    experiments::write(context, session, results, before)?;
     let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;

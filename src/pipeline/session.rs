@@ -1,14 +1,13 @@
 //! Around the stages: lock, lake, manifest, log, gates, publication, retention.
 
 mod ending;
+mod newest;
 mod stale;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
-
-use arrow_array::RecordBatch;
 
 use super::Options;
 use super::identity::check_identity;
@@ -18,8 +17,6 @@ use super::opening::{
     matched_otherwise, peak_memory_bytes, replayed_otherwise, rules_of,
 };
 use crate::config::{AsOf, Config};
-use crate::contract::Contract;
-use crate::contract::tables::Listings;
 use crate::error::{Code, Error, Result, Warning};
 use crate::kernel::calendar::{day_label, parse_day};
 use crate::run::context::Context;
@@ -31,8 +28,8 @@ use crate::stage::ingest::newest::Newest;
 use crate::stage::ingest::{self, Ingested};
 use crate::stage::outputs;
 use crate::stage::segments::{Earlier, Predicates};
+use crate::store::files;
 use crate::store::lake::{Holder, Lake, RunId};
-use crate::store::{files, parquet};
 
 /// One night from lock to publication.
 pub(super) struct Session {
@@ -366,22 +363,6 @@ impl Session {
         let Some(known) = published.clone().find(day) else { return Ok(None) };
         let directory = self.lake.run_directory(&known.id);
         Earlier::read(context, &directory, rules_of(&known.manifest), predicates).map(Some)
-    }
-
-    /// The newest run that was published, even if it was taken back.
-    fn newest_published(&self) -> Option<&Known> {
-        self.history.iter().rev().find(|known| known.manifest.status == Status::Published)
-    }
-
-    /// Listings of the newest run that was published, even if it was taken back.
-    pub(super) fn listings(&self, context: &Context) -> Result<RecordBatch> {
-        match self.newest_published() {
-            Some(known) => {
-                let path = self.lake.run_directory(&known.id).join(Listings::TABLE.file());
-                parquet::read(&path, Listings::TABLE, &context.units, None)
-            }
-            None => Ok(Listings::TABLE.empty(&context.units)),
-        }
     }
 
     /// Writes `tables/quality`.

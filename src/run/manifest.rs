@@ -216,7 +216,7 @@ pub struct List {
     pub path: Option<String>,
     /// Customers in it.
     pub rows: u64,
-    /// Customers held out; null until control groups are drawn.
+    /// Customers held out; null: no control group is drawn.
     pub control: Option<u64>,
     /// Refused by reason.
     pub refused: BTreeMap<String, u64>,

@@ -8,7 +8,9 @@ use super::super::night::Feed;
 use super::super::opening::{EVENTS, Known, Log, clock, instant};
 use super::Session;
 use crate::contract::Contract;
-use crate::contract::tables::{BusinessUnits, ConsentRows, ContactRows, Listings, Products, SuppressionRows};
+use crate::contract::tables::{
+    Assignments, BusinessUnits, ConsentRows, ContactRows, GhostContacts, Listings, Products, SuppressionRows,
+};
 use crate::error::{Error, Result, Warning};
 use crate::kernel::calendar::parse_day;
 use crate::run::context::Context;
@@ -112,8 +114,8 @@ impl Session {
         manifest
     }
 
-    /// Links what the parent has and this run does not write anew. Listings are those of the newest run that was published,
-    /// even if it was taken back, as for any other night: who was in its lists may have been addressed.
+    /// Links what the parent has and this run does not write anew. Listings, and what was drawn, are those of the newest run that
+    /// was published, even if it was taken back, as for any other night: who was in its lists may have been addressed.
     fn linked(&self, own: &Context, parent: &Manifest) -> Result<Vec<TableEntry>> {
         let anew = [
             ConsentRows::TABLE.name,
@@ -122,6 +124,8 @@ impl Session {
             Products::TABLE.name,
             BusinessUnits::TABLE.name,
             Listings::TABLE.name,
+            GhostContacts::TABLE.name,
+            Assignments::TABLE.name,
         ];
         let mut entries = Vec::with_capacity(parent.tables.len());
         let directory = own.parent().ok_or_else(|| Error::internal("a copy of no run"))?;
@@ -131,14 +135,13 @@ impl Session {
                 entries.push(entry.clone());
             }
         }
-        let newest = self.newest_published();
-        let listings = newest.and_then(|known| {
-            let entry = known.manifest.tables.iter().find(|entry| entry.name == Listings::TABLE.name)?;
-            Some((self.lake.run_directory(&known.id), entry))
-        });
-        if let Some((directory, entry)) = listings {
-            files::carry(&directory, &own.work, &entry.path)?;
-            entries.push(entry.clone());
+        if let Some(newest) = self.newest_published() {
+            let names = [Listings::TABLE.name, GhostContacts::TABLE.name, Assignments::TABLE.name];
+            let of_lists = |entry: &&TableEntry| names.contains(&entry.name.as_str());
+            for entry in newest.manifest.tables.iter().filter(of_lists) {
+                files::carry(&self.lake.run_directory(&newest.id), &own.work, &entry.path)?;
+                entries.push(entry.clone());
+            }
         }
         Ok(entries)
     }

@@ -134,7 +134,8 @@ impl<'a> Budgets<'a> {
         }
     }
 
-    /// Notes what a campaign's lists cost. A list that it had on the same day before counts as well, but nobody twice.
+    /// Notes what a campaign's lists cost. A list that it had on the same day before counts as well, but nobody twice. Whoever
+    /// is held out costs nothing.
     pub(super) fn take(&mut self, campaign: &Campaign, candidates: &[Candidate]) {
         let Some(ceilings) = self.ceilings else { return };
         let cost = Cost::of(self.config, campaign, self.as_of).held();

@@ -4,40 +4,68 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Date32Builder, Decimal128Builder, StringBuilder};
-use arrow_array::{BooleanArray, Decimal128Array, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, RecordBatch, StringArray};
 
 use super::budgets::Cost;
 use super::{Considered, Inputs, Verdict};
-use crate::contract::tables::Listings;
+use crate::contract::tables::{GhostContacts, Listings};
 use crate::contract::{Checked, ColumnType, Contract, column as c, read};
 use crate::error::Result;
+use crate::kernel::calendar::day_label;
 use crate::run::context::Context;
 
-/// Listings of written lists: campaign → customer → days.
+/// A day on which a customer was listed, or would have been but for being held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) day: i32,
+    pub(super) is_ghost: bool,
+}
+
+impl Taken {
+    /// What became of the customer then; `by` names the campaign, where it is another.
+    pub(super) fn told(self, by: &str) -> String {
+        let what = if self.is_ghost { "held out" } else { "listed" };
+        format!("{what}{by} on {}", day_label(self.day))
+    }
+}
+
+/// Listings of written lists, and those who were held out of one: campaign → customer → days.
 #[derive(Debug, Default)]
 pub struct Listed {
-    days: HashMap<String, HashMap<String, Vec<i32>>>,
+    days: HashMap<String, HashMap<String, Vec<Taken>>>,
 }
 
 impl Listed {
-    /// Reads `register/listings`. What was listed under an id of before counts for whoever bears its history.
+    /// Reads `register/listings` and `register/ghost_contacts`. What was listed under an id of before counts for whoever
+    /// bears its history.
     ///
     /// # Errors
-    /// `Internal` when the batch is no such table.
-    pub fn from_batch(batch: &RecordBatch, successors: &HashMap<&str, &str>) -> Result<Self> {
-        let (campaigns, ids) = (read::texts(batch, c::CAMPAIGN)?, read::texts(batch, c::CUSTOMER_ID)?);
-        let days = read::days(batch, c::AS_OF)?;
+    /// `Internal` when a batch is no such table.
+    pub fn from_batches(
+        listings: &RecordBatch,
+        ghosts: &RecordBatch,
+        successors: &HashMap<&str, &str>,
+    ) -> Result<Self> {
         let mut listed = Self::default();
-        for row in 0..batch.num_rows() {
-            let of_campaign = listed.days.entry(campaigns.value(row).to_owned()).or_default();
-            let id = ids.value(row);
-            let bearer = successors.get(id).copied().unwrap_or(id);
-            of_campaign.entry(bearer.to_owned()).or_default().push(days.value(row));
-        }
+        listed.add(listings, false, successors)?;
+        listed.add(ghosts, true, successors)?;
         Ok(listed)
     }
 
-    /// The nearest other day within `repeat_days` (0: any) on which a customer was listed. A list of the same day does
+    fn add(&mut self, batch: &RecordBatch, is_ghost: bool, successors: &HashMap<&str, &str>) -> Result<()> {
+        let (campaigns, ids) = (read::texts(batch, c::CAMPAIGN)?, read::texts(batch, c::CUSTOMER_ID)?);
+        let days = read::days(batch, c::AS_OF)?;
+        for row in 0..batch.num_rows() {
+            let of_campaign = self.days.entry(campaigns.value(row).to_owned()).or_default();
+            let id = ids.value(row);
+            let bearer = successors.get(id).copied().unwrap_or(id);
+            let taken = Taken { day: days.value(row), is_ghost };
+            of_campaign.entry(bearer.to_owned()).or_default().push(taken);
+        }
+        Ok(())
+    }
+
+    /// The nearest other day within `repeat_days` (0: any) on which a customer was listed or held out. A list of the same day does
     /// not count, so that the same day again gives the same list; one of a later day does, since a run that was taken
     /// back may have been acted upon.
     pub(super) fn blocks(
@@ -46,10 +74,11 @@ impl Listed {
         customer_id: &str,
         as_of: i32,
         repeat_days: u32,
-    ) -> Option<i32> {
+    ) -> Option<Taken> {
         let days = self.days.get(campaign)?.get(customer_id)?;
-        let near = |day: &&i32| **day != as_of && (repeat_days == 0 || as_of.abs_diff(**day) < repeat_days);
-        days.iter().filter(near).min_by_key(|day| as_of.abs_diff(**day)).copied()
+        let is_near = |day: i32| day != as_of && (repeat_days == 0 || as_of.abs_diff(day) < repeat_days);
+        let near = days.iter().filter(|taken| is_near(taken.day));
+        near.min_by_key(|taken| as_of.abs_diff(taken.day)).copied()
     }
 }
 
@@ -172,4 +201,39 @@ impl<'a> CostColumns<'a> {
             is_retention: self.are_retention.value(row),
         }
     }
+}
+
+/// Ghost contacts after the run: all that were there, and of today those who were held out of a list.
+///
+/// # Errors
+/// `Internal`.
+pub fn ghosts(
+    context: &Context,
+    before: &RecordBatch,
+    considered: &[Considered],
+    inputs: &Inputs<'_>,
+) -> Result<Checked<GhostContacts>> {
+    let mut rows: BTreeMap<(&str, &str, i32), &str> = BTreeMap::new();
+    let (campaigns, ids) = (read::texts(before, c::CAMPAIGN)?, read::texts(before, c::CUSTOMER_ID)?);
+    let (days, channels) = (read::days(before, c::AS_OF)?, read::texts(before, c::CHANNEL)?);
+    for row in 0..before.num_rows() {
+        rows.insert((campaigns.value(row), ids.value(row), days.value(row)), channels.value(row));
+    }
+    let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
+    for one in considered {
+        for candidate in &one.candidates {
+            if let Verdict::Control { channel, .. } = candidate.verdict {
+                let key = (one.campaign.name.as_str(), ids.value(candidate.row), inputs.as_of);
+                rows.entry(key).or_insert_with(|| channel.name());
+            }
+        }
+    }
+    let text = |texts: Vec<&str>| Arc::new(StringArray::from(texts)) as ArrayRef;
+    let columns = vec![
+        text(rows.keys().map(|(campaign, ..)| *campaign).collect()),
+        text(rows.keys().map(|(_, id, _)| *id).collect()),
+        Arc::new(Date32Array::from_iter_values(rows.keys().map(|(.., day)| *day))),
+        text(rows.values().copied().collect()),
+    ];
+    Checked::from_columns(&context.units, columns)
 }

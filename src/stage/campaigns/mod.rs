@@ -4,9 +4,12 @@
 //! loyalty programme, what retention may cost, capacity. A customer stands once per campaign, in the first of the campaign's segments that has it.
 
 mod budgets;
+pub mod control;
 mod due;
 pub mod list;
 mod listed;
+pub mod ledger;
+pub mod measured;
 mod refusal;
 mod slots;
 mod verdicts;
@@ -15,12 +18,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow_array::RecordBatch;
 
-pub use self::listed::{Listed, listings};
+pub use self::listed::{Listed, ghosts, listings};
 pub use self::refusal::Refusal;
 use self::verdicts::{ENDS_SOON, Who, verdict};
 pub use self::verdicts::{No, reason_name, recheck};
 
 use self::budgets::Budgets;
+use self::control::{Assigned, Drawn};
 use self::due::Triggers;
 use self::slots::Slots;
 use super::expression::{Expression, Site, Wanted};
@@ -85,6 +89,15 @@ pub fn check(config: &Config) -> Result<Plans> {
 pub enum Verdict {
     /// Listed for that channel.
     Accepted(Channel),
+    /// Held out: not listed, for comparison with those who are.
+    Control {
+        /// Channel that it would have been listed for.
+        channel: Channel,
+        /// The config's rule when it was drawn.
+        rule: String,
+        /// When that was.
+        drawn: String,
+    },
     /// Not listed: why, by which rule, because of what.
     Refused {
         /// Why.
@@ -126,6 +139,8 @@ pub struct Considered {
     pub held: Option<String>,
     /// Whether a channel of its was listed for without a consent column.
     pub consent_not_checked: bool,
+    /// What was drawn; `None`: it has no control group.
+    pub drawn: Option<Drawn>,
 }
 
 /// Everything that candidates are judged by.
@@ -141,6 +156,8 @@ pub struct Inputs<'a> {
     pub listed: &'a Listed,
     /// What retention may cost; `None`: no acquisition cost is known.
     pub ceilings: Option<&'a Ceilings>,
+    /// Who was drawn into which arm before.
+    pub assigned: &'a Assigned,
     /// The day.
     pub as_of: i32,
 }
@@ -161,7 +178,7 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
         if let Some(why) = &not_due {
             context.note(format!("campaign {} has no list today: {why}", campaign.name));
         }
-        let candidates = judged.remove(&place).unwrap_or_default();
+        let (candidates, drawn) = judged.remove(&place).unwrap_or_default();
         let mut channels = BTreeSet::new();
         for candidate in &candidates {
             if let Verdict::Accepted(channel) = candidate.verdict
@@ -179,9 +196,11 @@ pub fn run(context: &Context, plans: &Plans, inputs: &Inputs<'_>) -> Result<Vec<
             not_due,
             held: None,
             consent_not_checked: !channels.is_empty(),
+            drawn,
         });
     }
     warn_of_ends(context, &considered);
+    control::warn_without_salt(context, considered.iter().map(|one| &one.campaign));
     for (channel, campaigns) in unchecked {
         let what = format!(
             "no contacts source maps consent_{channel}: lists of {} went out without it",
@@ -198,7 +217,7 @@ pub fn hold(considered: &mut [Considered], gate: &str, what: &str) {
     for one in considered.iter_mut().filter(|one| one.not_due.is_none()) {
         one.held = Some(what.to_owned());
         for candidate in &mut one.candidates {
-            if let Verdict::Accepted(channel) = candidate.verdict {
+            if let Some(channel) = candidate.verdict.won() {
                 candidate.verdict = Verdict::Refused {
                     why: Refusal::Held,
                     channel: Some(channel),
@@ -233,12 +252,15 @@ fn not_due(campaign: &Campaign, as_of: i32) -> Option<String> {
     }
 }
 
+/// Candidates of a campaign, and what was drawn.
+type Judged = (Vec<Candidate>, Option<Drawn>);
+
 /// Candidates of every campaign that is due, by its place in the config. Whoever comes first takes what is shared.
 fn judge_by_priority(
     context: &Context,
     plans: &Plans,
     inputs: &Inputs<'_>,
-) -> Result<BTreeMap<usize, Vec<Candidate>>> {
+) -> Result<BTreeMap<usize, Judged>> {
     let mut order: Vec<usize> = (0..plans.campaigns.len()).collect();
     order.sort_by_key(|&place| plans.campaigns.get(place).map(|(campaign, _)| campaign.priority));
     let mut slots = Slots::new(&context.config, inputs.listed, inputs.as_of);
@@ -248,10 +270,13 @@ fn judge_by_priority(
         context.go_on()?;
         let Some((campaign, value)) = plans.campaigns.get(place) else { continue };
         if not_due(campaign, inputs.as_of).is_none() {
-            let candidates = judge(campaign, value.as_ref(), inputs, (&slots, &budgets))?;
+            let mut candidates = judge(campaign, value.as_ref(), inputs, (&slots, &budgets))?;
+            let ids = read::texts(inputs.customers, c::CUSTOMER_ID)?;
+            let salt = &context.config.contact_policy.salt;
+            let drawn = control::draw(campaign, ids, salt, inputs, &mut candidates);
             slots.take(campaign, &candidates);
             budgets.take(campaign, &candidates);
-            judged.insert(place, candidates);
+            judged.insert(place, (candidates, drawn));
         }
     }
     Ok(judged)

@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::listed::Listed;
+use super::listed::{Listed, Taken};
 use super::{Candidate, Refusal, Verdict};
 use crate::config::{Campaign, Config, in_force};
-use crate::kernel::calendar::day_label;
 
 /// What a campaign shares with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(super) struct Slots<'a> {
     config: &'a Config,
     listed: &'a Listed,
     as_of: i32,
-    taken: HashMap<(&'a str, usize), &'a str>,
+    taken: HashMap<(&'a str, usize), (&'a str, Taken)>,
 }
 
 impl<'a> Slots<'a> {
@@ -58,31 +57,33 @@ impl<'a> Slots<'a> {
             .collect();
         for candidate in candidates {
             let Verdict::Accepted(channel) = candidate.verdict else { continue };
-            let today = self.taken.get(&(slot.programme, candidate.row)).map(|by| (*by, self.as_of));
+            let today = self.taken.get(&(slot.programme, candidate.row)).copied();
             let near = || {
                 let days = others.iter().filter_map(|other| {
                     let day = self.listed.blocks(other, ids.value(candidate.row), self.as_of, slot.days)?;
                     Some((*other, day))
                 });
-                days.min_by_key(|(_, day)| self.as_of.abs_diff(*day))
+                days.min_by_key(|(_, taken)| self.as_of.abs_diff(taken.day))
             };
-            let Some((by, day)) = today.or_else(near) else { continue };
+            let Some((by, taken)) = today.or_else(near) else { continue };
             candidate.reasons = None;
             candidate.verdict = Verdict::Refused {
                 why: Refusal::LoyaltySlot,
                 channel: Some(channel),
                 rule: format!("slot_days = {} of {}", slot.days, slot.programme),
-                blocking: Some(format!("listed by {by} on {}", day_label(day))),
+                blocking: Some(taken.told(&format!(" by {by}"))),
             };
         }
     }
 
-    /// Notes who is in a campaign's lists.
+    /// Notes who is in a campaign's lists, or would be but for being held out.
     pub(super) fn take(&mut self, campaign: &'a Campaign, candidates: &[Candidate]) {
         let Some(slot) = self.of(campaign) else { return };
         for candidate in candidates {
-            if matches!(candidate.verdict, Verdict::Accepted(_)) {
-                self.taken.insert((slot.programme, candidate.row), &campaign.name);
+            if candidate.verdict.won().is_some() {
+                let is_ghost = !matches!(candidate.verdict, Verdict::Accepted(_));
+                let taken = Taken { day: self.as_of, is_ghost };
+                self.taken.insert((slot.programme, candidate.row), (&campaign.name, taken));
             }
         }
     }

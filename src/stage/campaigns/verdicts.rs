@@ -21,7 +21,7 @@ pub fn recheck(considered: &mut [Considered], inputs: &Inputs<'_>, later: &Permi
     let mut n_refused = 0;
     for one in considered {
         for candidate in &mut one.candidates {
-            let Verdict::Accepted(channel) = candidate.verdict else { continue };
+            let Some(channel) = candidate.verdict.won() else { continue };
             let id = ids.value(candidate.row);
             let contact = inputs.register.contacts.get(id);
             let last_day = read::at(last_days, candidate.row);
@@ -104,9 +104,9 @@ pub(super) fn verdict(
     if let Some(verdict) = due::refused(&campaign.send, who.trigger, inputs.as_of) {
         return (verdict, None);
     }
-    if let Some(day) = inputs.listed.blocks(&campaign.name, who.id, inputs.as_of, campaign.repeat_days) {
+    if let Some(taken) = inputs.listed.blocks(&campaign.name, who.id, inputs.as_of, campaign.repeat_days) {
         let rule = format!("repeat_days = {}", campaign.repeat_days);
-        return refused(Refusal::AlreadyListed, rule, format!("listed on {}", day_label(day)));
+        return refused(Refusal::AlreadyListed, rule, taken.told(""));
     }
     let contact = inputs.register.contacts.get(who.id);
     if let Some(day) = contact.as_deref().and_then(|contact| contact.row.absent_since) {

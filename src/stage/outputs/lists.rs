@@ -36,8 +36,9 @@ pub fn lists(
         if one.not_due.is_none() {
             let of_campaign = candidates(context, std::slice::from_ref(one), customers, as_of)?;
             let verdicts = read::texts(of_campaign.batch(), c::VERDICT)?;
+            // Those held out stand there too: in no file that goes to whoever contacts (customers.md H-6).
             let mask: BooleanArray =
-                verdicts.iter().map(|verdict| Some(verdict == Some("refused"))).collect();
+                verdicts.iter().map(|verdict| Some(verdict != Some("accepted"))).collect();
             let refused = arrow_select::filter::filter_record_batch(of_campaign.batch(), &mask)
                 .map_err(|cause| Error::internal("cannot filter candidates").caused_by(cause))?;
             let path = exclusions(&one.campaign.name);
@@ -58,10 +59,11 @@ pub(super) fn beside(list: &str) -> String {
 }
 
 fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::List<'_>) -> Result<List> {
-    let (mut rows, mut refused) = (Vec::new(), BTreeMap::new());
+    let (mut rows, mut n_held_out, mut refused) = (Vec::new(), 0, BTreeMap::new());
     for candidate in one.candidates.iter().filter(|candidate| candidate.segment == place) {
         match &candidate.verdict {
             Verdict::Accepted(channel) => rows.push((candidate, *channel)),
+            Verdict::Control { .. } => n_held_out += 1,
             Verdict::Refused { why, .. } => *refused.entry(why.name().into_owned()).or_insert(0) += 1,
         }
     }
@@ -70,7 +72,7 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
         segment: sheet.segment.to_owned(),
         path: None,
         rows: rows.len() as u64,
-        control: None,
+        control: one.drawn.as_ref().map(|_| n_held_out),
         refused,
         hash: None,
         verdict: "not_due".to_owned(),
@@ -98,6 +100,7 @@ fn write_list(context: &Context, one: &Considered, place: usize, sheet: &list::L
         "segment": entry.segment,
         "as_of": day_label(sheet.as_of),
         "rows": entry.rows,
+        "control": entry.control,
         "columns": one.campaign.columns,
         "refused": entry.refused,
         "notes": entry.notes,

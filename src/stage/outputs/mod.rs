@@ -6,6 +6,7 @@ mod reach;
 pub mod customers;
 pub mod lists;
 pub mod loyalty;
+pub mod measurements;
 pub mod shortening;
 pub mod tables;
 

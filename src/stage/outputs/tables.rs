@@ -202,13 +202,23 @@ pub fn candidates(
     rows.sort_unstable_by(|a, b| {
         (&a.0.campaign.name, ids.value(a.1.row)).cmp(&(&b.0.campaign.name, ids.value(b.1.row)))
     });
-    let refused = |candidate: &Candidate| match &candidate.verdict {
-        Verdict::Accepted(_) => None,
-        Verdict::Refused { why, rule, blocking, .. } => Some((*why, rule.clone(), blocking.clone())),
-    };
     let channel = |candidate: &Candidate| match &candidate.verdict {
-        Verdict::Accepted(channel) => Some(*channel),
+        Verdict::Accepted(channel) | Verdict::Control { channel, .. } => Some(*channel),
         Verdict::Refused { channel, .. } => *channel,
+    };
+    let reason = |candidate: &Candidate| match &candidate.verdict {
+        Verdict::Accepted(_) => Cow::Borrowed("in_segment"),
+        Verdict::Control { .. } => Cow::Borrowed(c::CONTROL),
+        Verdict::Refused { why, .. } => why.name(),
+    };
+    let rule = |candidate: &Candidate| match &candidate.verdict {
+        Verdict::Accepted(_) => None,
+        Verdict::Control { rule, .. } | Verdict::Refused { rule, .. } => Some(rule.clone()),
+    };
+    let blocking = |candidate: &Candidate| match &candidate.verdict {
+        Verdict::Accepted(_) => None,
+        Verdict::Control { drawn, .. } => Some(drawn.clone()),
+        Verdict::Refused { blocking, .. } => blocking.clone(),
     };
     let all = || rows.iter();
     Checked::from_columns(
@@ -218,17 +228,13 @@ pub fn candidates(
             texts(all().map(|(_, candidate)| Some(ids.value(candidate.row)))),
             texts(all().map(|(one, candidate)| one.campaign.segments.get(candidate.segment))),
             texts(all().map(|(_, candidate)| channel(candidate).map(Channel::name))),
-            days(all().map(|(_, candidate)| refused(candidate).is_none().then_some(as_of))),
+            days(all().map(|(_, candidate)| candidate.verdict.won().map(|_| as_of))),
             ints(all().map(|(one, _)| Some(one.campaign.priority))),
             floats(all().map(|(_, candidate)| candidate.value)),
-            texts(all().map(|(_, candidate)| {
-                Some(if refused(candidate).is_some() { "refused" } else { "accepted" })
-            })),
-            texts(all().map(|(_, candidate)| {
-                Some(refused(candidate).map_or(Cow::Borrowed("in_segment"), |(why, ..)| why.name()))
-            })),
-            texts(all().map(|(_, candidate)| refused(candidate).map(|(_, rule, _)| rule))),
-            texts(all().map(|(_, candidate)| refused(candidate).and_then(|(.., blocking)| blocking))),
+            texts(all().map(|(_, candidate)| Some(candidate.verdict.name()))),
+            texts(all().map(|(_, candidate)| Some(reason(candidate)))),
+            texts(all().map(|(_, candidate)| rule(candidate))),
+            texts(all().map(|(_, candidate)| blocking(candidate))),
             texts(all().map(|(_, candidate)| candidate.reasons.as_ref())),
         ],
     )

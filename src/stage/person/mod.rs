@@ -2,6 +2,7 @@
 
 pub mod lists;
 pub mod rewriting;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,8 +10,8 @@ use arrow_array::{
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
 
-use super::Person;
-use crate::contract::tables::{Customers, Identities, Keys, Superseded, Transactions};
+use super::{Person, units};
+use crate::contract::tables::{Assignments, Customers, Identities, Keys, Superseded, Transactions};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::{Error, Result};
 
@@ -55,6 +55,9 @@ pub fn without(
         return Ok(None);
     }
     let mask = person.mask(table, batch)?;
+    if table.name == Assignments::TABLE.name {
+        return units::without(batch, &mask, person);
+    }
     let n_rows = mask.true_count() as u64;
     if n_rows == 0 {
         return Ok(None);
@@ -82,7 +85,7 @@ fn failed(cause: arrow_schema::ArrowError) -> Error {
 }
 
 /// The rows that are not marked.
-fn kept(batch: &RecordBatch, mask: &BooleanArray) -> Result<RecordBatch> {
+pub(super) fn kept(batch: &RecordBatch, mask: &BooleanArray) -> Result<RecordBatch> {
     let stays: BooleanArray = mask.iter().map(|gone| gone.map(|gone| !gone)).collect();
     filter_record_batch(batch, &stays).map_err(failed)
 }
@@ -102,7 +105,7 @@ fn renamed(
     with_column(batch, column, &(Arc::new(texts) as ArrayRef))
 }
 
-fn with_column(batch: &RecordBatch, column: &str, array: &ArrayRef) -> Result<RecordBatch> {
+pub(super) fn with_column(batch: &RecordBatch, column: &str, array: &ArrayRef) -> Result<RecordBatch> {
     let mut columns = batch.columns().to_vec();
     let place = batch.schema().index_of(column).map_err(failed)?;
     columns.get_mut(place).into_iter().for_each(|old| *old = Arc::clone(array));
@@ -149,7 +152,7 @@ fn customers(batch: &RecordBatch, mask: &BooleanArray, pseudonyms: &Pseudonyms) 
 }
 
 /// Rows in the order of text columns.
-fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch> {
+pub(super) fn sorted(batch: &RecordBatch, by: &[&str]) -> Result<RecordBatch> {
     let mut columns = Vec::with_capacity(by.len());
     for name in by {
         columns.push(read::texts(batch, name)?);

@@ -199,6 +199,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The member of a row of the customers.
+    #[must_use]
+    pub fn member(&self, row: usize) -> Option<&Member> {
+        let place = self.members.binary_search_by_key(&row, |member| member.row as usize).ok()?;
+        self.members.get(place)
+    }
+
     /// Events of a member, by day and number.
     #[must_use]
     pub fn events<'a>(&'a self, member: &'a Member) -> &'a [Event] {

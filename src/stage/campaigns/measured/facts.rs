@@ -1,0 +1,196 @@
+//! Units of experiments with what became of them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use arrow_array::RecordBatch;
+
+use super::super::control::{Arm, HOUSEHOLD};
+use super::Inputs;
+use crate::contract::{column as c, read};
+use crate::error::Result;
+use crate::kernel::calendar::month_index;
+use crate::kernel::loyalty::EventKind;
+use crate::stage::features::Features;
+use crate::stage::models::loyalty::Outcome;
+use crate::stage::summarise::days::{KeyRange, ReadDay, Wanted, read_days};
+
+/// One campaign.
+#[derive(Debug, Default)]
+pub(super) struct Experiment {
+    /// Units by kind and id.
+    pub(super) units: BTreeMap<(bool, String), Unit>,
+}
+
+/// What was drawn for.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) arm: Arm,
+    /// Share that was held out when it was drawn.
+    pub(super) share: f64,
+    /// Customers with a tier above.
+    members: Vec<Member>,
+}
+
+/// One customer within its window.
+#[derive(Debug)]
+struct Member {
+    /// Row of the customer; `None`: there is none any more.
+    row: Option<usize>,
+    from: i32,
+    /// Last day that counts.
+    until: i32,
+    has_reached: bool,
+    /// Margin or net revenue up to today, in minor units.
+    worth: i64,
+}
+
+impl Experiment {
+    /// Units that are in the measures.
+    pub(super) fn measured(&self) -> impl Iterator<Item = &Unit> {
+        self.units.values().filter(|unit| !unit.members.is_empty())
+    }
+}
+
+impl Unit {
+    /// End of its last window.
+    pub(super) fn until(&self) -> Option<i32> {
+        self.members.iter().map(|member| member.until).max()
+    }
+
+    /// Customers who were addressed, or held out.
+    pub(super) fn n_members(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// Customers who reached the tier.
+    pub(super) fn n_reached(&self) -> u64 {
+        self.members.iter().filter(|member| member.has_reached).count() as u64
+    }
+
+    /// What its customers were worth.
+    pub(super) fn worth(&self) -> i64 {
+        self.members.iter().fold(0, |sum, member| sum.saturating_add(member.worth))
+    }
+}
+
+/// Whether days are worth their margin; else their net revenue.
+pub(super) fn by_margin(tiers: &[Outcome]) -> bool {
+    tiers.first().is_some_and(|outcome| outcome.by_margin)
+}
+
+/// Units by campaign, from the assignments up to the day. Whoever bears the ids of several counts once, where the earliest
+/// was.
+///
+/// # Errors
+/// `Internal` when the batch is not of `tables/assignments`.
+pub(super) fn experiments(inputs: &Inputs<'_>, batch: &RecordBatch) -> Result<BTreeMap<String, Experiment>> {
+    let text = |name: &str| read::texts(batch, name);
+    let (names, ids, units) = (text(c::EXPERIMENT)?, text(c::CUSTOMER_ID)?, text(c::UNIT_ID)?);
+    let (kinds, arms) = (text(c::UNIT_KIND)?, text(c::ARM)?);
+    let (programmes, tiers) = (text(c::PROGRAMME)?, text(c::TARGET_TIER)?);
+    let (days, ends) = (read::days(batch, c::ASSIGNED_ON)?, read::days(batch, c::WINDOW_ENDS_ON)?);
+    let shares = read::floats(batch, c::CONTROL_SHARE)?;
+    let is_past = |row: &usize| days.value(*row) <= inputs.features.as_of;
+    let mut order: Vec<usize> = (0..batch.num_rows()).filter(is_past).collect();
+    order.sort_by_key(|row| (days.value(*row), ids.value(*row)));
+    let mut experiments: BTreeMap<String, Experiment> = BTreeMap::new();
+    let mut known: HashSet<(&str, &str)> = HashSet::new();
+    for row in order {
+        let (name, id) = (names.value(row), ids.value(row));
+        let bearer = inputs.successors.get(id).copied().unwrap_or(id);
+        if !known.insert((name, bearer)) {
+            continue;
+        }
+        let key = (kinds.value(row) == HOUSEHOLD, units.value(row).to_owned());
+        let arm = if arms.value(row) == Arm::Control.name() { Arm::Control } else { Arm::Treated };
+        let unit = Unit { arm, share: shares.value(row), members: Vec::new() };
+        let of_name = experiments.entry(name.to_owned()).or_default();
+        let unit = of_name.units.entry(key).or_insert(unit);
+        let programme = read::text_at(programmes, row);
+        let outcome = inputs.tiers.iter().find(|outcome| Some(outcome.plan.name.as_str()) == programme);
+        let (tier, until) = (read::text_at(tiers, row), read::at(ends, row));
+        if let (Some(outcome), Some(tier), Some(until)) = (outcome, tier, until) {
+            let row_of_customer = inputs.features.customer_id.row_of(bearer);
+            let window = (days.value(row), until);
+            let has_reached = row_of_customer.is_some_and(|row| has_reached(outcome, row, tier, window));
+            let (from, row) = (days.value(row), row_of_customer);
+            unit.members.push(Member { row, from, until, has_reached, worth: 0 });
+        }
+    }
+    Ok(experiments)
+}
+
+/// Whether a customer rose to a tier or above within days, both ends included, and no return put it back.
+fn has_reached(outcome: &Outcome, row: usize, tier: &str, (from, until): (i32, i32)) -> bool {
+    let (Some(member), Some(target)) = (outcome.member(row), outcome.plan.tier_id(tier)) else {
+        return false;
+    };
+    let target = outcome.plan.rank(target);
+    let is_there = |tier: Option<u8>| tier.is_some_and(|tier| outcome.plan.rank(tier) >= target);
+    let mut has_reached = false;
+    for event in outcome.events(member) {
+        match event.kind {
+            EventKind::Upgrade if (from..=until).contains(&event.day) => {
+                has_reached |= is_there(event.to) && !is_there(event.from);
+            }
+            EventKind::Reversal if is_there(event.from) && !is_there(event.to) => has_reached = false,
+            _ => {}
+        }
+    }
+    has_reached
+}
+
+/// Adds what members were worth in the days of their windows that have come.
+///
+/// # Errors
+/// `Io`, `SumOutOfRange`.
+pub(super) fn add_worth(inputs: &Inputs<'_>, experiments: &mut BTreeMap<String, Experiment>) -> Result<()> {
+    let as_of = inputs.features.as_of;
+    let mut windows: BTreeMap<u32, Vec<&mut Member>> = BTreeMap::new();
+    let units = experiments.values_mut().flat_map(|one| one.units.values_mut());
+    for member in units.flat_map(|unit| &mut unit.members) {
+        if let Some(row) = member.row.and_then(|row| u32::try_from(row).ok()) {
+            windows.entry(row).or_default().push(member);
+        }
+    }
+    let Some(first) = windows.values().flatten().map(|member| member.from).min() else { return Ok(()) };
+    let keys = keys_of(inputs.features, &windows);
+    let (Some((least, _)), Some((greatest, _))) = (keys.first(), keys.last()) else { return Ok(()) };
+    let at = |key: u32| keys.partition_point(|(own, _)| *own < key);
+    let asks = |first: u32, last: u32| keys.get(at(first)).is_some_and(|(key, _)| *key <= last);
+    let range = KeyRange { first: *least, last: *greatest, asks: &asks };
+    let by_margin = by_margin(inputs.tiers);
+    for month in month_index(first)..=month_index(as_of) {
+        inputs.context.go_on()?;
+        let take = |read: ReadDay<'_>| {
+            let day = read.row.day;
+            let Some((_, row)) = keys.get(at(read.row.key)).filter(|(key, _)| *key == read.row.key) else {
+                return;
+            };
+            let worth = worth(&read, by_margin);
+            for member in windows.get_mut(row).into_iter().flatten() {
+                if (member.from..=member.until.min(as_of)).contains(&day) {
+                    member.worth = member.worth.saturating_add(worth);
+                }
+            }
+        };
+        read_days(&inputs.context.work, &inputs.context.units, month, &range, &Wanted::default(), take)?;
+    }
+    Ok(())
+}
+
+/// Keys of customers with their rows, ascending.
+fn keys_of<T>(features: &Features, rows: &BTreeMap<u32, T>) -> Vec<(u32, u32)> {
+    let keys = (0_u32..).zip(&features.row_of_key);
+    keys.filter(|(_, row)| rows.contains_key(row)).map(|(key, row)| (key, *row)).collect()
+}
+
+/// Margin of a day, 0 where a sale lacks its cost, as tiers are worth it; or net revenue.
+fn worth(read: &ReadDay<'_>, by_margin: bool) -> i64 {
+    let net = read.row.revenue.saturating_add(read.row.refunds);
+    match (by_margin, read.row.cost) {
+        (false, _) => net,
+        (true, Some(cost)) => net.saturating_sub(cost),
+        (true, None) => 0,
+    }
+}
