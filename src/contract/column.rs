@@ -303,7 +303,6 @@ pub const DISTINCT: &[&str] = &[
     ORIGINAL_TRANSACTION_ID,
     CUSTOMER_ID,
     SOURCE_ID,
-    REASON,
     PERSON,
     CANONICAL,
     RAW,

@@ -6,6 +6,7 @@ mod key_range;
 mod open;
 mod range;
 mod reading;
+mod values;
 #[cfg(test)]
 mod tests;
 

@@ -1,15 +1,11 @@
 //! Column chunks of the types that tables mostly have, encoded straight from their arrays: numbers as differences,
-//! texts that repeat and scores by dictionary, other texts by lengths and bytes. The general writer of the parquet crate
+//! texts and floats that repeat and scores by dictionary, other texts by lengths and bytes, other floats as they are. The general writer of the parquet crate
 //! takes longer for them; it writes the other types.
 //!
 //! Pages are cut by row number only. Packed numbers are left uncompressed: what is packed hardly gets smaller.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, StringArray};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef};
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -21,30 +17,16 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::dictionary::Dictionary;
 use super::range::Range;
+use super::values::{Repeated, Texts, Values, floats, push_numbers};
 use crate::contract::{Column, ColumnType, Table, column};
-use crate::kernel::packing::{pack_differences, pack_run, pack_runs, width_of};
+use crate::kernel::packing::{pack_run, pack_runs};
 
 /// Rows of a page.
 const PAGE_ROWS: usize = 16_384;
+/// Floats that are looked at before it shows whether they repeat.
+const DICTIONARY_VALUES: u64 = 4096;
 /// Bytes of distinct values past which a column does without a dictionary.
 pub(super) const DICTIONARY_BYTES: usize = 1 << 20;
-
-/// The open page's values, as they are written.
-enum Values {
-    /// As differences; `is_narrow`: of 32 bits.
-    Numbers { values: Vec<i64>, is_narrow: bool },
-    /// As lengths and bytes.
-    Texts(Texts),
-    /// As numbers of the dictionary.
-    Repeated { numbers: Vec<u32>, is_text: bool },
-}
-
-/// Texts end to end.
-#[derive(Default)]
-struct Texts {
-    lengths: Vec<i64>,
-    bytes: Vec<u8>,
-}
 
 /// A column chunk under construction.
 pub(super) struct ColumnEncoder {
@@ -70,11 +52,10 @@ impl ColumnEncoder {
     /// An encoder for a column of a table; `None` for types that the general writer writes.
     pub(super) fn new(table: &Table, of_table: &Column, description: &ColumnDescPtr) -> Option<Self> {
         let numbers = |is_narrow| Values::Numbers { values: Vec::new(), is_narrow };
+        let repeated = |of| Values::Repeated { numbers: Vec::new(), of };
         let values = match of_table.kind {
-            ColumnType::UInt32 if of_table.name == column::ACTIVE_DAYS => {
-                Values::Repeated { numbers: Vec::new(), is_text: false }
-            }
-            ColumnType::UInt8 => Values::Repeated { numbers: Vec::new(), is_text: false },
+            ColumnType::UInt32 if of_table.name == column::ACTIVE_DAYS => repeated(Repeated::Scores),
+            ColumnType::UInt8 => repeated(Repeated::Scores),
             ColumnType::UInt32 | ColumnType::Date => numbers(true),
             ColumnType::UInt64
             | ColumnType::Int
@@ -82,18 +63,17 @@ impl ColumnEncoder {
             | ColumnType::Money
             | ColumnType::Quantity => numbers(false),
             ColumnType::Text if column::DISTINCT.contains(&of_table.name) => Values::Texts(Texts::default()),
-            ColumnType::Text => Values::Repeated { numbers: Vec::new(), is_text: true },
-            ColumnType::Float
-            | ColumnType::Share
-            | ColumnType::Bool
-            | ColumnType::Binary
-            | ColumnType::Hash128
-            | ColumnType::TextList => return None,
+            ColumnType::Text => repeated(Repeated::Texts),
+            ColumnType::Float | ColumnType::Share => repeated(Repeated::Floats),
+            ColumnType::Bool | ColumnType::Binary | ColumnType::Hash128 | ColumnType::TextList => {
+                return None;
+            }
         };
         // Least and greatest text tell something only where a table is sorted by it.
         let range = match of_table.kind {
             ColumnType::Text if table.sorted_by.contains(&of_table.name) => Range::Texts(None),
             ColumnType::Text => Range::Unasked,
+            ColumnType::Float | ColumnType::Share => Range::Floats(None),
             _ => Range::Numbers(None),
         };
         Some(Self {
@@ -152,7 +132,7 @@ impl ColumnEncoder {
                 push_numbers(array, values)
                     .map(|()| self.range.widen(values.get(n_before..).unwrap_or_default()))
             }
-            Values::Repeated { numbers, is_text: false } => {
+            Values::Repeated { numbers, of: Repeated::Scores } => {
                 let mut scores = Vec::with_capacity(array.len());
                 push_numbers(array, &mut scores).map(|()| {
                     self.range.widen(&scores);
@@ -166,9 +146,17 @@ impl ColumnEncoder {
                 texts.push(array);
                 self.range.widen_texts(array);
             }),
-            Values::Repeated { numbers, .. } => array.as_string_opt().map(|array| {
+            Values::Repeated { numbers, of: Repeated::Texts } => array.as_string_opt().map(|array| {
                 self.dictionary.push(array, numbers);
                 self.range.widen_texts(array);
+            }),
+            Values::Repeated { numbers, of: Repeated::Floats } => floats(array).map(|values| {
+                self.range.widen_floats(&values);
+                numbers.extend(values.iter().map(|value| self.dictionary.float(*value)));
+            }),
+            Values::Floats(bytes) => floats(array).map(|values| {
+                self.range.widen_floats(&values);
+                values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
             }),
         };
         is_added.ok_or_else(|| ParquetError::General("an array is not of its column's type".to_owned()))
@@ -189,7 +177,7 @@ impl ColumnEncoder {
         let n_level_bytes = page.len();
         let encoding = self.values.pack(self.dictionary.len(), &mut page);
         let uncompressed_size = page.len();
-        let is_compressed = encoding == Encoding::DELTA_LENGTH_BYTE_ARRAY;
+        let is_compressed = matches!(encoding, Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::PLAIN);
         if is_compressed {
             let compressed = compress(page.get(n_level_bytes..).unwrap_or_default())?;
             page.truncate(n_level_bytes);
@@ -213,10 +201,22 @@ impl ColumnEncoder {
         let (page, n_bytes) = with_header(page, uncompressed_size)?;
         self.pages.push(page);
         self.n_uncompressed += n_bytes;
-        if matches!(self.values, Values::Repeated { is_text: true, .. }) && self.dictionary.is_full() {
-            self.values = Values::Texts(Texts::default());
+        match self.values {
+            Values::Repeated { of: Repeated::Texts, .. } if self.dictionary.is_full() => {
+                self.values = Values::Texts(Texts::default());
+            }
+            Values::Repeated { of: Repeated::Floats, .. } if self.hardly_repeats() => {
+                self.values = Values::Floats(Vec::new());
+            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Whether most floats so far are others than those before, so that a dictionary saves nothing.
+    fn hardly_repeats(&self) -> bool {
+        let n_values = self.n_rows - self.n_nulls;
+        self.dictionary.is_full() || 4 * self.dictionary.len() as u64 > 3 * n_values.max(DICTIONARY_VALUES)
     }
 
     /// Ends the chunk: its bytes and what the file says of it.
@@ -231,7 +231,9 @@ impl ColumnEncoder {
         let mut dictionary_offset = None;
         if self.encodings.contains(&Encoding::RLE_DICTIONARY) {
             dictionary_offset = Some(0);
-            self.encodings.push(Encoding::PLAIN);
+            if !self.encodings.contains(&Encoding::PLAIN) {
+                self.encodings.push(Encoding::PLAIN);
+            }
             let plain = std::mem::take(&mut self.dictionary.plain);
             let page = Page::DictionaryPage {
                 buf: compress(&plain)?.into(),
@@ -248,7 +250,9 @@ impl ColumnEncoder {
         self.pages.iter().for_each(|page| chunk.extend_from_slice(page));
         let codec = match self.values {
             Values::Numbers { .. } => Compression::UNCOMPRESSED,
-            Values::Texts(_) | Values::Repeated { .. } => Compression::ZSTD(ZstdLevel::try_new(1)?),
+            Values::Texts(_) | Values::Floats(_) | Values::Repeated { .. } => {
+                Compression::ZSTD(ZstdLevel::try_new(1)?)
+            }
         };
         let mut metadata = ColumnChunkMetaData::builder(self.description.clone())
             .set_encodings(self.encodings)
@@ -271,91 +275,6 @@ impl ColumnEncoder {
         };
         Ok((chunk.into(), close))
     }
-}
-
-impl Values {
-    /// Appends the values of the open page, which is empty then.
-    fn pack(&mut self, n_distinct: usize, page: &mut Vec<u8>) -> Encoding {
-        match self {
-            Self::Numbers { values, is_narrow } => {
-                pack_differences(values, *is_narrow, page);
-                values.clear();
-                Encoding::DELTA_BINARY_PACKED
-            }
-            Self::Texts(texts) => {
-                pack_differences(&texts.lengths, true, page);
-                page.extend_from_slice(&texts.bytes);
-                texts.lengths.clear();
-                texts.bytes.clear();
-                Encoding::DELTA_LENGTH_BYTE_ARRAY
-            }
-            Self::Repeated { numbers, .. } => {
-                let greatest = u32::try_from(n_distinct.saturating_sub(1)).unwrap_or(u32::MAX);
-                let width = width_of(greatest).max(1);
-                page.push(u8::try_from(width).unwrap_or(u8::MAX));
-                pack_runs(numbers, width, page);
-                numbers.clear();
-                Encoding::RLE_DICTIONARY
-            }
-        }
-    }
-}
-
-impl Texts {
-    fn push(&mut self, array: &StringArray) {
-        let (offsets, bytes) = (array.value_offsets(), array.value_data());
-        let within = |from: i32, to: i32| {
-            bytes
-                .get(usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0))
-                .unwrap_or_default()
-        };
-        if array.null_count() == 0 {
-            self.lengths.extend(offsets.windows(2).map(length));
-            let ends = offsets.first().zip(offsets.last());
-            self.bytes.extend_from_slice(ends.map_or(&[], |(from, to)| within(*from, *to)));
-            return;
-        }
-        for text in array.iter().flatten() {
-            self.lengths.push(i64::try_from(text.len()).unwrap_or(i64::MAX));
-            self.bytes.extend_from_slice(text.as_bytes());
-        }
-    }
-}
-
-/// Bytes of a text, from where it and the next begin.
-pub(super) fn length(ends: &[i32]) -> i64 {
-    match ends {
-        [from, to] => i64::from(*to) - i64::from(*from),
-        _ => 0,
-    }
-}
-
-/// Appends the numbers of an array that are not null; `None` when it holds none.
-fn push_numbers(array: &ArrayRef, numbers: &mut Vec<i64>) -> Option<()> {
-    macro_rules! push {
-        ($kind:ty, $number:expr) => {{
-            let array = array.as_primitive_opt::<$kind>()?;
-            match array.nulls() {
-                Some(_) => numbers.extend(array.iter().flatten().map($number)),
-                None => numbers.extend(array.values().iter().copied().map($number)),
-            }
-        }};
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "decimals of 18 digits fit 64 bits")]
-    const fn minor(value: i128) -> i64 {
-        value as i64
-    }
-    match array.data_type() {
-        DataType::Int64 => push!(Int64Type, std::convert::identity),
-        DataType::UInt64 => push!(UInt64Type, u64::cast_signed),
-        DataType::UInt32 => push!(UInt32Type, i64::from),
-        DataType::UInt8 => push!(UInt8Type, i64::from),
-        DataType::Date32 => push!(Date32Type, i64::from),
-        DataType::Timestamp(..) => push!(TimestampMillisecondType, std::convert::identity),
-        DataType::Decimal128(..) => push!(Decimal128Type, minor),
-        _ => return None,
-    }
-    Some(())
 }
 
 fn offset(n_bytes: usize) -> i64 {

@@ -1,10 +1,11 @@
-//! The distinct texts or scores of a column chunk, numbered as they come.
+//! The distinct texts, floats or scores of a column chunk, numbered as they come.
 
 use std::collections::HashMap;
 
 use arrow_array::{Array as _, StringArray};
 
-use super::column::{DICTIONARY_BYTES, length};
+use super::column::DICTIONARY_BYTES;
+use super::values::length;
 use crate::kernel::packing::{SHORT_BYTES, short};
 
 /// Longest value, in bytes, that is compared as two numbers.
@@ -82,6 +83,16 @@ impl Dictionary {
         let value = [u128::from(score), 1];
         self.number(value).unwrap_or_else(|| {
             self.plain.extend_from_slice(&score.to_le_bytes());
+            self.enter(value)
+        })
+    }
+
+    /// The number of a float; those of other bits are others.
+    #[inline]
+    pub(super) fn float(&mut self, float: f64) -> u32 {
+        let value = [u128::from(float.to_bits()), 1];
+        self.number(value).unwrap_or_else(|| {
+            self.plain.extend_from_slice(&float.to_le_bytes());
             self.enter(value)
         })
     }

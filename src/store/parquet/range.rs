@@ -11,6 +11,8 @@ pub(super) enum Range {
     Unasked,
     /// Of numbers.
     Numbers(Option<(i64, i64)>),
+    /// Of floats, those that are no number left out.
+    Floats(Option<(f64, f64)>),
     /// Of texts.
     Texts(Option<(Vec<u8>, Vec<u8>)>),
 }
@@ -23,6 +25,15 @@ impl Range {
         let extremes =
             |(least, greatest): (i64, i64), number: &i64| (least.min(*number), greatest.max(*number));
         *range = Some(numbers.iter().fold((least, greatest), extremes));
+    }
+
+    /// Takes floats in.
+    pub(super) fn widen_floats(&mut self, floats: &[f64]) {
+        let Self::Floats(range) = self else { return };
+        for float in floats.iter().filter(|float| !float.is_nan()) {
+            let (least, greatest) = range.unwrap_or((*float, *float));
+            *range = Some((least.min(*float), greatest.max(*float)));
+        }
     }
 
     /// Takes texts in.
@@ -53,6 +64,12 @@ impl Range {
                     nulls,
                     false,
                 ))
+            }
+            Self::Floats(range) => {
+                // A zero may have either sign, which readers must not be misled by.
+                let least = range.map(|(least, _)| if least == 0.0 { -0.0 } else { least });
+                let greatest = range.map(|(_, greatest)| if greatest == 0.0 { 0.0 } else { greatest });
+                Some(Statistics::double(least, greatest, None, nulls, false))
             }
             Self::Numbers(range) => {
                 // Numbers past 2⁶³ look negative.

@@ -47,7 +47,16 @@ fn text(row: usize, n_distinct: u64) -> String {
     if width == 0 { String::new() } else { format!("{number:é>width$}") }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "any number will do")]
+/// A float of the row: of few or of many, both zeros and those that are no numbers among them.
+#[expect(clippy::cast_precision_loss, reason = "any number will do")]
+fn float(row: usize, n_distinct: u64) -> f64 {
+    match random(row) % n_distinct {
+        n @ 0..5 => [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY][usize::try_from(n).unwrap()],
+        n => n as f64 / 8.0 - 3.0,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "any number will do")]
 fn array(
     kind: ColumnType,
     units: &Units,
@@ -79,7 +88,7 @@ fn array(
             Arc::new(each().map(|row| row.map(number)).collect::<TimestampMillisecondArray>())
         }
         ColumnType::Float | ColumnType::Share => {
-            Arc::new(each().map(|row| row.map(|row| random(row) as f64)).collect::<Float64Array>())
+            Arc::new(each().map(|row| row.map(|row| float(row, n_distinct))).collect::<Float64Array>())
         }
         ColumnType::Int => Arc::new(each().map(|row| row.map(number)).collect::<Int64Array>()),
         ColumnType::UInt8 => {
