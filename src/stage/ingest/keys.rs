@@ -300,6 +300,15 @@ impl Keys {
         Some((self.name(*place), self.text(packed)))
     }
 
+    /// The name of the numbering that all keys are of; `None` where there are several, or no keys.
+    #[must_use]
+    pub fn only_space(&self) -> Option<&str> {
+        match self.spaces.as_slice() {
+            [only] => Some(&only.name),
+            _ => None,
+        }
+    }
+
     /// The name of a numbering.
     fn name(&self, place: u16) -> &str {
         self.spaces.get(usize::from(place)).map_or("", |space| &space.name)

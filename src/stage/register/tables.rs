@@ -65,7 +65,8 @@ pub fn write<'a>(
         // A customer has the numbers of the ledger and no others, and these are in their order.
         let order = by_customer(register, keys, of_keys);
         entries.push(in_pieces::<Identities>(context, order.len(), |places| {
-            columns_of_keys(register, keys, of_keys, order.get(places).unwrap_or_default())
+            let some = order.get(places).unwrap_or_default();
+            columns_of_keys(context, register, (keys, of_keys), some)
         })?);
     } else {
         let known = before.map(|before| Known::read(context, before)).transpose()?;
@@ -245,34 +246,43 @@ fn identity_columns(rows: &[Identity<'_>]) -> Vec<ArrayRef> {
     columns.par_iter().map(|column| column()).collect()
 }
 
-/// The same of keys. Those of neighbours lie far apart, so each column is gathered by a loop of its own, that the processor
-/// may wait for many of its places at once.
+/// The same of keys, where nobody is matched. Those of neighbours lie far apart, so each column is gathered by a loop of its
+/// own, that the processor may wait for many of its places at once.
 fn columns_of_keys<'a>(
+    context: &Context,
     register: &'a Register,
-    keys: &'a Keys,
-    of_keys: &OfKeys<'a>,
+    (keys, of_keys): (&'a Keys, &OfKeys<'a>),
     some: &[u32],
 ) -> Vec<ArrayRef> {
     let all = || some.iter().copied();
     let rows: Vec<Option<u32>> = all().map(of_keys.row).collect();
-    let (identities, days) = rayon::join(
-        || all().map(|key| keys.identity(key)).collect::<Vec<Option<(&str, &str)>>>(),
-        || all().map(|key| of_keys.first_days.get(key as usize).copied().flatten()).collect::<Date32Array>(),
-    );
     let customer = |(row, key): (&Option<u32>, u32)| match row {
         Some(row) => (of_keys.id)(*row),
         None => register.customer_of_key.get(key as usize),
     };
-    let columns: [&(dyn Fn() -> ArrayRef + Sync); 4] = [
-        &|| texts(rows.iter().zip(all()).map(customer)),
-        &|| texts(identities.iter().map(|identity| identity.map(|(space, _)| space))),
-        &|| texts(identities.iter().map(|identity| identity.map(|(_, id)| id))),
-        &|| texts(some.iter().map(|_| Some(c::CUSTOMER_ID))),
-    ];
-    let mut columns: Vec<ArrayRef> = columns.par_iter().map(|column| column()).collect();
-    columns.insert(3, Arc::new(UInt32Array::from_iter_values(all())));
-    columns.insert(4, Arc::new(days));
-    columns
+    let first_day = |key: u32| of_keys.first_days.get(key as usize).copied().flatten();
+    let ((ids, named), days) = rayon::join(
+        || {
+            let ids = texts(rows.iter().zip(all()).map(customer));
+            // With one numbering customers are called by their numbers.
+            let only = keys.only_space().filter(|_| context.config.id_spaces().len() <= 1);
+            let named = match only {
+                Some(space) => [texts(some.iter().map(|_| Some(space))), Arc::clone(&ids)],
+                None => {
+                    let named: Vec<Option<(&str, &str)>> = all().map(|key| keys.identity(key)).collect();
+                    let part = |of: fn(&(&'a str, &'a str)) -> &'a str| {
+                        texts(named.iter().map(|one| one.as_ref().map(of)))
+                    };
+                    [part(|(space, _)| space), part(|(_, id)| id)]
+                }
+            };
+            (ids, named)
+        },
+        || all().map(first_day).collect::<Date32Array>(),
+    );
+    let [spaces, numbers] = named;
+    let keyed = Arc::new(UInt32Array::from_iter_values(all()));
+    vec![ids, spaces, numbers, keyed, Arc::new(days), texts(some.iter().map(|_| Some(c::CUSTOMER_ID)))]
 }
 
 /// Every number, where persons are matched.
