@@ -467,6 +467,55 @@ fn who_becomes_one_customer_keeps_the_earlier_arm() {
     }
     assert!(n_differ > 5, "else nothing is shown");
     assert_eq!(arms(&one, "camp-042"), before, "the ledger stays what it was");
+    former_ids_are_forgotten(&project, &control);
+}
+
+/// Of whoever was two, what is kept under the id that is gone goes too.
+fn former_ids_are_forgotten(project: &Project, control: &[String]) {
+    let (space, n) = control.first().unwrap().split_once(':').unwrap();
+    let other = format!("{}:{n}", if space == "crm" { "web" } else { "crm" });
+    let outcome = Outcome::of(&mut project.command("forget", "lake", &[&format!("{space}:{n}")]));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let lake = project.lake("lake");
+    for run in lake.runs().iter().map(|name| lake.run(name)) {
+        for table in ["tables/assignments", "register/ghost_contacts", "register/listings"] {
+            let cells: BTreeSet<String> = run.table(table).rows.into_iter().flatten().flatten().collect();
+            assert!(!cells.contains(&other), "{table}");
+        }
+    }
+}
+
+#[test]
+fn the_same_day_again_holds_nobody_out_who_was_listed_that_day() {
+    let project = shop(&CAMPAIGN.replace("control_share = 0.10", ""), 200);
+    let first = listed(&project.publish(&["--as-of", "2026-01-10"]), "camp-042");
+    assert_eq!(first.len(), 200);
+    project.put("clienting.toml", format!("{SHOP}{CAMPAIGN}"));
+    let again = project.publish(&["--as-of", "2026-01-10"]);
+    assert_eq!(listed(&again, "camp-042"), first);
+    assert!(with_verdict(&again, "camp-042", "control").is_empty());
+    let next = project.publish(&["--as-of", "2026-01-12"]);
+    let ids: Vec<String> = (0..200).map(id).collect();
+    let expected = held_out(ids.iter().map(String::as_str), "camp-042", 0.10);
+    assert_eq!(with_verdict(&next, "camp-042", "control"), expected);
+}
+
+#[test]
+fn without_further_draws_a_unit_stays_held_out() {
+    let both = |n: u32| format!("A{n:03},box{n}@example.com\nB{n:03},box{n}@example.com\n");
+    let project = shop(CAMPAIGN, 0);
+    let header = "customer_id,email\n";
+    project.put("crm.csv", format!("{header}{}", rows(60, |n| format!("A{n:03},box{n}@example.com\n"))));
+    let run = project.publish(&["--as-of", "2026-01-10"]);
+    let control = with_verdict(&run, "camp-042", "control");
+    assert!(!control.is_empty());
+    // Others come to the same mailboxes when nobody is drawn for any more.
+    project.put("clienting.toml", format!("{SHOP}{}", CAMPAIGN.replace("control_share = 0.10", "")));
+    project.put("crm.csv", format!("{header}{}", rows(60, both)));
+    let run = project.publish(&["--as-of", "2026-01-12"]);
+    let twice: BTreeSet<String> = control.iter().flat_map(|id| [id.clone(), id.replace('A', "B")]).collect();
+    let held: BTreeSet<String> = with_verdict(&run, "camp-042", "control").into_iter().collect();
+    assert_eq!(held, twice);
 }
 
 #[test]

@@ -28,6 +28,7 @@ use sha2::Sha256;
 pub use self::contact::Contact;
 pub use self::contacts::{Contacts, Stay, Who};
 use self::marks::Bits;
+pub use self::matching::MERGED_INTO;
 use self::matching::{Became, Matching, RowsOfCustomers};
 use self::permissions::{Permissions, Policy};
 use self::rows::{History, Winners};

@@ -13,7 +13,7 @@ pub use self::explain::{Explained, Section, explain};
 pub use self::forget::{Forgotten, forget};
 
 use crate::config::Config;
-use crate::contract::tables::{self, ContactPoints, ContactRows, Identities};
+use crate::contract::tables::{self, ContactPoints, ContactRows, IdMap, Identities};
 use crate::contract::{Contract, Table, Units};
 use crate::error::Result;
 use crate::stage::person::Person;
@@ -37,8 +37,10 @@ fn table_of(name: &str) -> Option<&'static Table> {
 
 /// Everything that names a person in a run.
 fn find(run: &Path, units: &Units, asked: &str) -> Result<Person> {
-    let mut person = Person::find(&table(run, Identities::TABLE, units)?, asked)?;
+    let identities = table(run, Identities::TABLE, units)?;
+    let mut person = Person::find(&identities, asked)?;
     if !person.ids.is_empty() {
+        person.add_former(&table(run, IdMap::TABLE, units)?, &identities)?;
         let points = table(run, ContactPoints::TABLE, units)?;
         person.add_points(&table(run, ContactRows::TABLE, units)?, &points)?;
     }

@@ -171,16 +171,17 @@ pub(super) fn draw(
     if !draws && before.is_empty() {
         return None;
     }
+    // Somebody may have acted on a list that an earlier run of the day wrote without drawing.
+    let is_listed = |id: &str| inputs.listed.has_on(&campaign.name, id, inputs.as_of);
     let is_new = |candidate: &&Candidate| {
-        matches!(candidate.verdict, Verdict::Accepted(_)) && !before.contains_key(ids.value(candidate.row))
+        let id = ids.value(candidate.row);
+        matches!(candidate.verdict, Verdict::Accepted(_)) && !before.contains_key(id) && !is_listed(id)
     };
-    let mut new: Vec<(&str, usize)> = Vec::new();
-    if draws {
-        let of_new = candidates.iter().filter(is_new);
-        new.extend(of_new.map(|candidate| (ids.value(candidate.row), candidate.row)));
-        new.sort_unstable();
-    }
-    let new = assign(campaign, &new, salt, inputs, before);
+    let of_new = candidates.iter().filter(is_new);
+    let mut new: Vec<(&str, usize)> =
+        of_new.map(|candidate| (ids.value(candidate.row), candidate.row)).collect();
+    new.sort_unstable();
+    let new = assign(campaign, &new, draws.then_some(salt), inputs, before);
     for candidate in candidates {
         let Verdict::Accepted(channel) = candidate.verdict else { continue };
         let own = new.get(&candidate.row).or_else(|| before.get(ids.value(candidate.row)));
@@ -195,11 +196,12 @@ pub(super) fn draw(
     Some(Drawn { new })
 }
 
-/// The arms of those who are in none yet, who come by id.
+/// The arms of those who are in none yet, who come by id. Without a salt nobody is drawn for any more, and only those are
+/// assigned who belong to a unit of before.
 fn assign(
     campaign: &Campaign,
     new: &[(&str, usize)],
-    salt: &str,
+    salt: Option<&str>,
     inputs: &Inputs<'_>,
     before: &BTreeMap<String, Assignment>,
 ) -> BTreeMap<usize, Assignment> {
@@ -243,11 +245,12 @@ fn assign(
         let root = ties.root(place);
         let of_household = of_households.get(own.id.as_str()).filter(|_| own.is_household);
         let first = of_household.copied().or_else(|| firsts.get(&root).map(|(.., first)| *first));
-        let one = first.map_or_else(
-            || drawn(campaign, salt, units.get(&root).copied().unwrap_or(own), inputs.as_of),
-            |first| Assignment { assigned_on: inputs.as_of, ..first.clone() },
-        );
-        assigned.insert(*row, one);
+        let draw = |salt| drawn(campaign, salt, units.get(&root).copied().unwrap_or(own), inputs.as_of);
+        let one = match first {
+            Some(first) => Some(Assignment { assigned_on: inputs.as_of, ..first.clone() }),
+            None => salt.map(draw),
+        };
+        assigned.extend(one.map(|one| (*row, one)));
     }
     assigned
 }

@@ -65,6 +65,12 @@ impl Listed {
         Ok(())
     }
 
+    /// Whether a customer stands in a list of a day.
+    pub(super) fn has_on(&self, campaign: &str, customer_id: &str, day: i32) -> bool {
+        let days = self.days.get(campaign).and_then(|days| days.get(customer_id));
+        days.into_iter().flatten().any(|taken| taken.day == day && !taken.is_ghost)
+    }
+
     /// The nearest other day within `repeat_days` (0: any) on which a customer was listed or held out. A list of the same day does
     /// not count, so that the same day again gives the same list; one of a later day does, since a run that was taken
     /// back may have been acted upon.

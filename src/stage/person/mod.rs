@@ -10,6 +10,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, BooleanArray, RecordBatch};
 
 use super::ingest::contacts;
+use super::register::MERGED_INTO;
 use crate::contract::tables::{self, ContactRows};
 use crate::contract::{Contract, Table, column as c, read};
 use crate::error::Result;
@@ -77,6 +78,32 @@ impl Person {
             }
         }
         Ok(person)
+    }
+
+    /// Adds the ids that became one of theirs, as `register/id_map` tells: what was kept under them is theirs. An id that is
+    /// somebody's today is not.
+    ///
+    /// # Errors
+    /// `Internal` when a batch is not of its table.
+    pub fn add_former(&mut self, id_map: &RecordBatch, identities: &RecordBatch) -> Result<()> {
+        let (before, today) = (read::texts(id_map, c::OLD_ID)?, read::texts(id_map, c::NEW_ID)?);
+        let kinds = read::texts(id_map, c::KIND)?;
+        let borne: BTreeSet<&str> = read::texts(identities, c::CUSTOMER_ID)?.iter().flatten().collect();
+        loop {
+            let n_known = self.ids.len();
+            for row in (0..id_map.num_rows()).filter(|row| kinds.value(*row) == MERGED_INTO) {
+                let (Some(before), Some(today)) = (read::text_at(before, row), read::text_at(today, row))
+                else {
+                    continue;
+                };
+                if self.ids.contains(today) && !borne.contains(before) {
+                    self.ids.insert(before.to_owned());
+                }
+            }
+            if self.ids.len() == n_known {
+                return Ok(());
+            }
+        }
     }
 
     /// Adds the contact points that contact rows tell, of all versions, and those of `register/contact_points` where an id

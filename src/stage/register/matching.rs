@@ -14,6 +14,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 pub(super) use self::again::{Unaffected, again};
 pub(super) use self::fuzzy::{Reviewed, weights_text};
+pub use self::ids::MERGED_INTO;
 pub(super) use self::ids::{Became, Mapped};
 use self::ids::{Before, Naming};
 use super::Current;

@@ -127,17 +127,21 @@ fn has_reached(outcome: &Outcome, row: usize, tier: &str, (from, until): (i32, i
     };
     let target = outcome.plan.rank(target);
     let is_there = |tier: Option<u8>| tier.is_some_and(|tier| outcome.plan.rank(tier) >= target);
-    let mut has_reached = false;
+    // Rises within the window; whether the last rise was one, which a return may put back.
+    let (mut n_rises, mut is_last) = (0_u32, false);
     for event in outcome.events(member) {
         match event.kind {
-            EventKind::Upgrade if (from..=until).contains(&event.day) => {
-                has_reached |= is_there(event.to) && !is_there(event.from);
+            EventKind::Upgrade if is_there(event.to) && !is_there(event.from) => {
+                is_last = (from..=until).contains(&event.day);
+                n_rises += u32::from(is_last);
             }
-            EventKind::Reversal if is_there(event.from) && !is_there(event.to) => has_reached = false,
+            EventKind::Reversal if is_last && is_there(event.from) && !is_there(event.to) => {
+                (n_rises, is_last) = (n_rises - 1, false);
+            }
             _ => {}
         }
     }
-    has_reached
+    n_rises > 0
 }
 
 /// Adds what members were worth in the days of their windows that have come.

@@ -43,6 +43,9 @@ pub(in super::super) enum Became {
     SplitFrom,
 }
 
+/// In `register/id_map`, an id whose history another bears.
+pub const MERGED_INTO: &str = "merged_into";
+
 impl Became {
     const ALL: [Self; 5] = [Self::Kept, Self::MergedInto, Self::New, Self::Retired, Self::SplitFrom];
 
@@ -50,7 +53,7 @@ impl Became {
     pub(in super::super) const fn name(self) -> &'static str {
         match self {
             Self::Kept => "kept",
-            Self::MergedInto => "merged_into",
+            Self::MergedInto => MERGED_INTO,
             Self::New => "new",
             Self::Retired => "retired",
             Self::SplitFrom => "split_from",
