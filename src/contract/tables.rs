@@ -772,7 +772,7 @@ table! { Measurements = "tables/measurements" v 1 sorted [c::CAMPAIGN, c::METRIC
         c::HIGH: Float null, "its upper end";
         c::P_VALUE: Share null, "two-sided: pooled z for shares, Welch for means; null as low, or nothing varies";
         c::INCREMENTAL_MARGIN: Money null, "of margin: difference times units treated; null as low, or costs are not known";
-        c::COST: Money null, "of margin: cost_per_contact of every treated customer, and offer_cost, else mini_bonus, of those who reached the tier so far; null: neither is known";
+        c::COST: Money null, "of margin: contact_cost of the listings of treated customers within their windows, and the greatest offer_cost of each who reached the tier so far; null: nothing tells what was offered";
         c::ROI: Float null, "of margin: (incremental_margin - cost) / cost; null where either is, or the cost is 0";
         c::VERDICT: Text, "provisional (a window is open), invalid (arms differ from their shares, p < 0.001), effect (0 lies outside the interval) or no_effect_shown";
         c::REASON: Text null, "why something is null";

@@ -29,11 +29,12 @@ impl Before {
 }
 
 /// Writes who was held out, who is in which arm, and what came of it; nothing where no control group was ever drawn.
+/// `listings` are those after the night.
 pub(super) fn write(
     context: &Context,
     session: &mut Session,
     results: &Results<'_>,
-    before: &Before,
+    (before, listings): (&Before, &RecordBatch),
 ) -> Result<()> {
     let (considered, inputs) = (results.considered, results.inputs);
     let has_groups = considered.iter().any(|one| one.drawn.is_some());
@@ -50,7 +51,7 @@ pub(super) fn write(
     )?;
     let successors = inputs.register.successors();
     let (features, tiers) = (results.features, results.modelled.tiers.as_slice());
-    let measuring = measured::Inputs { context, features, tiers, successors: &successors };
+    let measuring = measured::Inputs { context, features, tiers, listings, successors: &successors };
     let measured = measured::run(&measuring, assignments.batch())?;
     session.keep([
         outputs::write(context, &ghosts)?,

@@ -268,7 +268,7 @@ pub(super) fn write(
         || write_register(context, results, ingested, parent_tables),
         || -> Result<Vec<TableEntry>> {
             Ok(vec![
-                context.write(Listings::TABLE, &Listings::TABLE.file(), &[listings])?,
+                context.write(Listings::TABLE, &Listings::TABLE.file(), std::slice::from_ref(&listings))?,
                 outputs::write(context, &outputs::tables::segments(context, membership, batch)?)?,
                 outputs::write(
                     context,
@@ -291,7 +291,7 @@ pub(super) fn write(
     session.keep(registered?);
     session.keep(written?);
     session.keep(write_tiers(context, results)?);
-    experiments::write(context, session, results, before)?;
+    experiments::write(context, session, results, (before, &listings))?;
     let (lists, entries) = outputs::lists::lists(context, results.considered, batch, register, *as_of)?;
     let n_listed = lists.iter().map(|list| list.rows).sum();
     session.manifest.lists = lists;

@@ -38,6 +38,8 @@ pub struct Inputs<'a> {
     pub features: &'a Features,
     /// Their tiers.
     pub tiers: &'a [Outcome],
+    /// `register/listings`, those of the day among them.
+    pub listings: &'a RecordBatch,
     /// Who bears an id of before.
     pub successors: &'a HashMap<&'a str, &'a str>,
 }
@@ -98,10 +100,8 @@ struct Group<'a> {
     treated: Vec<&'a Unit>,
     control: Vec<&'a Unit>,
     by_margin: bool,
-    /// What the contact of one customer costs, in minor units.
-    contact: i64,
-    /// What the offer, or the bonus, of one who reached the tier costs.
-    offer: Option<i64>,
+    /// Whether the config tells what the offer, or the bonus, costs.
+    is_offer_known: bool,
     ratio_p: Option<f64>,
     until: i32,
     is_open: bool,
@@ -110,16 +110,14 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn of(inputs: &Inputs<'_>, campaign: &'a str, experiment: &'a Experiment, until: i32) -> Self {
         let own = inputs.context.config.campaigns.iter().find(|one| one.name == campaign);
-        let costs = own.map(|own| own.costs).unwrap_or_default();
-        let bonus = || mini(inputs, own?).and_then(|mini| mini.mini_bonus);
+        let offer = own.and_then(|own| own.costs.offer.or(mini(inputs, own)?.mini_bonus));
         let of = |arm: Arm| experiment.measured().filter(move |unit| unit.arm == arm).collect();
         Self {
             campaign,
             treated: of(Arm::Treated),
             control: of(Arm::Control),
             by_margin: facts::by_margin(inputs.tiers),
-            contact: costs.contact,
-            offer: costs.offer.or_else(bonus),
+            is_offer_known: offer.is_some(),
             ratio_p: ratio(inputs.context, campaign, experiment),
             until,
             is_open: until > inputs.features.as_of,
@@ -205,12 +203,11 @@ impl<'a> Group<'a> {
         measured
     }
 
-    /// The contacts of all treated customers, and what those got who reached the tier.
+    /// What was spent on all treated; `None` where nothing tells what was offered.
     fn cost(&self) -> Option<i64> {
-        let count =
-            |of: fn(&Unit) -> u64| i64::try_from(self.treated.iter().map(|unit| of(unit)).sum::<u64>()).ok();
-        let contacts = self.contact.checked_mul(count(Unit::n_members)?)?;
-        contacts.checked_add(self.offer?.checked_mul(count(Unit::n_reached)?)?)
+        let is_known = self.is_offer_known || self.treated.iter().any(|unit| unit.had_offer());
+        let spent = || self.treated.iter().map(|unit| unit.spent()).fold(0, i64::saturating_add);
+        is_known.then(spent)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Units of experiments with what became of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 
@@ -42,6 +42,10 @@ struct Member {
     has_reached: bool,
     /// Margin or net revenue up to today, in minor units.
     worth: i64,
+    /// What its contacts cost, by the lists of its window, in minor units.
+    contacts: i64,
+    /// What the offer of one of them cost at most.
+    offer: i64,
 }
 
 impl Experiment {
@@ -57,14 +61,21 @@ impl Unit {
         self.members.iter().map(|member| member.until).max()
     }
 
-    /// Customers who were addressed, or held out.
-    pub(super) fn n_members(&self) -> u64 {
-        self.members.len() as u64
-    }
-
     /// Customers who reached the tier.
     pub(super) fn n_reached(&self) -> u64 {
         self.members.iter().filter(|member| member.has_reached).count() as u64
+    }
+
+    /// What was spent on it: its contacts, and the offers of those who reached the tier.
+    pub(super) fn spent(&self) -> i64 {
+        let of = |member: &Member| if member.has_reached { member.offer } else { 0 };
+        let spent = self.members.iter().map(|member| member.contacts.saturating_add(of(member)));
+        spent.fold(0, i64::saturating_add)
+    }
+
+    /// Whether an offer is known to have cost something.
+    pub(super) fn had_offer(&self) -> bool {
+        self.members.iter().any(|member| member.offer > 0)
     }
 
     /// What its customers were worth.
@@ -95,6 +106,7 @@ pub(super) fn experiments(inputs: &Inputs<'_>, batch: &RecordBatch) -> Result<BT
     order.sort_by_key(|row| (days.value(*row), ids.value(*row)));
     let mut experiments: BTreeMap<String, Experiment> = BTreeMap::new();
     let mut known: HashSet<(&str, &str)> = HashSet::new();
+    let listed = Listed::of(inputs, &names.iter().flatten().collect())?;
     for row in order {
         let (name, id) = (names.value(row), ids.value(row));
         let bearer = inputs.successors.get(id).copied().unwrap_or(id);
@@ -114,10 +126,46 @@ pub(super) fn experiments(inputs: &Inputs<'_>, batch: &RecordBatch) -> Result<BT
             let window = (days.value(row), until);
             let has_reached = row_of_customer.is_some_and(|row| has_reached(outcome, row, tier, window));
             let (from, row) = (days.value(row), row_of_customer);
-            unit.members.push(Member { row, from, until, has_reached, worth: 0 });
+            let (contacts, offer) = listed.within(name, bearer, window);
+            unit.members.push(Member { row, from, until, has_reached, worth: 0, contacts, offer });
         }
     }
     Ok(experiments)
+}
+
+/// Day of a listing, what its contact and its offer cost.
+type Spend = (i32, i64, i64);
+
+/// Listings of experiments, by campaign and who bears the customer's id.
+struct Listed<'a>(HashMap<(&'a str, &'a str), Vec<Spend>>);
+
+impl<'a> Listed<'a> {
+    fn of(inputs: &Inputs<'a>, experiments: &HashSet<&str>) -> Result<Self> {
+        let listings = inputs.listings;
+        let (names, ids) = (read::texts(listings, c::CAMPAIGN)?, read::texts(listings, c::CUSTOMER_ID)?);
+        let days = read::days(listings, c::AS_OF)?;
+        let (contacts, offers) =
+            (read::decimals(listings, c::CONTACT_COST)?, read::decimals(listings, c::OFFER_COST)?);
+        // Money has 18 digits.
+        let minor = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+        let mut listed = Self(HashMap::new());
+        for row in (0..listings.num_rows()).filter(|row| experiments.contains(names.value(*row))) {
+            let id = ids.value(row);
+            let bearer = inputs.successors.get(id).copied().unwrap_or(id);
+            let spend = (days.value(row), minor(contacts.value(row)), minor(offers.value(row)));
+            listed.0.entry((names.value(row), bearer)).or_default().push(spend);
+        }
+        Ok(listed)
+    }
+
+    /// What the contacts of some days cost, both ends included, and the offer of one at most.
+    fn within(&self, campaign: &str, bearer: &str, (from, until): (i32, i32)) -> (i64, i64) {
+        let all = self.0.get(&(campaign, bearer)).into_iter().flatten();
+        all.filter(|(day, ..)| (from..=until).contains(day))
+            .fold((0, 0), |(contacts, most), (_, contact, offer)| {
+                (contact.saturating_add(contacts), most.max(*offer))
+            })
+    }
 }
 
 /// Whether a customer rose to a tier or above within days, both ends included, and no return put it back.
