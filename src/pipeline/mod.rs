@@ -92,8 +92,9 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::after_features(context, session, &features, &register);
     session.stop_at_gates(context, options, &night::Feed::of(&filters, &ingested, options))?;
+    let before = experiments::Before::read(context, session)?;
     let modelled = session.stage(context, Stage::Models, |session| {
-        modelled::modelled(context, session, &features, &register, &days)
+        modelled::modelled(context, session, &features, &register, &days, &before.listings)
     })?;
     let (customers, membership) = session.stage(context, Stage::Segments, |session| {
         let table = CustomersTable::new(context, &features, modelled.shown(), &register);
@@ -106,7 +107,6 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
     })?;
     night::count_customers(session, &features);
     night::forget_customers(&mut features, &modelled.valued);
-    let before = experiments::Before::read(context, session)?;
     let successors = register.successors();
     let inputs = campaigns::Inputs {
         customers: &customers,

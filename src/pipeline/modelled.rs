@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use arrow_array::RecordBatch;
 use serde_json::json;
 
 use super::session::Session;
@@ -36,13 +37,14 @@ impl Modelled {
     }
 }
 
-/// Scores, values and tiers; fitted models go into the manifest.
+/// Scores, values and tiers; fitted models go into the manifest. `listings` are those so far.
 pub(super) fn modelled(
     context: &Context,
     session: &mut Session,
     features: &Features,
     register: &Register,
     days: &Days,
+    listings: &RecordBatch,
 ) -> Result<((u64, u64), Modelled)> {
     let scored = models::rfm::run(&context.config.rfm, &context.units, features)?;
     let mut valued = models::clv::run(context, features, &scored, register)?;
@@ -51,25 +53,25 @@ pub(super) fn modelled(
     let needs_values = !config.loyalty.is_empty() || !config.retention.costs.bands.is_empty();
     let lifetimes = valued.lifetimes.as_ref().filter(|_| needs_values);
     let values = lifetimes.map(|lifetimes| lifetimes.values(features)).transpose()?;
-    let ceilings = ceilings(context, session, (features, register), values.as_deref())?;
+    let ceilings = ceilings(context, session, (features, register), (values.as_deref(), listings))?;
     let known = (values.as_deref(), ceilings.as_ref());
     let tiers = tiers(context, session, features, register, days, known)?;
     let n_scored = scored.scores.iter().flatten().count() as u64;
     Ok(((features.customer_id.len() as u64, n_scored), Modelled { scored, valued, ceilings, tiers }))
 }
 
-/// Budgets of all customers by the lists so far; `None` where no acquisition cost is known, and nothing is read for it.
+/// Budgets of all customers by the lists so far; `None` where no acquisition cost is known.
 fn ceilings(
     context: &Context,
     session: &mut Session,
     (features, register): (&Features, &Register),
-    values: Option<&[Option<i64>]>,
+    (values, listings): (Option<&[Option<i64>]>, &RecordBatch),
 ) -> Result<Option<Ceilings>> {
     if context.config.retention.costs.is_empty() {
         return Ok(None);
     }
-    let (listings, looks_back) = (session.listings(context)?, session.looks_back());
-    let inputs = Inputs { context, features, register, listings: &listings, values, looks_back };
+    let looks_back = session.looks_back();
+    let inputs = Inputs { context, features, register, listings, values, looks_back };
     let ceilings = Ceilings::of(&inputs)?;
     let (n_by_band, n_spent) = (ceilings.n_by_band(features.customer_id.len()), ceilings.n_spent());
     session.manifest.models.push(json!({

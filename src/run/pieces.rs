@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_select::concat::concat_batches;
+use rayon::prelude::*;
 
 use super::context::Context;
 use super::manifest::TableEntry;
@@ -17,6 +18,15 @@ pub const PIECE_ROWS: usize = 1 << 16;
 #[must_use]
 pub fn places(n: usize) -> Vec<Range<usize>> {
     (0..n).step_by(PIECE_ROWS).map(|from| from..n.min(from + PIECE_ROWS)).collect()
+}
+
+/// Makes one column.
+pub type Make<'a> = dyn Fn() -> ArrayRef + Sync + 'a;
+
+/// Makes columns, as many at a time as there are threads.
+#[must_use]
+pub fn side_by_side(columns: &[&Make<'_>]) -> Vec<ArrayRef> {
+    columns.par_iter().map(|make| make()).collect()
 }
 
 /// Writes a table of `n` things, whose columns are made a piece at a time: those of a piece while the piece before is

@@ -13,7 +13,7 @@ use arrow_array::RecordBatch;
 
 use self::facts::{Experiment, Unit};
 use super::control::Arm;
-use crate::config::{Campaign, Loyalty};
+use crate::config::{Campaign, in_force};
 use crate::error::{Result, Warning};
 use crate::kernel::calendar::day_label;
 use crate::kernel::experiment::{Arm as Values, Difference, means, sample_ratio, shares};
@@ -110,7 +110,9 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn of(inputs: &Inputs<'_>, campaign: &'a str, experiment: &'a Experiment, until: i32) -> Self {
         let own = inputs.context.config.campaigns.iter().find(|one| one.name == campaign);
-        let offer = own.and_then(|own| own.costs.offer.or(mini(inputs, own)?.mini_bonus));
+        let programme =
+            |own: &Campaign| in_force(&inputs.context.config.loyalty, &own.loyalty, inputs.features.as_of);
+        let offer = own.and_then(|own| own.costs.offer.or_else(|| programme(own)?.mini_bonus));
         let of = |arm: Arm| experiment.measured().filter(move |unit| unit.arm == arm).collect();
         Self {
             campaign,
@@ -227,12 +229,6 @@ impl Measurement {
         let (margin, cost) = (margin as f64, cost as f64);
         Some((margin - cost) / cost)
     }
-}
-
-/// The newest rules of the mini programme whose contact a campaign is today.
-fn mini<'a>(inputs: &Inputs<'a>, own: &Campaign) -> Option<&'a Loyalty> {
-    let mut minis = inputs.tiers.iter().flat_map(|outcome| &outcome.plan.minis);
-    minis.find(|mini| mini.name == own.loyalty)
 }
 
 /// Whether the arms are as large as they were drawn to be; warns where they hardly can be by chance (H-7).

@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
 
-use rayon::prelude::*;
-
 use super::column::{Make, days, floats, ints, texts};
 use crate::config::ProgrammeKind;
 use crate::contract::Checked;
@@ -62,14 +60,6 @@ fn n_members(sorted: &[&Outcome]) -> usize {
     sorted.iter().map(|of| of.members.len()).sum()
 }
 
-/// Makes one column.
-type Column<'a> = dyn Fn() -> ArrayRef + Sync + 'a;
-
-/// Columns that are made at the same time.
-fn side_by_side(columns: &[&Column<'_>]) -> Vec<ArrayRef> {
-    columns.par_iter().map(|column| column()).collect()
-}
-
 /// Writes `tables/tier_state`; `ids` are those of the customers.
 ///
 /// # Errors
@@ -97,7 +87,7 @@ fn state_columns<'a>(make: &Make<'_>, all: &[At<'a>], ids: &'a Ids) -> Vec<Array
         let expiry = points(row).and_then(|points| points.next).map_or(NEVER, |(day, _)| day);
         day(row.member.standing.next_day.min(expiry))
     };
-    let columns: [&Column<'_>; 28] = [
+    let columns: [&pieces::Make<'_>; 28] = [
         &|| texts(rows().map(|row| Some(&row.of.plan.name))),
         &|| texts(rows().map(id)),
         &|| texts(rows().map(|row| tier(row, row.member.standing.tier))),
@@ -127,7 +117,7 @@ fn state_columns<'a>(make: &Make<'_>, all: &[At<'a>], ids: &'a Ids) -> Vec<Array
         &|| ints(rows().map(|row| Some(i64::from(*row.of.n_keys.get(row.place)?)))),
         &|| days(rows().map(next_change)),
     ];
-    side_by_side(&columns)
+    pieces::side_by_side(&columns)
 }
 
 /// Writes `tables/tier_events`.
@@ -142,7 +132,7 @@ pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &Ids) -> Result
             rows.extend((1..).zip(of.events(member)).map(|(n, event)| (&of.plan, member.row, n, event)));
         }
         let all = || rows.iter();
-        let columns: [&Column<'_>; 10] = [
+        let columns: [&pieces::Make<'_>; 10] = [
             &|| texts(all().map(|(plan, ..)| Some(&plan.name))),
             &|| texts(all().map(|(_, row, ..)| ids.get(*row as usize))),
             &|| days(all().map(|(.., event)| Some(event.day))),
@@ -154,7 +144,7 @@ pub fn tier_events(context: &Context, outcomes: &[Outcome], ids: &Ids) -> Result
             &|| days(all().map(|(.., event)| Some(event.tier_start))),
             &|| days(all().map(|(.., event)| day(event.check))),
         ];
-        Ok(side_by_side(&columns))
+        Ok(pieces::side_by_side(&columns))
     })
 }
 

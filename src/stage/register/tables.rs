@@ -169,9 +169,14 @@ fn of_ledger<'a>(
     })
 }
 
-/// The id of a key's customer.
-fn customer_of<'a>(register: &'a Register, of_keys: &OfKeys<'a>, key: u32) -> Option<&'a str> {
-    (of_keys.row)(key).and_then(of_keys.id).or_else(|| register.customer_of_key.get(key as usize))
+/// The id of a key's customer, who has a row or none.
+fn customer_of<'a>(
+    register: &'a Register,
+    of_keys: &OfKeys<'a>,
+    row: Option<u32>,
+    key: u32,
+) -> Option<&'a str> {
+    row.and_then(of_keys.id).or_else(|| register.customer_of_key.get(key as usize))
 }
 
 /// Keys by customer, numbering and number.
@@ -179,7 +184,7 @@ fn by_customer<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>)
     let mut order = of_keys.by_id.to_vec();
     let are_one = |a: u32, b: u32| match ((of_keys.row)(a), (of_keys.row)(b)) {
         (Some(a), Some(b)) => a == b,
-        _ => customer_of(register, of_keys, a) == customer_of(register, of_keys, b),
+        (of_a, of_b) => customer_of(register, of_keys, of_a, a) == customer_of(register, of_keys, of_b, b),
     };
     // Mostly each is a customer of its own.
     if !order.par_windows(2).any(|pair| matches!(pair, [a, b] if are_one(*a, *b))) {
@@ -235,15 +240,14 @@ fn identities<'a>(
 }
 
 fn identity_columns(rows: &[Identity<'_>]) -> Vec<ArrayRef> {
-    let columns: [&(dyn Fn() -> ArrayRef + Sync); 6] = [
+    pieces::side_by_side(&[
         &|| texts(rows.iter().map(|row| Some(row.customer_id))),
         &|| texts(rows.iter().map(|row| Some(row.id_space))),
         &|| texts(rows.iter().map(|row| Some(row.source_id))),
         &|| Arc::new(rows.iter().map(|row| row.key).collect::<UInt32Array>()),
         &|| Arc::new(rows.iter().map(|row| row.first_day).collect::<Date32Array>()),
         &|| texts(rows.iter().map(|row| Some(row.linked_by))),
-    ];
-    columns.par_iter().map(|column| column()).collect()
+    ])
 }
 
 /// The same of keys, where nobody is matched. Those of neighbours lie far apart, so each column is gathered by a loop of its
@@ -256,10 +260,7 @@ fn columns_of_keys<'a>(
 ) -> Vec<ArrayRef> {
     let all = || some.iter().copied();
     let rows: Vec<Option<u32>> = all().map(of_keys.row).collect();
-    let customer = |(row, key): (&Option<u32>, u32)| match row {
-        Some(row) => (of_keys.id)(*row),
-        None => register.customer_of_key.get(key as usize),
-    };
+    let customer = |(row, key): (&Option<u32>, u32)| customer_of(register, of_keys, *row, key);
     let first_day = |key: u32| of_keys.first_days.get(key as usize).copied().flatten();
     let ((ids, named), days) = rayon::join(
         || {

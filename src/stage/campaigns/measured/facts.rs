@@ -175,21 +175,29 @@ fn has_reached(outcome: &Outcome, row: usize, tier: &str, (from, until): (i32, i
     };
     let target = outcome.plan.rank(target);
     let is_there = |tier: Option<u8>| tier.is_some_and(|tier| outcome.plan.rank(tier) >= target);
-    // Rises within the window; whether the last rise was one, which a return may put back.
-    let (mut n_rises, mut is_last) = (0_u32, false);
-    for event in outcome.events(member) {
-        match event.kind {
-            EventKind::Upgrade if is_there(event.to) && !is_there(event.from) => {
-                is_last = (from..=until).contains(&event.day);
+    let events = outcome.events(member).iter();
+    n_rises(
+        events.map(|event| (event.kind, event.day, is_there(event.from), is_there(event.to))),
+        (from, until),
+    ) > 0
+}
+
+/// Rises within days, both ends included, that no return put back; of events kind and day, and whether the tier was there
+/// before and after.
+fn n_rises(events: impl Iterator<Item = (EventKind, i32, bool, bool)>, (from, until): (i32, i32)) -> u32 {
+    // Whether the last rise counts, which is the one that a return puts back.
+    let (mut n_rises, mut is_last) = (0, false);
+    for event in events {
+        match event {
+            (EventKind::Upgrade, day, false, true) => {
+                is_last = (from..=until).contains(&day);
                 n_rises += u32::from(is_last);
             }
-            EventKind::Reversal if is_last && is_there(event.from) && !is_there(event.to) => {
-                (n_rises, is_last) = (n_rises - 1, false);
-            }
+            (EventKind::Reversal, _, true, false) if is_last => (n_rises, is_last) = (n_rises - 1, false),
             _ => {}
         }
     }
-    n_rises > 0
+    n_rises
 }
 
 /// Adds what members were worth in the days of their windows that have come.
@@ -244,5 +252,24 @@ fn worth(read: &ReadDay<'_>, by_margin: bool) -> i64 {
         (false, _) => net,
         (true, Some(cost)) => net.saturating_sub(cost),
         (true, None) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_puts_back_only_its_own_rise() {
+        let (up, back, down) = (EventKind::Upgrade, EventKind::Reversal, EventKind::Downgrade);
+        let of = |events: &[(EventKind, i32, bool, bool)]| n_rises(events.iter().copied(), (0, 200));
+        let within = (up, 50, false, true);
+        assert_eq!(of(&[within]), 1);
+        assert_eq!(of(&[within, (back, 60, true, false)]), 0);
+        assert_eq!(of(&[within, (back, 210, true, false)]), 0, "also after the window");
+        let later = [within, (down, 445, true, false), (up, 500, false, true), (back, 510, true, false)];
+        assert_eq!(of(&later), 1);
+        assert_eq!(of(&[within, (up, 70, true, true), (back, 80, true, true)]), 1, "of the tier above");
+        assert_eq!(of(&[(up, 201, false, true)]), 0);
     }
 }

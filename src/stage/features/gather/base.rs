@@ -284,7 +284,7 @@ impl Gathered {
             let nets: Decimal128Array = keyed().map(of).collect();
             Arc::new(nets.with_data_type(ColumnType::Money.arrow(units)))
         };
-        side_by_side(&[
+        pieces::side_by_side(&[
             &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, ..)| key))),
             &|| ints(|sums| sums.n_orders),
             &|| ints(|sums| sums.n_active_days),
@@ -350,11 +350,6 @@ fn cohort_columns(cells: &BTreeMap<(i32, i32), CohortCell>, units: &Units) -> Ve
         Arc::new(Int64Array::from_iter_values(met().map(|(_, cell)| cell.n_active))),
         money(met().map(|(_, cell)| cell.net_revenue), units),
     ]
-}
-
-/// Makes columns, as many at a time as there are threads.
-pub(super) fn side_by_side(columns: &[&(dyn Fn() -> ArrayRef + Sync)]) -> Vec<ArrayRef> {
-    columns.par_iter().map(|make| make()).collect()
 }
 
 pub(super) fn money(values: impl Iterator<Item = i64>, units: &Units) -> ArrayRef {

@@ -12,7 +12,7 @@ use super::super::super::ingest::ledger::{Ledger, Part};
 use super::super::lifetime::{Edges, Standing};
 use super::super::{Windows, too_large};
 use super::Gathered;
-use super::base::{self, Places, money, month_of, side_by_side};
+use super::base::{self, Places, money, month_of};
 use super::evening::Evening;
 use super::range::{NEVER, Range};
 use super::turns::{Row, Turn, Turns, rows_of};
@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::kernel::calendar::{day_label, month_index, month_label, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
+use crate::run::pieces;
 use crate::store::parquet;
 
 /// Days back from a night's day that may still get rows before what is kept has to be made anew: late rows of the last days
@@ -237,7 +238,7 @@ impl Gathered {
     fn net_columns(&self, places: Places, units: &Units) -> Vec<ArrayRef> {
         let keyed = || self.keyed(places.clone());
         let nets = |which: fn([i64; 3]) -> i64| money(keyed().map(|(_, slot, _)| which(slot.nets)), units);
-        side_by_side(&[
+        pieces::side_by_side(&[
             &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, ..)| key))),
             &|| nets(|[year, _, _]| year),
             &|| nets(|[_, half, _]| half),
