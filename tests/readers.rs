@@ -13,15 +13,17 @@ mod plain_text;
 use std::borrow::Cow;
 
 use clienting::kernel::calendar::{
-    BIRTH_YEARS, Moment, YEARS, add_months, civil_from_day, day_from_civil, day_label, day_of_month,
-    month_index, month_label, month_start, parse_day, parse_day_in, parse_moment, parse_moment_in,
+    BIRTH_YEARS, LocalTimes, Moment, YEARS, add_months, civil_from_day, day_from_civil, day_label,
+    day_of_month, month_index, month_label, month_start, parse_day, parse_day_in, parse_moment,
+    parse_moment_in,
 };
 use clienting::kernel::csv::{Dialect, MAX_FIELD_BYTES, MAX_RECORD_BYTES, RecordFault};
 use clienting::kernel::number::{
-    DecimalSeparator, NumberFault, format_minor, parse_decimal, product_minor, rescale_half_even,
+    DecimalSeparator, NumberFault, format_minor, parse_decimal, parse_decimal_at, product_minor,
+    rescale_half_even,
 };
 use clienting::kernel::text::{collapse_spaces, email_canonical, email_match_key, normalise};
-use plain_csv::{read_at_once, read_in_chunks, slow_read};
+use plain_csv::{read_at_once, read_in_blocks, read_in_chunks, slow_read};
 use plain_moment::slow_moment;
 use plain_number::slow_decimal;
 use plain_text::slow_text;
@@ -167,6 +169,20 @@ proptest! {
             prop_assert_eq!(&read_in_chunks(&data, dialect, n_fields, &cuts), &slow);
         }
     }
+
+    #[test]
+    fn blocks_of_records_equal_those_of_the_slow_reader(
+        (data, dialect, n_fields) in table(),
+        steps in vec((0_usize..70, 0_usize..70), 1..6),
+    ) {
+        let slow = slow_read(&data, dialect, Some(n_fields)).into_iter();
+        let slow: Vec<_> = slow.map(|(line, _, fault, cells)| (line, fault, texts_of(cells))).collect();
+        prop_assert_eq!(read_in_blocks(&data, dialect, n_fields, &steps), slow);
+    }
+}
+
+fn texts_of(cells: Vec<(Vec<u8>, bool)>) -> Vec<Vec<u8>> {
+    cells.into_iter().map(|(text, _)| text).collect()
 }
 
 proptest! {
@@ -217,14 +233,22 @@ proptest! {
             "[-+]?[0-9]{1,4}([.,][0-9]{3}){0,6}[.,]?[0-9]{0,7}",
             "[-+.,09 e]{0,7}",
             "[-+]?[09]{14,22}[.,]?[09]{0,4}",
+            "[0-9]{0,7}[.,][0-9]{1,6}",
+            "[0-9/:. -]{1,8}",
             any::<String>(),
         ],
         exponent in 0_u32..=6,
+        (before, after) in (vec(any::<u8>(), 0..12), vec(any::<u8>(), 0..4)),
     ) {
         let point = parse_decimal(text.as_bytes(), exponent, DecimalSeparator::Point);
         prop_assert_eq!(point, slow_decimal(text.as_bytes(), exponent, '.', ','));
         let comma = parse_decimal(text.as_bytes(), exponent, DecimalSeparator::Comma);
         prop_assert_eq!(comma, slow_decimal(text.as_bytes(), exponent, ',', '.'));
+        // What stands around it says nothing.
+        let data = [&before, text.as_bytes(), &after].concat();
+        let span = (before.len(), before.len() + text.len());
+        prop_assert_eq!(parse_decimal_at(&data, span, exponent, DecimalSeparator::Point), point);
+        prop_assert_eq!(parse_decimal_at(&data, span, exponent, DecimalSeparator::Comma), comma);
     }
 
     #[test]
@@ -380,6 +404,17 @@ proptest! {
             prop_assert_eq!(parse_moment_in(&text, years.clone()), slow);
             let is_day = text.len() == 10 && slow.is_some();
             prop_assert_eq!(parse_day_in(&text, years), slow.filter(|_| is_day).map(|moment| moment.day));
+        }
+    }
+
+    #[test]
+    fn times_in_a_row_equal_those_read_alone(texts in vec((near_moment(), 1_usize..3), 1..8)) {
+        let mut times = LocalTimes::default();
+        for (text, n_times) in texts {
+            let alone = parse_moment(&text).filter(|moment| moment.offset_seconds.is_none());
+            for _ in 0..n_times {
+                prop_assert_eq!(times.read(&text), alone.map(|moment| (moment.day, moment.ms_of_day)));
+            }
         }
     }
 

@@ -158,6 +158,51 @@ pub fn parse_moment_in(text: &[u8], years: RangeInclusive<i32>) -> Option<Moment
     rest.is_empty().then_some(Moment { day, ms_of_day, offset_seconds })
 }
 
+/// Reads local times one after another, quickly where they come in order: the last day is remembered as it was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalTimes {
+    /// A day as text, and its number.
+    last: Option<([u8; 10], i32)>,
+}
+
+impl LocalTimes {
+    /// Day and milliseconds of the day that [`parse_moment`] gives; `None` where that gives none, or an offset.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Option<(i32, u32)> {
+        let ms_of_day = match text.get(10..) {
+            Some([]) => Some(0),
+            Some([b' ' | b'T', time @ ..]) => time.try_into().ok().and_then(ms_of),
+            _ => None,
+        };
+        let (Some(ms_of_day), Some(written)) = (ms_of_day, text.first_chunk::<10>()) else {
+            let moment = parse_moment(text).filter(|moment| moment.offset_seconds.is_none())?;
+            return Some((moment.day, moment.ms_of_day));
+        };
+        let day = match self.last {
+            Some((last, day)) if last == *written => day,
+            _ => parse_day(written)?,
+        };
+        self.last = Some((*written, day));
+        Some((day, ms_of_day))
+    }
+}
+
+/// Milliseconds since midnight of `HH:MM:SS`; `None` for any other text and impossible times.
+#[inline]
+fn ms_of(text: [u8; 8]) -> Option<u32> {
+    // Digits become 0 to 9, colons 0. Added to what is less than 10, 0x76 leaves the highest bit clear; to a colon, 0x7F.
+    const WRITTEN: u64 = u64::from_le_bytes(*b"00:00:00");
+    const ROOM: u64 = u64::from_le_bytes([0x76, 0x76, 0x7F, 0x76, 0x76, 0x7F, 0x76, 0x76]);
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    let values = u64::from_le_bytes(text) ^ WRITTEN;
+    if (values | values.wrapping_add(ROOM)) & HIGHEST != 0 {
+        return None;
+    }
+    let [h1, h0, _, m1, m0, _, s1, s0] = values.to_le_bytes().map(u32::from);
+    let (hour, minute, second) = (h1 * 10 + h0, m1 * 10 + m0, s1 * 10 + s0);
+    (hour <= 23 && minute <= 59 && second <= 59).then_some(((hour * 60 + minute) * 60 + second) * 1000)
+}
+
 /// Year and month (1..=12) of any month number.
 fn civil_month(month_index: i32) -> (i32, u32) {
     (1970 + month_index.div_euclid(12), month_index.rem_euclid(12).unsigned_abs() + 1)

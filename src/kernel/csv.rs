@@ -5,6 +5,7 @@
 //! reading resumes at the next one. Every decision depends only on bytes from the record's start to the point
 //! of decision, which is why a file may be cut into chunks anywhere ([`whole_records`]).
 
+mod block;
 mod field;
 mod marked;
 mod marks;
@@ -13,6 +14,7 @@ mod tests;
 
 use memchr::{memchr, memchr2, memrchr};
 
+pub use self::block::{BLOCK_RECORDS, Block, Span};
 pub use self::field::{Field, Form};
 
 /// Longest record with a quoted field, in bytes without its line end; a longer one is broken.

@@ -66,6 +66,61 @@ pub fn parse_decimal(text: &[u8], exponent: u32, separator: DecimalSeparator) ->
     Ok(if negative { -value } else { value })
 }
 
+/// [`parse_decimal`] of the bytes of `data` from `from` to before `to`.
+///
+/// What nearly all amounts are, up to seven digits with all decimals that the exponent allows, is read at once: the eight
+/// bytes before `to` are one number, out of which the separator is taken.
+///
+/// # Errors
+/// Those of [`parse_decimal`].
+#[inline]
+pub fn parse_decimal_at(
+    data: &[u8],
+    (from, to): (usize, usize),
+    exponent: u32,
+    separator: DecimalSeparator,
+) -> Result<i64, NumberFault> {
+    let last_bytes = data.get(..to).and_then(|before| before.last_chunk::<8>());
+    match last_bytes.and_then(|bytes| fixed(*bytes, to - from, exponent, separator.decimal())) {
+        Some(value) => Ok(value),
+        None => parse_decimal(data.get(from..to).unwrap_or_default(), exponent, separator),
+    }
+}
+
+/// The number whose text is the last `n_bytes` of some bytes, if it has all its decimals, no sign and at most seven digits.
+#[inline]
+fn fixed(bytes: [u8; 8], n_bytes: usize, exponent: u32, decimal: u8) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const HIGH_HALVES: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    let n_digits = u32::try_from(n_bytes).ok()?.checked_sub(1)?;
+    if n_digits > 7 || !(1..=6).contains(&exponent) || n_digits < exponent {
+        return None;
+    }
+    let text = u64::from_le_bytes(bytes);
+    // The last byte is the highest. What stands before the separator moves up by one byte, over it.
+    let point = 56 - 8 * exponent;
+    if (text >> point) & 0xFF != u64::from(decimal) {
+        return None;
+    }
+    let before = text & ((1 << point) - 1);
+    let after = text >> point >> 8 << point << 8;
+    let digits = u64::MAX << (64 - 8 * n_digits);
+    let text = ((after | before << 8) & digits) | (ZEROS & !digits);
+    // Digits are 0x30 to 0x39: their high half is 3, also when 6 is added.
+    let are_digits =
+        (text & HIGH_HALVES) == ZEROS && (text.wrapping_add(0x0606_0606_0606_0606) & HIGH_HALVES) == ZEROS;
+    are_digits.then(|| i64::from(eight_digits(text)))
+}
+
+/// The number that eight digits are, the first one in the lowest byte.
+#[inline]
+const fn eight_digits(text: u64) -> u32 {
+    // Neighbours are joined: two digits each, then four, then eight.
+    let pairs = (text & 0x0F0F_0F0F_0F0F_0F0F).wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (pairs & 0x00FF_00FF_00FF_00FF).wrapping_mul(100 << 16 | 1) >> 16;
+    ((fours & 0x0000_FFFF_0000_FFFF).wrapping_mul(10_000 << 32 | 1) >> 32) as u32
+}
+
 /// The number in `text` times 10^6, as [`parse_decimal`] reads it; decimals past the sixth are rounded away, halves from
 /// zero.
 ///

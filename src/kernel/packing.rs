@@ -21,6 +21,29 @@ pub fn short(text: &[u8]) -> u128 {
     text.iter().rev().fold(0, |number, byte| number << u8::BITS | u128::from(*byte))
 }
 
+/// Bits of the first bytes of a number, by how many they are.
+const FIRST_BYTES: [u128; SHORT_BYTES + 1] = {
+    let mut masks = [0; SHORT_BYTES + 1];
+    let mut n_bytes = 1;
+    while n_bytes <= SHORT_BYTES {
+        masks[n_bytes] = masks[n_bytes - 1] << u8::BITS | 0xFF;
+        n_bytes += 1;
+    }
+    masks
+};
+
+/// [`short`] of the `n_bytes` bytes from `from` on, or of the first [`SHORT_BYTES`] of them. Texts of any length cost the
+/// same, where as many bytes follow, because nothing depends on the length but a mask.
+#[inline]
+#[must_use]
+pub fn short_at(data: &[u8], from: usize, n_bytes: usize) -> u128 {
+    let n_bytes = n_bytes.min(SHORT_BYTES);
+    match data.get(from..).and_then(|rest| rest.first_chunk::<SHORT_BYTES>()) {
+        Some(bytes) => u128::from_le_bytes(*bytes) & FIRST_BYTES[n_bytes],
+        None => short(data.get(from..from + n_bytes).unwrap_or_default()),
+    }
+}
+
 /// Values of a block of differences.
 const BLOCK: usize = 128;
 /// Values that share a bit width.
@@ -195,6 +218,10 @@ mod tests {
             let mut bytes = [0; SHORT_BYTES];
             bytes[..n].copy_from_slice(&text[..n]);
             assert_eq!(short(&text[..n]), u128::from_le_bytes(bytes), "{n} bytes");
+            // Where more follows, and where nothing does.
+            let long: Vec<u8> = [9].iter().chain(&text).copied().chain(40..80).collect();
+            assert_eq!(short_at(&long, 1, n), short(&text[..n]), "{n} bytes");
+            assert_eq!(short_at(&long[..=n], 1, n), short(&text[..n]), "{n} bytes");
         }
     }
 

@@ -88,6 +88,8 @@ impl<R: Read> Utf8Stream<R> {
     pub(super) fn append(&mut self, buffer: &mut Vec<u8>, n: usize) -> io::Result<()> {
         let Some(decoding) = &mut self.decoding else {
             let n_head = n.min(self.head.len());
+            // Room for all, and for seeing that no more comes: else it is made, and copied, doubling by doubling.
+            buffer.reserve(n + HEAD_BYTES);
             buffer.extend(self.head.drain(..n_head));
             let n_new = (&mut self.inner).take((n - n_head) as u64).read_to_end(buffer)?;
             self.n_read += n_new as u64;

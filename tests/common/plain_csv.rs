@@ -1,7 +1,8 @@
 //! A slow and plain second splitter of delimited text, and the program's splitter told in the same terms.
 
 use clienting::kernel::csv::{
-    Dialect, MAX_FIELD_BYTES, MAX_RECORD_BYTES, Reader, RecordFault, whole_records,
+    BLOCK_RECORDS, Block, Dialect, MAX_FIELD_BYTES, MAX_RECORD_BYTES, Reader, RecordFault, Span,
+    whole_records,
 };
 
 /// Line, raw, fault, and each field unescaped with whether it was quoted.
@@ -53,6 +54,41 @@ pub(crate) fn read_in_chunks(
         start += n_bytes;
     }
     assert_eq!(start, data.len());
+    out
+}
+
+/// Line, fault and fields of every record: by turns those of a block of so many records at most, of which so many are
+/// taken, and one by itself.
+pub(crate) fn read_in_blocks(
+    data: &[u8],
+    dialect: Dialect,
+    n_fields: usize,
+    steps: &[(usize, usize)],
+) -> Vec<(u64, Option<RecordFault>, Vec<Vec<u8>>)> {
+    let mut reader = Reader::new(data, dialect, Some(n_fields), 1);
+    let (mut block, mut fields, mut scratch, mut out) =
+        (Block::default(), Vec::new(), Vec::new(), Vec::new());
+    for &(n_most, n_taken) in steps.iter().cycle() {
+        if reader.fill(&mut block, n_most) {
+            assert!((1..=n_most.min(BLOCK_RECORDS)).contains(&block.n_records()));
+            let n_taken = n_taken.min(block.n_records());
+            let columns: Vec<Vec<Span>> = (0..n_fields).map(|field| block.spans(field).collect()).collect();
+            assert_eq!(block.spans(n_fields).count(), 0);
+            for (row, line) in (block.line()..).enumerate().take(n_taken) {
+                let cells = columns.iter().map(|column| data[column[row].0..column[row].1].to_vec());
+                out.push((line, None, cells.collect()));
+            }
+            let is_ascii =
+                |row: &usize| columns.iter().all(|column| data[column[*row].0..column[*row].1].is_ascii());
+            assert_eq!(block.n_ascii(data), (0..block.n_records()).take_while(is_ascii).count());
+            reader.pass(&block, n_taken);
+        }
+        let Some(record) = reader.next_record(&mut fields) else { break };
+        let quote = dialect.quote.unwrap_or(b'"');
+        let cells = fields.iter().map(|field| field.unescape(quote, &mut scratch).to_vec()).collect();
+        out.push((record.line, record.fault, cells));
+    }
+    assert_eq!(reader.consumed_bytes(), data.len());
     out
 }
 

@@ -28,12 +28,6 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// A field that stood without quotes.
-    #[inline]
-    pub(super) const fn plain(bytes: &'a [u8]) -> Self {
-        Self { bytes, quoted: false, has_escaped_quotes: false, form: Form::Written }
-    }
-
     /// The content with doubled quotes halved. `scratch` is overwritten only when the field has such quotes;
     /// else the field's own bytes are returned.
     pub fn unescape<'s>(&self, quote: u8, scratch: &'s mut Vec<u8>) -> &'s [u8]

@@ -13,55 +13,83 @@ impl<'a> Reader<'a> {
     /// The next record, if it is what nearly all are: one line with the right number of fields, its quotes well set, and
     /// no empty line after it. Else nothing has changed, but for what stands in `fields`.
     pub(super) fn marked_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<&'a [u8]> {
-        self.plain_record(fields).or_else(|| {
-            fields.clear();
-            self.quoted_record(fields)
+        let Input { data, .. } = self.input;
+        let start = self.at;
+        let line = self.marked_line(start, self.next_mark, |(from, to), quoted, has_escaped_quotes| {
+            let bytes = data.get(from..to).unwrap_or_default();
+            fields.push(Field { bytes, quoted, has_escaped_quotes, form: Form::Written });
+        })?;
+        self.at = line.next;
+        self.line += 1;
+        self.next_mark = line.next_mark;
+        Some(without_return(data.get(start..line.next - 1)?))
+    }
+
+    /// The same of the record that starts at `start`, whose first mark is `first_mark`: hands on where each field lies,
+    /// without its quotes, whether it has some, and whether it holds doubled ones.
+    #[inline]
+    pub(super) fn marked_line(
+        &self,
+        start: usize,
+        first_mark: usize,
+        mut push: impl FnMut((usize, usize), bool, bool),
+    ) -> Option<Line> {
+        let Input { data, n_fields, .. } = self.input;
+        let n_fields = n_fields?;
+        let marks = self.marks.get(first_mark..)?;
+        let Some(plain) = marks.get(..n_fields).filter(|marks| self.are_plain(marks)) else {
+            return self.quoted_line(start, first_mark, push);
+        };
+        let (last, inner) = plain.split_last()?;
+        let mut from = start;
+        for &mark in inner {
+            push((from, mark as usize), false, false);
+            from = mark as usize + 1;
+        }
+        let line_feed = *last as usize;
+        push((from, from + without_return(data.get(from..line_feed)?).len()), false, false);
+        self.line_of(start, line_feed, first_mark + n_fields)
+    }
+
+    /// Whether marks are what fields without quotes end with.
+    #[inline]
+    fn are_plain(&self, marks: &[u32]) -> bool {
+        let byte = |mark: &u32| self.input.data.get(*mark as usize);
+        marks.split_last().is_some_and(|(last, inner)| {
+            byte(last) == Some(&b'\n')
+                && inner.iter().all(|mark| byte(mark) == Some(&self.input.dialect.delimiter))
         })
     }
 
-    /// The same of a record without quotes, whose marks are as many as its fields.
-    fn plain_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<&'a [u8]> {
+    /// [`Self::marked_line`] of a record with quotes.
+    fn quoted_line(
+        &self,
+        start: usize,
+        first_mark: usize,
+        mut push: impl FnMut((usize, usize), bool, bool),
+    ) -> Option<Line> {
         let Input { data, dialect, n_fields, .. } = self.input;
         let n_fields = n_fields?;
-        let marks = self.marks.get(self.next_mark..self.next_mark.checked_add(n_fields)?)?;
-        let (last, inner) = marks.split_last()?;
-        let mut from = self.at;
-        for &mark in inner {
-            let to = mark as usize;
-            if data.get(to) != Some(&dialect.delimiter) {
-                return None;
-            }
-            fields.push(Field::plain(data.get(from..to)?));
-            from = to + 1;
-        }
-        let line_feed = *last as usize;
-        if data.get(line_feed) != Some(&b'\n') {
-            return None;
-        }
-        fields.push(Field::plain(without_return(data.get(from..line_feed)?)));
-        self.advance(line_feed, n_fields)
-    }
-
-    /// The same of a record with quotes.
-    fn quoted_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<&'a [u8]> {
-        let Input { data, dialect, n_fields, .. } = self.input;
-        let n_fields = n_fields?;
-        let all = self.marks.get(self.next_mark..)?;
+        let all = self.marks.get(first_mark..)?;
         let mut marks = all.iter().map(|mark| *mark as usize);
-        let mut from = self.at;
+        let (mut from, mut n_pushed) = (start, 0);
+        let mut push = |span, quoted, has_escaped_quotes| {
+            n_pushed += 1;
+            push(span, quoted, has_escaped_quotes);
+            n_pushed <= n_fields
+        };
         let line_feed = loop {
             let to = marks.next()?;
             let byte = *data.get(to)?;
             if byte == dialect.delimiter {
-                fields.push(Field::plain(data.get(from..to)?));
+                push((from, to), false, false).then_some(())?;
                 from = to + 1;
             } else if byte == b'\n' {
-                fields.push(Field::plain(without_return(data.get(from..to)?)));
+                push((from, from + without_return(data.get(from..to)?).len()), false, false).then_some(())?;
                 break to;
             } else if to == from {
                 let (closing, has_escaped_quotes) = closing(data, byte, &mut marks)?;
-                let bytes = data.get(from + 1..closing)?;
-                fields.push(Field { bytes, quoted: true, has_escaped_quotes, form: Form::Written });
+                push((from + 1, closing), true, has_escaped_quotes).then_some(())?;
                 let after = marks.next()?;
                 match (data.get(closing + 1..after)?, *data.get(after)?) {
                     ([], byte) if byte == dialect.delimiter => from = after + 1,
@@ -70,28 +98,27 @@ impl<'a> Reader<'a> {
                 }
             }
             // A quote inside a field is text.
-            if fields.len() > n_fields {
-                return None;
-            }
         };
         let n_marks = all.len() - marks.len();
-        (fields.len() == n_fields).then(|| self.advance(line_feed, n_marks))?
+        (n_pushed == n_fields).then(|| self.line_of(start, line_feed, first_mark + n_marks))?
     }
 
-    /// Goes behind a record that ends with this line feed, and gives it without its line end.
-    fn advance(&mut self, line_feed: usize, n_marks: usize) -> Option<&'a [u8]> {
-        let data = self.input.data;
-        let raw = without_return(data.get(self.at..line_feed)?);
+    /// The line that ends with this line feed, if its marks say all of it.
+    fn line_of(&self, start: usize, line_feed: usize, next_mark: usize) -> Option<Line> {
         let next = line_feed + 1;
         // Longer records have to be looked at field by field; after an empty line the marks go on elsewhere.
-        if raw.len() > MAX_FIELD_BYTES || matches!(data.get(next), Some(b'\n' | b'\r')) {
-            return None;
-        }
-        self.at = next;
-        self.line += 1;
-        self.next_mark += n_marks;
-        Some(raw)
+        let is_followed_by_empty = matches!(self.input.data.get(next), Some(b'\n' | b'\r'));
+        (line_feed - start <= MAX_FIELD_BYTES && !is_followed_by_empty).then_some(Line { next, next_mark })
     }
+}
+
+/// Where the line after a record begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Line {
+    /// Its first byte.
+    pub(super) next: usize,
+    /// Its first mark.
+    pub(super) next_mark: usize,
 }
 
 /// Where a quoted field ends whose opening quote was the last mark, and whether it holds doubled quotes; `None` where it

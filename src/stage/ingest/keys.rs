@@ -16,7 +16,7 @@ use self::table::Table;
 use crate::contract::tables::Keys as KeysTable;
 use crate::contract::{Contract, Units, column as c, read};
 use crate::error::{Error, Result};
-use crate::kernel::packing::short;
+use crate::kernel::packing::short_at;
 
 /// Longest id, in bytes, that stands in the list of ids itself; its length comes after it.
 const INLINE_BYTES: usize = 15;
@@ -57,14 +57,29 @@ struct Space {
 }
 
 /// An id of at most [`INLINE_BYTES`].
-#[inline]
 fn inline(id: &str) -> Option<Packed> {
-    let bytes = id.as_bytes();
-    let n_bytes = u8::try_from(bytes.len()).ok().filter(|n_bytes| usize::from(*n_bytes) <= INLINE_BYTES)?;
-    let mut packed = short(bytes).to_le_bytes();
-    packed[INLINE_BYTES] = n_bytes;
+    inline_at(id.as_bytes(), 0, id.len())
+}
+
+/// The same, from where it stands and how long it is.
+#[inline]
+fn inline_at(bytes: &[u8], from: usize, n_bytes: usize) -> Option<Packed> {
+    let length = u8::try_from(n_bytes).ok().filter(|length| usize::from(*length) <= INLINE_BYTES)?;
+    let mut packed = short_at(bytes, from, n_bytes).to_le_bytes();
+    packed[INLINE_BYTES] = length;
     Some(packed)
 }
+
+/// The id in a row; `None` where it is null or long.
+#[inline]
+fn inline_in(texts: &StringArray, row: usize) -> Option<Packed> {
+    let [from, to] = *texts.value_offsets().get(row..)?.first_chunk::<2>()?;
+    let n_bytes = usize::try_from(to - from).ok().filter(|_| texts.is_valid(row))?;
+    inline_at(texts.value_data(), usize::try_from(from).ok()?, n_bytes)
+}
+
+/// Stands for no key: see [`number`].
+const NO_KEY: u32 = u32::MAX;
 
 /// One below the limit: the table keeps the number after the key.
 fn number(n: usize) -> Result<u32> {
@@ -77,27 +92,36 @@ impl Space {
         Self { name: name.to_owned(), short: Table::default(), long: HashMap::default() }
     }
 
-    /// The keys of ids that have one.
-    fn known(&self, texts: &StringArray, ids: &[Packed]) -> Vec<Option<u32>> {
+    /// The keys of ids, [`NO_KEY`] where there is none yet or no id.
+    fn known(&self, texts: &StringArray, ids: &[Packed]) -> Vec<u32> {
         let mut keys = Vec::with_capacity(texts.len());
-        let mut block = [(None, None); BLOCK_ROWS];
+        let (mut packed, mut likely) = ([None; BLOCK_ROWS], [None; BLOCK_ROWS]);
+        let (mut hashes, mut slots) = ([0; BLOCK_ROWS], [0; BLOCK_ROWS]);
         for from in (0..texts.len()).step_by(BLOCK_ROWS) {
             let rows = from..texts.len().min(from + BLOCK_ROWS);
-            // No lookup depends on the one before it, so that the processor waits for many at once.
-            for ((packed, _), row) in block.iter_mut().zip(rows.clone()) {
-                *packed = read::text_at(texts, row).and_then(inline);
+            for ((packed, hash), row) in packed.iter_mut().zip(&mut hashes).zip(rows.clone()) {
+                *packed = inline_in(texts, row);
+                *hash = packed.map_or(0, table::hash);
             }
-            for (packed, key) in &mut block {
-                *key = packed.and_then(|packed| self.short.likely(packed));
+            // What is looked up lies anywhere in memory. No lookup depends on another one or on a branch, and hardly anything
+            // stands between them, so that the processor waits for many at once.
+            for (slot, hash) in slots.iter_mut().zip(hashes) {
+                *slot = self.short.slot(hash);
             }
-            for ((packed, likely), row) in block.iter().zip(rows) {
-                keys.push(match (packed, likely) {
-                    (Some(packed), Some(key)) if ids.get(*key as usize) == Some(packed) => Some(*key),
+            for ((likely, packed), (hash, slot)) in
+                likely.iter_mut().zip(&packed).zip(hashes.iter().zip(slots))
+            {
+                *likely = packed.and_then(|_| self.short.likely(*hash, slot));
+            }
+            keys.extend(packed.iter().zip(likely).zip(rows).map(|((packed, likely), row)| {
+                let key = match (packed, likely) {
+                    (Some(packed), Some(key)) if ids.get(key as usize) == Some(packed) => Some(key),
                     (Some(packed), Some(_)) => self.short.get(*packed, ids),
                     (Some(_), None) => None,
                     (None, _) => read::text_at(texts, row).and_then(|id| self.long.get(id).copied()),
-                });
-            }
+                };
+                key.unwrap_or(NO_KEY)
+            }));
         }
         keys
     }
@@ -258,17 +282,18 @@ impl Keys {
         let known = batches
             .par_iter()
             .map(|batch| Ok(space.known(read::texts(batch, c::CUSTOMER_ID)?, &self.ids)))
-            .collect::<Result<Vec<Vec<Option<u32>>>>>()?;
+            .collect::<Result<Vec<Vec<u32>>>>()?;
         for (batch, mut keys) in batches.into_iter().zip(known) {
             let customers = read::texts(batch, c::CUSTOMER_ID)?;
-            for (key, id) in keys.iter_mut().zip(customers) {
-                if let Some(id) = id.filter(|_| key.is_none()) {
-                    *key = Some(self.key_in(place, id)?);
+            for (row, key) in keys.iter_mut().enumerate().filter(|(_, key)| **key == NO_KEY) {
+                if let Some(id) = read::text_at(customers, row) {
+                    *key = self.key_in(place, id)?;
                 }
             }
+            let keys = UInt32Array::new(keys.into(), customers.nulls().cloned());
             let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
             if let Some(first) = columns.first_mut() {
-                *first = Arc::new(UInt32Array::from(keys));
+                *first = Arc::new(keys);
             }
             *batch = RecordBatch::try_new(batch.schema(), columns)
                 .map_err(|cause| Error::internal("keys do not fit the ledger").caused_by(cause))?;

@@ -215,18 +215,20 @@ impl FileReader {
         Self { memory_limit, ..self }
     }
 
-    /// The next chunk; `None` at the end.
+    /// The next chunk, of text in this room; `None` at the end.
     ///
     /// # Errors
     /// `InputUnreadable`.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    pub(super) fn next_chunk(&mut self, room: Vec<u8>) -> Result<Option<Chunk>> {
         if let Input::Rows(rows) = &mut self.input {
             let Some(batch) = rows.next_batch()? else { return Ok(None) };
             let (n_rows, first_row) = (batch.num_rows(), self.next_line);
             self.next_line += n_rows as u64;
             return Ok(Some(Chunk::rows(batch, first_row, rows.share_bytes(n_rows))));
         }
-        let mut buffer = std::mem::take(&mut self.carry);
+        let mut buffer = room;
+        buffer.clear();
+        buffer.append(&mut self.carry);
         loop {
             if !self.ended && buffer.len() < CHUNK_BYTES {
                 let missing = CHUNK_BYTES - buffer.len();
@@ -234,7 +236,7 @@ impl FileReader {
             }
             let whole = whole_records(&buffer, self.dialect, Some(self.n_fields), self.ended);
             if whole > 0 {
-                self.carry = buffer.split_off(whole);
+                self.carry.extend(buffer.drain(whole..));
                 let first_line = self.next_line;
                 self.next_line += memchr::memchr_iter(b'\n', &buffer).count() as u64;
                 return Ok(Some(Chunk::text(buffer, first_line)));

@@ -1,22 +1,26 @@
 //! Ledger columns of the rows of one chunk, under construction.
 
+mod columns;
+
 use std::sync::Arc;
 
 use arrow_array::types::{Date32Type, Decimal128Type, TimestampMillisecondType, UInt64Type};
 use arrow_array::{ArrayRef, Decimal128Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::OffsetBuffer;
 
-use super::cells::day_of;
+use self::columns::{Decimals, Texts};
+use super::cells::{DAY_MS, day_of};
+use super::plain::LACKS;
 use super::transactions::{REFUND, SALE};
 use crate::contract::tables::Transactions;
 use crate::contract::{Contract, Units, column as c};
-use crate::error::{Error, Result};
-use crate::kernel::packing::{SHORT_BYTES, short};
+use crate::error::Result;
+use crate::kernel::csv::{BLOCK_RECORDS, Block};
 
 /// The values of one row, text still borrowed.
 pub(super) struct Typed {
-    /// Sale or refund.
-    pub(super) kind: &'static str,
+    /// Whether it is a refund; else it is a sale.
+    pub(super) is_refund: bool,
     /// Local time, milliseconds.
     pub(super) occurred_ms: i64,
     /// Minor units.
@@ -43,7 +47,7 @@ impl Typed {
     ) -> Self {
         let downwards = |value: i64| if is_refund { -value.abs() } else { value };
         Self {
-            kind: if is_refund { REFUND } else { SALE },
+            is_refund,
             occurred_ms,
             amount: downwards(amount),
             cost: cost.map(downwards),
@@ -59,6 +63,55 @@ impl Typed {
     }
 }
 
+/// Numbers of the rows of a block, column by column.
+pub(super) struct Columns {
+    pub(super) n_rows: usize,
+    /// Day, and milliseconds of it, in local time.
+    pub(super) occurred: [(i32, u32); BLOCK_RECORDS],
+    /// Minor units.
+    pub(super) amount: [i64; BLOCK_RECORDS],
+    /// Minor units.
+    pub(super) cost: Numbers,
+    /// Minor units.
+    pub(super) discount: Numbers,
+    /// Thousandths.
+    pub(super) quantity: Numbers,
+}
+
+/// Numbers of one column of a block, some of them missing.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers {
+    /// 0 where there is none.
+    pub(super) values: [i64; BLOCK_RECORDS],
+    /// A bit for every row that has a value, the first row's the lowest; those past the last row mean nothing.
+    pub(super) has_value: u64,
+}
+
+impl Columns {
+    /// No rows.
+    pub(super) const fn new() -> Self {
+        const NONE: Numbers = Numbers { values: [0; BLOCK_RECORDS], has_value: 0 };
+        Self {
+            n_rows: 0,
+            occurred: [(0, 0); BLOCK_RECORDS],
+            amount: [0; BLOCK_RECORDS],
+            cost: NONE,
+            discount: NONE,
+            quantity: NONE,
+        }
+    }
+
+    /// Rows that are refunds.
+    fn refunds(&self) -> impl Iterator<Item = usize> {
+        let quantity = |row: usize| {
+            let has_value = self.quantity.has_value >> row & 1 == 1;
+            self.quantity.values.get(row).copied().filter(|_| has_value)
+        };
+        let amounts = self.amount.iter().take(self.n_rows).enumerate();
+        amounts.filter(move |(row, amount)| Typed::is_refund(**amount, quantity(*row))).map(|(row, _)| row)
+    }
+}
+
 /// Text columns of a row: customer, transaction, original transaction, product, line, unit, channel.
 pub(super) const N_TEXTS: usize = 7;
 
@@ -68,8 +121,8 @@ pub(super) struct Rows {
     texts: [Texts; N_TEXTS],
     occurred_at: Vec<i64>,
     day: Vec<i32>,
-    kinds: Vec<&'static str>,
-    n_refunds: usize,
+    /// Places of refunds, ascending.
+    refunds: Vec<usize>,
     amount: Vec<i128>,
     cost: Decimals,
     discount: Decimals,
@@ -87,8 +140,7 @@ impl Rows {
             texts: std::array::from_fn(|_| Texts::new(n_rows)),
             occurred_at: Vec::with_capacity(n_rows),
             day: Vec::with_capacity(n_rows),
-            kinds: Vec::with_capacity(n_rows),
-            n_refunds: 0,
+            refunds: Vec::new(),
             amount: Vec::with_capacity(n_rows),
             cost: Decimals::new(n_rows),
             discount: Decimals::new(n_rows),
@@ -107,20 +159,57 @@ impl Rows {
         version: Option<&[u8]>,
         line: u64,
     ) {
+        if typed.is_refund {
+            self.refunds.push(self.n_rows);
+        }
         self.n_rows += 1;
         for (column, text) in self.texts.iter_mut().zip(texts) {
             column.push(text);
         }
         self.occurred_at.push(typed.occurred_ms);
         self.day.push(day_of(typed.occurred_ms));
-        self.kinds.push(typed.kind);
-        self.n_refunds += usize::from(typed.kind == REFUND);
         self.amount.push(i128::from(typed.amount));
         self.cost.push(typed.cost);
         self.discount.push(typed.discount);
         self.quantity.push(typed.quantity);
         self.line.push(line);
         self.version.push(version);
+    }
+
+    /// Adds the rows of a block whose numbers are these and whose texts stand in these fields, ASCII each; empty ones are
+    /// null.
+    pub(super) fn push_block(
+        &mut self,
+        data: &[u8],
+        block: &Block,
+        fields: [usize; N_TEXTS],
+        numbers: &Columns,
+    ) {
+        let n_rows = numbers.n_rows;
+        for (column, field) in self.texts.iter_mut().zip(fields) {
+            if field == LACKS {
+                column.push_nulls(n_rows);
+            } else {
+                column.push_block(data, block.spans(field).take(n_rows));
+            }
+        }
+        let occurred = numbers.occurred.iter().take(n_rows);
+        self.day.extend(occurred.clone().map(|(day, _)| day));
+        self.occurred_at.extend(occurred.map(|(day, ms)| i64::from(*day) * DAY_MS + i64::from(*ms)));
+        let first = self.amount.len();
+        self.amount.extend(numbers.amount.iter().take(n_rows).copied().map(i128::from));
+        self.cost.push_block(&numbers.cost, n_rows);
+        self.discount.push_block(&numbers.discount, n_rows);
+        self.quantity.push_block(&numbers.quantity, n_rows);
+        for row in numbers.refunds() {
+            self.refunds.push(self.n_rows + row);
+            self.amount.get_mut(first + row).into_iter().for_each(downwards);
+            self.cost.last_mut(n_rows - row).into_iter().for_each(downwards);
+            self.quantity.last_mut(n_rows - row).into_iter().for_each(downwards);
+        }
+        self.n_rows += n_rows;
+        self.line.extend((block.line()..).take(n_rows));
+        self.version.push_nulls(n_rows);
     }
 
     /// The batch, all of one source and file.
@@ -133,11 +222,6 @@ impl Rows {
             let kind = table.column(name).map(|column| column.kind.arrow(&self.units));
             Arc::new(kind.map_or_else(|| array.clone(), |kind| array.clone().with_data_type(kind)))
         };
-        let kind: ArrayRef = if self.n_refunds == 0 {
-            Arc::new(repeated(SALE, self.n_rows))
-        } else {
-            Arc::new(self.kinds.into_iter().map(Some).collect::<StringArray>())
-        };
         let [customer, transaction, original, product, line, unit, channel] = self.texts;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::new_null(self.n_rows)),
@@ -146,7 +230,7 @@ impl Rows {
             original.finish()?,
             Arc::new(PrimitiveArray::<TimestampMillisecondType>::from(self.occurred_at)),
             Arc::new(PrimitiveArray::<Date32Type>::from(self.day)),
-            kind,
+            Arc::new(kinds(&self.refunds, self.n_rows)),
             typed(PrimitiveArray::<Decimal128Type>::from(self.amount), c::AMOUNT),
             typed(self.cost.finish(), c::COST),
             typed(self.discount.finish(), c::DISCOUNT),
@@ -164,152 +248,31 @@ impl Rows {
     }
 }
 
+/// Sale or refund of every row, refunds by their places, ascending.
+fn kinds(refunds: &[usize], n_rows: usize) -> StringArray {
+    if refunds.is_empty() {
+        return repeated(SALE, n_rows);
+    }
+    let mut lengths = vec![SALE.len(); n_rows];
+    let mut bytes = Vec::with_capacity(n_rows * SALE.len() + refunds.len() * REFUND.len());
+    let mut next = 0;
+    for &refund in refunds {
+        lengths.get_mut(refund).into_iter().for_each(|length| *length = REFUND.len());
+        bytes.extend_from_slice(SALE.repeat(refund - next).as_bytes());
+        bytes.extend_from_slice(REFUND.as_bytes());
+        next = refund + 1;
+    }
+    bytes.extend_from_slice(SALE.repeat(n_rows - next).as_bytes());
+    StringArray::new(OffsetBuffer::from_lengths(lengths), bytes.into(), None)
+}
+
+/// Makes a number of a refund negative.
+fn downwards(value: &mut i128) {
+    *value = -value.abs();
+}
+
 /// One text in every row.
 fn repeated(text: &str, n_rows: usize) -> StringArray {
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(text.len(), n_rows));
     StringArray::new(offsets, text.repeat(n_rows).into_bytes().into(), None)
-}
-
-/// A text column that costs nothing while it is null, as columns are that an export lacks.
-struct Texts {
-    values: Vec<u8>,
-    /// Where each text ends.
-    ends: Vec<i32>,
-    nulls: Nulls,
-}
-
-impl Texts {
-    /// Bytes of a text for which room is made; a column with longer ones grows.
-    const USUAL_BYTES: usize = 10;
-
-    const fn new(n_rows: usize) -> Self {
-        Self { values: Vec::new(), ends: Vec::new(), nulls: Nulls::new(n_rows) }
-    }
-
-    fn push(&mut self, text: Option<&[u8]>) {
-        let Some(text) = text else {
-            self.nulls.push_null();
-            return;
-        };
-        let n_nulls = self.nulls.push_value();
-        if self.ends.capacity() == 0 {
-            self.ends.reserve(self.nulls.n_expected + 1);
-            self.values.reserve(self.nulls.n_expected * Self::USUAL_BYTES);
-            self.ends.push(0);
-        }
-        if n_nulls > 0 {
-            let end = self.end();
-            self.ends.extend(std::iter::repeat_n(end, n_nulls));
-        }
-        if text.len() <= SHORT_BYTES {
-            let end = self.values.len() + text.len();
-            self.values.extend_from_slice(&short(text).to_le_bytes());
-            self.values.truncate(end);
-        } else {
-            self.values.extend_from_slice(text);
-        }
-        // A chunk holds less than 2³¹ bytes, and what would not fit is refused when the column is made.
-        self.ends.push(self.end());
-    }
-
-    fn end(&self) -> i32 {
-        i32::try_from(self.values.len()).unwrap_or(i32::MAX)
-    }
-
-    fn finish(mut self) -> Result<ArrayRef> {
-        if self.ends.is_empty() {
-            return Ok(Arc::new(StringArray::new_null(self.nulls.n_open)));
-        }
-        let end = self.end();
-        self.ends.extend(std::iter::repeat_n(end, self.nulls.n_open));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.ends));
-        let array = StringArray::try_new(offsets, self.values.into(), self.nulls.finish())
-            .map_err(|cause| Error::internal("texts are not UTF-8").caused_by(cause))?;
-        Ok(Arc::new(array))
-    }
-}
-
-/// A decimal column that costs nothing while it is null.
-struct Decimals {
-    values: Vec<i128>,
-    nulls: Nulls,
-}
-
-impl Decimals {
-    const fn new(n_rows: usize) -> Self {
-        Self { values: Vec::new(), nulls: Nulls::new(n_rows) }
-    }
-
-    fn push(&mut self, value: Option<i64>) {
-        let Some(value) = value else {
-            self.nulls.push_null();
-            return;
-        };
-        let n_nulls = self.nulls.push_value();
-        if self.values.capacity() == 0 {
-            self.values.reserve(self.nulls.n_expected);
-        }
-        self.values.extend(std::iter::repeat_n(0, n_nulls));
-        self.values.push(i128::from(value));
-    }
-
-    fn finish(mut self) -> Decimal128Array {
-        if self.values.is_empty() {
-            return Decimal128Array::new_null(self.nulls.n_open);
-        }
-        self.values.extend(std::iter::repeat_n(0, self.nulls.n_open));
-        Decimal128Array::new(self.values.into(), self.nulls.finish())
-    }
-}
-
-/// Which rows of a column are null; nulls are counted and written down only once a value follows them.
-struct Nulls {
-    n_expected: usize,
-    /// Nulls at the end that are not written down.
-    n_open: usize,
-    /// Rows that are.
-    n_closed: usize,
-    /// `None` while no row is null.
-    builder: Option<NullBufferBuilder>,
-}
-
-impl Nulls {
-    const fn new(n_expected: usize) -> Self {
-        Self { n_expected, n_open: 0, n_closed: 0, builder: None }
-    }
-
-    const fn push_null(&mut self) {
-        self.n_open += 1;
-    }
-
-    /// Adds a value, and gives how many nulls were open before it.
-    fn push_value(&mut self) -> usize {
-        let n_open = std::mem::take(&mut self.n_open);
-        if n_open > 0 {
-            self.close(n_open);
-        }
-        if let Some(builder) = &mut self.builder {
-            builder.append_non_null();
-        }
-        self.n_closed += 1;
-        n_open
-    }
-
-    fn close(&mut self, n_nulls: usize) {
-        let builder = self.builder.get_or_insert_with(|| {
-            let mut builder = NullBufferBuilder::new(self.n_expected.max(self.n_closed));
-            builder.append_n_non_nulls(self.n_closed);
-            builder
-        });
-        builder.append_n_nulls(n_nulls);
-        self.n_closed += n_nulls;
-    }
-
-    fn finish(mut self) -> Option<arrow_buffer::NullBuffer> {
-        let n_open = std::mem::take(&mut self.n_open);
-        if n_open > 0 {
-            self.close(n_open);
-        }
-        self.builder.and_then(|mut builder| builder.finish())
-    }
 }

@@ -62,7 +62,8 @@ pub(super) fn read_files<A: Send + Sync, P: Send>(
     parse: impl Fn(&A, &Chunk) -> Result<P> + Sync,
     taker: &mut impl Taker<A, P>,
 ) -> Result<()> {
-    let mut files = Files { open, current: None, ended: false, hasher: ContentHasher::new(), met: None };
+    let (hasher, room) = (ContentHasher::new(), Vec::new());
+    let mut files = Files { open, current: None, ended: false, hasher, met: None, room };
     let within = match memory_limit {
         0 => usize::MAX,
         limit => usize::try_from(limit / BYTES_IN_FLIGHT).unwrap_or(usize::MAX).max(1),
@@ -98,6 +99,8 @@ struct Files<A, O> {
     ended: bool,
     hasher: ContentHasher,
     met: Option<Met>,
+    /// Memory of chunks that were parsed, for the next ones: fresh memory comes from the system page by page.
+    room: Vec<Vec<u8>>,
 }
 
 /// What is read of the files, in order.
@@ -118,7 +121,9 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
     ) -> Result<Vec<Ready<A, P>>> {
         let pieces = self.read_next(n_chunks)?;
         let hasher = &mut self.hasher;
-        let (parsed, hashes) = rayon::join(
+        // The hash comes first, since nobody can help with it.
+        let (hashes, parsed) = rayon::join(
+            || hashes_of(hasher, pieces.iter().map(|(_, piece)| piece)),
             || {
                 let parse = |(about, piece): &(Arc<A>, Piece)| match piece {
                     Piece::Chunk(chunk, form) => {
@@ -129,7 +134,6 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
                 };
                 pieces.par_iter().map(parse).collect::<Vec<Result<Option<(P, usize)>>>>()
             },
-            || hashes_of(hasher, pieces.iter().map(|(_, piece)| piece)),
         );
         let mut hashes = hashes.into_iter();
         let mut ready = Vec::with_capacity(pieces.len());
@@ -138,6 +142,10 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
                 (Some((part, n_bytes)), Piece::Chunk(chunk, _)) => {
                     if let (Some(all), Some(met)) = (&mut self.met, chunk.met()) {
                         all.add(met);
+                    }
+                    // A record of many mebibytes is rare, and its memory not kept.
+                    if chunk.bytes.capacity() <= 2 * CHUNK_BYTES {
+                        self.room.push(chunk.bytes);
                     }
                     Step::Part(part, n_bytes)
                 }
@@ -171,7 +179,7 @@ impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files
                 }
                 continue;
             };
-            match reader.next_chunk()? {
+            match reader.next_chunk(self.room.pop().unwrap_or_default())? {
                 Some(chunk) => {
                     pieces.push((Arc::clone(about), Piece::Chunk(chunk, reader.form())));
                     n_missing -= 1;

@@ -12,7 +12,7 @@ use super::faults::Reason;
 use super::filter::{Filter, keep};
 use super::mapping::{Mapping, Slot};
 use super::parsing::{self, Parsed};
-use super::plain::Plain;
+use super::plain::{Plain, Room};
 use super::reader::Chunk;
 use super::rows::{N_TEXTS, Rows, Typed};
 use super::tally::Tally;
@@ -91,7 +91,7 @@ impl Typed {
     /// A row that takes another away: its key says which, its other cells say nothing.
     const fn deletion() -> Self {
         Self {
-            kind: SALE,
+            is_refund: false,
             occurred_ms: 0,
             amount: 0,
             cost: None,
@@ -199,9 +199,14 @@ impl<'a> Parser<'a> {
         let (mut keys, mut tally) = (Vec::new(), Tally::default());
         let mut beside = Beside::default();
         let plain = self.plain.filter(|_| chunk.is_delimited());
+        let mut room = Room::default();
         let mut records = chunk.records(self.dialect, self.n_fields);
         let mut fields: Vec<Field<'_>> = Vec::with_capacity(self.n_fields);
-        while let Some(record) = records.next_record(&mut fields) {
+        loop {
+            if let (Some(plain), Some(records)) = (plain, records.delimited()) {
+                tally.n_records += plain.push_blocks(records, &mut room, &mut rows) as u64;
+            }
+            let Some(record) = records.next_record(&mut fields) else { break };
             if !tally.begin(&record) {
                 continue;
             }

@@ -4,6 +4,8 @@
 //!
 //! Pages are cut by row number only. Packed numbers are left uncompressed: what is packed hardly gets smaller.
 
+use std::cell::RefCell;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use zstd::bulk::Compressor;
 
 use super::dictionary::Dictionary;
 use super::range::Range;
@@ -21,6 +24,8 @@ use super::values::{Repeated, Texts, Values, floats, push_numbers};
 use crate::contract::{Column, ColumnType, Table, column};
 use crate::kernel::packing::{pack_run, pack_runs};
 
+/// Level of compression.
+const LEVEL: i32 = 1;
 /// Rows of a page.
 const PAGE_ROWS: usize = 16_384;
 /// Floats that are looked at before it shows whether they repeat.
@@ -251,7 +256,7 @@ impl ColumnEncoder {
         let codec = match self.values {
             Values::Numbers { .. } => Compression::UNCOMPRESSED,
             Values::Texts(_) | Values::Floats(_) | Values::Repeated { .. } => {
-                Compression::ZSTD(ZstdLevel::try_new(1)?)
+                Compression::ZSTD(ZstdLevel::try_new(LEVEL)?)
             }
         };
         let mut metadata = ColumnChunkMetaData::builder(self.description.clone())
@@ -282,7 +287,15 @@ fn offset(n_bytes: usize) -> i64 {
 }
 
 fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
-    zstd::bulk::compress(bytes, 1).map_err(|cause| ParquetError::External(Box::new(cause)))
+    thread_local! {
+        /// Its tables take longer to make than some pages to compress.
+        static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    let compressed = COMPRESSOR.with_borrow_mut(|compressor| match compressor {
+        Some(compressor) => compressor.compress(bytes),
+        None => compressor.insert(Compressor::new(LEVEL)?).compress(bytes),
+    });
+    compressed.map_err(|cause| ParquetError::External(Box::new(cause)))
 }
 
 /// A page with its header, and how many bytes both were, were the page not compressed.

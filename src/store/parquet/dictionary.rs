@@ -6,7 +6,7 @@ use arrow_array::{Array as _, StringArray};
 
 use super::column::DICTIONARY_BYTES;
 use super::values::length;
-use crate::kernel::packing::{SHORT_BYTES, short};
+use crate::kernel::packing::{SHORT_BYTES, short_at};
 
 /// Longest value, in bytes, that is compared as two numbers.
 const INLINE_BYTES: usize = 31;
@@ -27,15 +27,15 @@ pub(super) struct Dictionary {
     pub(super) plain: Vec<u8>,
 }
 
-/// A short value as numbers.
+/// A short value as numbers, from where it stands and how long it is.
 #[inline]
-fn packed(text: &[u8]) -> Option<Packed> {
-    let (head, tail) = text.split_at_checked(SHORT_BYTES).unwrap_or((text, &[]));
-    if text.len() > INLINE_BYTES {
+fn packed(bytes: &[u8], from: usize, n_bytes: usize) -> Option<Packed> {
+    if n_bytes > INLINE_BYTES {
         return None;
     }
-    let length = u128::try_from(text.len() + 1).ok()? << (u128::BITS - u8::BITS);
-    Some([short(head), short(tail) | length])
+    let length = u128::try_from(n_bytes + 1).ok()? << (u128::BITS - u8::BITS);
+    let tail = short_at(bytes, from + SHORT_BYTES, n_bytes.saturating_sub(SHORT_BYTES));
+    Some([short_at(bytes, from, n_bytes), tail | length])
 }
 
 impl Dictionary {
@@ -52,27 +52,28 @@ impl Dictionary {
     /// Appends the numbers of an array's texts; null has none.
     pub(super) fn push(&mut self, array: &StringArray, numbers: &mut Vec<u32>) {
         if let Some(text) = only_text(array) {
-            numbers.extend(std::iter::repeat_n(self.text(text), array.len()));
+            numbers.extend(std::iter::repeat_n(self.text(text, 0, text.len()), array.len()));
             return;
         }
         let (offsets, bytes) = (array.value_offsets(), array.value_data());
-        let within = |row: usize| {
-            let mut ends = offsets.get(row..row + 2)?.iter().map(|end| usize::try_from(*end).unwrap_or(0));
-            bytes.get(ends.next()?..ends.next()?)
+        let push = |row: usize| {
+            let ends = offsets.get(row..row + 2).unwrap_or_default();
+            let from = ends.first().map_or(0, |from| usize::try_from(*from).unwrap_or(0));
+            numbers.push(self.text(bytes, from, usize::try_from(length(ends)).unwrap_or(0)));
         };
-        let push = |row: usize| numbers.push(self.text(within(row).unwrap_or_default()));
         match array.nulls() {
             Some(nulls) => nulls.valid_indices().for_each(push),
             None => (0..array.len()).for_each(push),
         }
     }
 
-    /// The number of a text.
+    /// The number of a text, from where it stands and how long it is.
     #[inline]
-    fn text(&mut self, text: &[u8]) -> u32 {
-        let Some(value) = packed(text) else { return self.long_text(text) };
+    fn text(&mut self, bytes: &[u8], from: usize, n_bytes: usize) -> u32 {
+        let text = || bytes.get(from..from + n_bytes).unwrap_or_default();
+        let Some(value) = packed(bytes, from, n_bytes) else { return self.long_text(text()) };
         self.number(value).unwrap_or_else(|| {
-            self.push_text(text);
+            self.push_text(text());
             self.enter(value)
         })
     }

@@ -17,7 +17,8 @@ const LOW_HALF: u64 = 0xFFFF_FFFF;
 
 /// Hash of a packed id: two multiplications and a fold, which spread what ids differ in (mostly digits near their end)
 /// over all bits. Fixed, so that a night's work does not depend on a random seed; ids come from the company's own systems.
-fn hash(id: Packed) -> u64 {
+#[inline]
+pub(super) fn hash(id: Packed) -> u64 {
     const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
     const B: u64 = 0xD6E8_FEB8_6659_FD93;
     let product = u128::from_le_bytes(id).wrapping_mul(A);
@@ -52,16 +53,26 @@ impl Table {
         }
     }
 
-    /// The key that an id has, if it has one, unless another id has the same half of a hash: the id is not looked at.
+    /// What stands where the search for a hash begins, whatever that is.
     #[inline]
-    pub(super) fn likely(&self, id: Packed) -> Option<u32> {
-        let (mut place, tag) = self.start(hash(id));
+    pub(super) fn slot(&self, hash: u64) -> u64 {
+        self.slots.get(self.start(hash).0).copied().unwrap_or(0)
+    }
+
+    /// The key of the id of a hash, if it has one, from the slot where the search begins: the id is not looked at, so that
+    /// it may be another one's with the same half of a hash.
+    #[inline]
+    pub(super) fn likely(&self, hash: u64, mut slot: u64) -> Option<u32> {
+        let (mut place, tag) = self.start(hash);
         loop {
-            let slot = self.slots.get(place).copied().filter(|slot| *slot > 0)?;
+            if slot == 0 {
+                return None;
+            }
             if slot & !LOW_HALF == tag {
                 return u32::try_from((slot & LOW_HALF) - 1).ok();
             }
             place = (place + 1) & (self.slots.len() - 1);
+            slot = *self.slots.get(place)?;
         }
     }
 

@@ -44,6 +44,14 @@ pub(in super::super) enum Records<'a> {
 }
 
 impl<'a> Records<'a> {
+    /// What reads them, of delimited text.
+    pub(in super::super) fn delimited(&mut self) -> Option<&mut csv::Reader<'a>> {
+        match self {
+            Self::Delimited(reader) => Some(reader),
+            Self::Grid(..) => None,
+        }
+    }
+
     /// The next record, or `None` at the end. Its fields replace the content of `fields`; those of a record with a
     /// fault mean nothing.
     pub(in super::super) fn next_record(&mut self, fields: &mut Vec<Field<'a>>) -> Option<Record<'a>> {
