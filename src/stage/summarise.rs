@@ -1,13 +1,13 @@
 //! Months of the ledger that changed → `summary/customer_month` and `summary/customer_month_by`.
 
+mod columns;
 pub mod days;
 mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use rayon::prelude::*;
 
 use self::rows::read_columns_by;
@@ -163,7 +163,7 @@ impl SummaryTables {
     /// `Internal`.
     pub fn of(summary: &Summary, values: &[String], units: &Units) -> Result<Self> {
         let by_key = CustomerMonth::TABLE.batch(units, plain_columns(&summary.by_key, units))?;
-        let by_value = CustomerMonthBy::TABLE.batch(units, by_columns(&summary.by_value, values, units))?;
+        let by_value = CustomerMonthBy::TABLE.batch(units, by_columns(&summary.by_value, values, units)?)?;
         Ok(Self { by_key, by_value })
     }
 }
@@ -217,51 +217,18 @@ pub fn read_columns_by_key(context: &Context, month: i32, columns: &[&str]) -> R
 fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {
     let mut columns: Vec<ArrayRef> =
         vec![Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(key, _)| *key)))];
-    let measures: Vec<&Measures> = rows.iter().map(|(_, measures)| measures).collect();
-    columns.extend(measure_columns(&measures, units));
+    columns.extend(columns::of(rows, |(_, measures)| measures, units));
     columns
 }
 
-fn by_columns(rows: &[ByValue], texts: &[String], units: &Units) -> Vec<ArrayRef> {
-    let (mut dimensions, mut values) = (StringBuilder::new(), StringBuilder::new());
-    for row in rows {
-        dimensions.append_option(DIMENSIONS.get(row.dimension as usize).map(|(name, _)| name));
-        values.append_option(texts.get(row.value as usize));
-    }
+fn by_columns(rows: &[ByValue], texts: &[String], units: &Units) -> Result<Vec<ArrayRef>> {
+    let dimension = |row: &ByValue| DIMENSIONS.get(row.dimension as usize).map(|(name, _)| *name);
+    let value = |row: &ByValue| texts.get(row.value as usize).map(String::as_str);
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.key))),
-        Arc::new(dimensions.finish()),
-        Arc::new(values.finish()),
+        columns::texts(rows, dimension)?,
+        columns::texts(rows, value)?,
     ];
-    let measures: Vec<&Measures> = rows.iter().map(|row| &row.measures).collect();
-    columns.extend(measure_columns(&measures, units));
-    columns
-}
-
-fn measure_columns(rows: &[&Measures], units: &Units) -> Vec<ArrayRef> {
-    let ints = |value: &dyn Fn(&Measures) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| value(row))))
-    };
-    let decimals = |name: &str, value: &dyn Fn(&Measures) -> Option<i64>| -> ArrayRef {
-        let array: Decimal128Array = rows.iter().map(|row| value(row).map(i128::from)).collect();
-        let kind = CustomerMonth::TABLE.column(name).map(|column| column.kind.arrow(units));
-        Arc::new(kind.map_or(array.clone(), |kind| array.with_data_type(kind)))
-    };
-    let days = |value: &dyn Fn((i32, i32)) -> i32| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| row.days.map(value)).collect::<Date32Array>())
-    };
-    vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.active_days))),
-        ints(&|row| row.n_orders),
-        ints(&|row| row.n_rows),
-        decimals(c::REVENUE, &|row| Some(row.revenue)),
-        decimals(c::REFUNDS, &|row| Some(row.refunds)),
-        decimals(c::COST, &|row| Some(row.cost)),
-        ints(&|row| row.n_cost_missing),
-        decimals(c::QUANTITY, &|row| Some(row.quantity)),
-        days(&|(first, _)| first),
-        days(&|(_, last)| last),
-        decimals(c::FIRST_DAY_NET, &|row| row.days.map(|_| row.first_day_net)),
-        ints(&|row| row.n_refund_rows),
-    ]
+    columns.extend(columns::of(rows, |row| &row.measures, units));
+    Ok(columns)
 }

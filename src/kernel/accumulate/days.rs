@@ -2,7 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::{NO_VALUE, Overflow, Parted, Row, Rows, measure, sort};
+use super::bucket::{Dense, dense};
+use super::by_value::Places;
+use super::orders::{Sale, count_orders};
+use super::parted::{Bucket, Packed};
+use super::sums::{Sums, Total};
+use super::{NO_VALUE, Overflow, Parted, Rows};
 
 /// What one key did on one day; money in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,49 +30,90 @@ pub struct DayRow {
     pub n_visits: i64,
 }
 
-/// What every key did on every day, in pieces of ascending key, day and value. `value` gives the number under which the
-/// row at a place is counted apart, or [`NO_VALUE`]; `order` as in [`super::summarise`].
+/// What every key did on every day, in pieces of ascending key, day and value. `values` are the numbers under which the
+/// rows at each place are counted apart, or [`NO_VALUE`]; empty: none is. `order` as in [`super::summarise`].
 ///
 /// # Errors
 /// [`Overflow`].
 pub fn days<'a>(
     rows: &(impl Rows + ?Sized),
     parted: &mut Parted,
-    value: impl Fn(u32) -> u32 + Sync,
+    values: &[u32],
     order: impl Fn(u32) -> (u64, Option<&'a str>) + Sync,
 ) -> Result<Vec<Vec<DayRow>>, Overflow> {
-    parted.fill(rows);
-    let of_task = |(rows, sizes): (&[Row], Vec<usize>)| {
-        let mut found: Vec<DayRow> = Vec::new();
-        let (mut next, mut sorted, mut same) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rest = rows;
-        for size in sizes {
-            let (bucket, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-            rest = after;
-            let sorted = sort(bucket, &mut next, &mut sorted);
-            for same_day in sorted.chunk_by(|a, b| (a.key, a.day) == (b.key, b.day)) {
-                same.clear();
-                same.extend_from_slice(same_day);
-                same.sort_by_key(|row: &Row| value(row.place));
-                for alike in same.chunk_by(|a, b| value(a.place) == value(b.place)) {
-                    let Some(Row { key, day, place, .. }) = alike.first().copied() else { continue };
-                    let sums = measure(alike, day, &order)?;
-                    found.push(DayRow {
-                        key,
-                        day,
-                        value: value(place),
-                        n_orders: sums.n_orders,
-                        revenue: sums.revenue,
-                        refunds: sums.refunds,
-                        cost: (sums.n_cost_missing == 0).then_some(sums.cost),
-                        n_visits: 0,
-                    });
-                }
-            }
+    parted.fill(rows, &[]);
+    let start = parted.start();
+    let of_task = |buckets: Vec<Bucket<'_>>| {
+        let mut task = Task { values, start, found: Vec::new(), same_key: Vec::new(), sales: Vec::new() };
+        let (mut keys, mut renumbered, mut places) = (Vec::new(), Vec::new(), Places::default());
+        for bucket in &buckets {
+            let dense = dense(&mut keys, &mut renumbered, bucket);
+            places.sort(&dense);
+            let add = if bucket.surely_fits { Task::add::<i64> } else { Task::add::<i128> };
+            add(&mut task, &dense, &places, &order)?;
         }
-        Ok(found)
+        Ok(task.found)
     };
     parted.tasks().into_par_iter().map(of_task).collect()
+}
+
+/// Days under construction, with room that keys use in turn.
+struct Task<'v, 'a> {
+    values: &'v [u32],
+    start: i32,
+    found: Vec<DayRow>,
+    /// Day and value, then place in the bucket, of the rows of one key.
+    same_key: Vec<(u64, u32)>,
+    sales: Vec<Sale<'a>>,
+}
+
+impl<'a> Task<'_, 'a> {
+    fn add<T: Total>(
+        &mut self,
+        dense: &Dense<'_>,
+        places: &Places,
+        order: &impl Fn(u32) -> (u64, Option<&'a str>),
+    ) -> Result<(), Overflow> {
+        let Self { values, start, found, same_key, sales } = self;
+        for number in 0..dense.n_keys {
+            let row = |place: u32| dense.rows.get(place as usize).copied().unwrap_or_default();
+            let value = |row: Packed| values.get(row.place as usize).copied().unwrap_or(NO_VALUE);
+            same_key.clear();
+            same_key.extend(places.of_key(number).iter().map(|&place| {
+                let row = row(place);
+                (u64::from(row.day()) << u32::BITS | u64::from(value(row)), place)
+            }));
+            same_key.sort_unstable();
+            for alike in same_key.chunk_by(|a, b| a.0 == b.0) {
+                let mut sums = Sums::<T>::default();
+                let rows = || alike.iter().map(|(_, place)| row(*place));
+                rows().for_each(|row| sums.add(row, 0));
+                sales.clear();
+                sales.extend(
+                    rows()
+                        .filter(|row| sums.has_again(*row))
+                        .map(|row| Sale::new(row.place, order(row.place))),
+                );
+                if !sales.is_empty() {
+                    sales.iter_mut().for_each(Sale::look);
+                    sums.n_orders_again = count_orders(sales, |_, _| ());
+                }
+                let sums = sums.measures(*start)?;
+                let Some(first) = rows().next() else { continue };
+                found.push(DayRow {
+                    key: dense.key(number),
+                    day: start.wrapping_add(first.day().cast_signed()),
+                    value: value(first),
+                    n_orders: sums.n_orders,
+                    revenue: sums.revenue,
+                    refunds: sums.refunds,
+                    cost: (sums.n_cost_missing == 0).then_some(sums.cost),
+                    n_visits: 0,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Adds visits, ascending by key and day with their number, to rows of the same order.
@@ -99,6 +145,7 @@ pub fn with_visits(pieces: Vec<Vec<DayRow>>, visits: &[(u32, i32, i64)]) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use super::super::Row;
     use super::*;
 
     fn row(key: u32, day: i32, place: u32, amount: i64) -> Row {
@@ -115,9 +162,10 @@ mod tests {
             row(7, 29, 4, -5),
             row(7, 30, 5, 8),
         ];
-        let value = |place| if place == 5 { 1 } else { NO_VALUE };
+        let mut values = [NO_VALUE; 6];
+        values[5] = 1;
         let order = |place| (0, (place < 2).then_some("one order"));
-        let found = days(rows.as_slice(), &mut Parted::default(), value, order).unwrap();
+        let found = days(rows.as_slice(), &mut Parted::default(), &values, order).unwrap();
         let day = |key, day, value, n_orders, revenue, refunds, cost| DayRow {
             key,
             day,

@@ -12,6 +12,7 @@ use crate::contract::{Units, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::accumulate::days::DayRow;
 use crate::kernel::accumulate::{self, NO_VALUE, Overflow, Parted, Row, Summary};
+use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 use crate::stage::ingest::REFUND;
 use crate::stage::ingest::ledger::{Part, read_groups};
@@ -94,6 +95,11 @@ impl<'a> Sometimes<'a> {
         Self { values: array.values(), nulls: array.nulls() }
     }
 
+    /// Whether any row has one.
+    fn are_any(&self) -> bool {
+        self.nulls.is_none_or(|nulls| nulls.null_count() < nulls.len())
+    }
+
     #[inline]
     fn get(&self, row: usize) -> Option<i64> {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
@@ -135,22 +141,6 @@ impl<'a> Group<'a> {
 
     fn is_anonymous(&self, row: usize) -> bool {
         self.anonymous.is_some_and(|nulls| nulls.is_null(row))
-    }
-
-    /// The row of a place in this batch.
-    #[inline]
-    fn row(&self, row: usize) -> Option<Row> {
-        let cost = self.costs.get(row);
-        Some(Row {
-            key: *self.keys.get(row)?,
-            day: *self.days.get(row)?,
-            place: self.first + u32::try_from(row).ok()?,
-            refund: self.kinds.get(row).copied() == self.refund,
-            has_cost: cost.is_some(),
-            amount: minor(*self.amounts.get(row)?),
-            cost: cost.unwrap_or(0),
-            quantity: self.quantities.get(row).unwrap_or(0),
-        })
     }
 
     /// Source and transaction of a row.
@@ -203,12 +193,10 @@ impl<'a> MonthRows<'a> {
     pub(super) fn days(&self, parted: &mut Parted, lines: &BTreeSet<String>) -> Result<Vec<Vec<DayRow>>> {
         let apart: Vec<bool> = self.texts.iter().map(|text| lines.contains(text)).collect();
         let of_line = self.values.get(LINE).map(Vec::as_slice).unwrap_or_default();
-        let value = |place: u32| {
-            let value = of_line.get(place as usize).copied().unwrap_or(NO_VALUE);
-            if apart.get(value as usize) == Some(&true) { value } else { NO_VALUE }
-        };
+        let value = |value: &u32| if apart.get(*value as usize) == Some(&true) { *value } else { NO_VALUE };
+        let values: Vec<u32> = of_line.iter().map(value).collect();
         let all = Days { rows: self, first: i32::MIN, last: i32::MAX };
-        accumulate::days::days(&all, parted, value, |place| self.order(place))
+        accumulate::days::days(&all, parted, &values, |place| self.order(place))
             .map_err(|_| Error::new(Code::SumOutOfRange, "a customer's sum of a day does not fit 64 bits"))
     }
 
@@ -231,10 +219,10 @@ impl<'a> MonthRows<'a> {
         parted: &mut Parted,
         units: &Units,
     ) -> Result<Vec<SummaryTables>> {
-        let finish = |summary: std::result::Result<Summary, Overflow>| {
+        let finish = |summary: std::result::Result<&Summary, Overflow>| {
             let what = "a customer's sum of a month does not fit 64 bits";
             let summary = summary.map_err(|_| Error::new(Code::SumOutOfRange, what))?;
-            SummaryTables::of(&summary, &self.texts, units)
+            SummaryTables::of(summary, &self.texts, units)
         };
         let days = Days { rows: self, first, last };
         accumulate::summarise(&days, parted, &self.values, |place| self.order(place), finish)
@@ -255,6 +243,15 @@ impl Days<'_, '_> {
 }
 
 impl accumulate::Rows for Days<'_, '_> {
+    fn start(&self) -> i32 {
+        let day = self.rows.groups.iter().find_map(|group| group.days.first());
+        day.map_or(0, |day| month_start(month_index(*day)))
+    }
+
+    fn have_quantities(&self) -> bool {
+        self.rows.groups.iter().any(|group| group.quantities.are_any())
+    }
+
     fn each_key(&self, mut take: impl FnMut(u32)) {
         for group in &self.rows.groups {
             for (row, (&key, day)) in group.keys.iter().zip(group.days).enumerate() {
@@ -267,11 +264,22 @@ impl accumulate::Rows for Days<'_, '_> {
 
     fn each_row(&self, first: u32, last: u32, mut take: impl FnMut(Row)) {
         for group in &self.rows.groups {
-            for (row, (key, &day)) in group.keys.iter().zip(group.days).enumerate() {
-                let is_wanted = (first..=last).contains(key) && self.has(day) && !group.is_anonymous(row);
-                if let Some(row) = is_wanted.then(|| group.row(row)).flatten() {
-                    take(row);
+            let columns = group.keys.iter().zip(group.days).zip(group.kinds).zip(group.amounts);
+            for (row, (place, (((&key, &day), &kind), &amount))) in (group.first..).zip(columns).enumerate() {
+                if !(first..=last).contains(&key) || !self.has(day) || group.is_anonymous(row) {
+                    continue;
                 }
+                let cost = group.costs.get(row);
+                take(Row {
+                    key,
+                    day,
+                    place,
+                    refund: Some(kind) == group.refund,
+                    has_cost: cost.is_some(),
+                    amount: minor(amount),
+                    cost: cost.unwrap_or(0),
+                    quantity: group.quantities.get(row).unwrap_or(0),
+                });
             }
         }
     }
