@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use clienting::contract::column as c;
-use clienting::kernel::accumulate::{NO_VALUE, Overflow, Parted, Row, Summary, summarise};
+use clienting::kernel::accumulate::{NO_VALUE, Parted, Row, Summary, summarise};
 use clienting::kernel::calendar::{day_label, parse_moment};
 use clienting::kernel::csv::{Dialect, Reader, whole_records};
 use clienting::kernel::number::{DecimalSeparator, format_minor, parse_decimal};
@@ -190,9 +190,8 @@ fn summarise_a_month(bencher: Bencher<'_, '_>, n_dimensions: u32) {
     let values: Vec<Vec<u32>> = (0..n_dimensions).map(|_| (0..N_ROWS).map(value).collect()).collect();
     let mut parted = Parted::default();
     bencher.counter(ItemsCount::new(N_ROWS)).bench_local(|| {
-        let finish = |summary: Result<&Summary, Overflow>| summary.map(|summary| summary.by_key.len());
-        summarise(black_box(rows.as_slice()), &mut parted, &values, |place| (u64::from(place), None), finish)
-            .unwrap()
+        let order = |place| (u64::from(place), None);
+        summarise(black_box(rows.as_slice()), &mut parted, &values, order, |_| Summary::default()).unwrap()
     });
 }
 

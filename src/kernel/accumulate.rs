@@ -127,31 +127,44 @@ impl Rows for [Row] {
     }
 }
 
-/// Summarises rows of one month, in pieces of ascending keys that `finish` turns into what the caller wants of them.
+/// What takes the summaries of a piece of ascending keys, part after part, while they are in a near cache.
+pub trait Collect: Send {
+    /// Takes the next part.
+    fn add(&mut self, part: &Summary);
+}
+
+impl Collect for Summary {
+    fn add(&mut self, part: &Summary) {
+        self.by_key.extend_from_slice(&part.by_key);
+        self.by_value.extend_from_slice(&part.by_value);
+    }
+}
+
+/// Summarises rows of one month, in pieces of ascending keys; each begins with what `begin` makes for so many rows.
 ///
 /// `values` are for each dimension the number of the value at each place, or [`NO_VALUE`]; empty: not counted by it.
 /// `order` gives source and transaction of the row at a place; it is asked only where one key has several sales on one
 /// day, since a lone sale is an order of its own whatever its transaction. Without a transaction a row is one always.
 ///
 /// # Errors
-/// Those of `finish`, among them what it makes of an [`Overflow`].
-pub fn summarise<'a, T: Send, E: Send>(
+/// [`Overflow`].
+pub fn summarise<'a, C: Collect>(
     rows: &(impl Rows + ?Sized),
     parted: &mut Parted,
     values: &[Vec<u32>],
     order: impl Fn(u32) -> (u64, Option<&'a str>) + Sync,
-    finish: impl Fn(Result<&Summary, Overflow>) -> Result<T, E> + Sync,
-) -> Result<Vec<T>, E> {
+    begin: impl Fn(usize) -> C + Sync,
+) -> Result<Vec<C>, Overflow> {
     parted.fill(rows, values);
     let dimensions: Vec<u32> =
         (0..).zip(values).filter(|(_, values)| !values.is_empty()).map(|(place, _)| place).collect();
     let parted = &*parted;
     let of_task = |buckets: Vec<Bucket<'_>>| {
+        let mut piece = begin(buckets.iter().map(|bucket| bucket.rows.len()).sum());
         let mut task = parted.room();
-        let summarised = task.summarise(&buckets, parted.start(), &dimensions, &order);
-        let finished = finish(summarised.map(|()| &task.summary));
+        let summarised = task.summarise(&buckets, (parted.start(), &dimensions), &order, &mut piece);
         parted.give_back(task);
-        finished
+        summarised.map(|()| piece)
     };
     parted.tasks().into_par_iter().map(of_task).collect()
 }

@@ -5,11 +5,12 @@ pub mod days;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
+use self::columns::Collected;
 use self::rows::read_columns_by;
 pub use self::rows::{MonthRows, read_columns};
 
@@ -18,7 +19,7 @@ use crate::config::Summary as Counted;
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
 use crate::contract::{Checked, Contract, Table, Units, column as c};
 use crate::error::{Error, Result};
-use crate::kernel::accumulate::{ByValue, Measures, Parted, Summary};
+use crate::kernel::accumulate::{Collect as _, Parted, Summary};
 use crate::kernel::calendar::month_label;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -97,6 +98,7 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
     // counted one after another, so that memory holds a few million rows at a time.
     let n_rows =
         |month: &i32| -> u64 { ledger.months.get(month).into_iter().flatten().map(|part| part.rows).sum() };
+    let rooms = Mutex::new(Vec::new());
     let mut results: Vec<Result<(u64, Vec<TableEntry>)>> = Vec::with_capacity(changed.len());
     let mut rest = changed.as_slice();
     while !rest.is_empty() {
@@ -107,8 +109,12 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
         });
         let (together, after) = rest.split_at(within.count().max(1));
         rest = after;
-        let counted = together.par_iter().map_init(Parted::default, |parted, month| {
-            recount(context, *month, ledger.months.get(month).map_or(&[], Vec::as_slice), parted)
+        let counted = together.par_iter().map(|month| {
+            let mut parted = lock(&rooms).pop().unwrap_or_default();
+            let parts = ledger.months.get(month).map(Vec::as_slice).unwrap_or_default();
+            let counted = recount(context, *month, parts, &mut parted);
+            lock(&rooms).push(parted);
+            counted
         });
         results.extend(counted.collect::<Vec<_>>());
     }
@@ -120,6 +126,10 @@ pub fn run(context: &Context, ledger: &Ledger, parent_tables: &[TableEntry]) -> 
     summaries.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     summaries.rows_out = summaries.entries.iter().map(|entry| entry.rows).sum();
     Ok(summaries)
+}
+
+fn lock(rooms: &Mutex<Vec<Parted>>) -> MutexGuard<'_, Vec<Parted>> {
+    rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn recount(
@@ -162,9 +172,9 @@ impl SummaryTables {
     /// # Errors
     /// `Internal`.
     pub fn of(summary: &Summary, values: &[String], units: &Units) -> Result<Self> {
-        let by_key = CustomerMonth::TABLE.batch(units, plain_columns(&summary.by_key, units))?;
-        let by_value = CustomerMonthBy::TABLE.batch(units, by_columns(&summary.by_value, values, units)?)?;
-        Ok(Self { by_key, by_value })
+        let mut collected = Collected::new(values, summary.by_key.len(), summary.by_value.len());
+        collected.add(summary);
+        collected.finish(units)
     }
 }
 
@@ -212,23 +222,4 @@ pub fn read_columns_by_key(context: &Context, month: i32, columns: &[&str]) -> R
     let path = context.work.join(file(CustomerMonth::TABLE, month));
     parquet::read_groups(&path, CustomerMonth::TABLE, &context.units, Some(columns), &[])
         .map(|(_, groups)| groups)
-}
-
-fn plain_columns(rows: &[(u32, Measures)], units: &Units) -> Vec<ArrayRef> {
-    let mut columns: Vec<ArrayRef> =
-        vec![Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(key, _)| *key)))];
-    columns.extend(columns::of(rows, |(_, measures)| measures, units));
-    columns
-}
-
-fn by_columns(rows: &[ByValue], texts: &[String], units: &Units) -> Result<Vec<ArrayRef>> {
-    let dimension = |row: &ByValue| DIMENSIONS.get(row.dimension as usize).map(|(name, _)| *name);
-    let value = |row: &ByValue| texts.get(row.value as usize).map(String::as_str);
-    let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.key))),
-        columns::texts(rows, dimension)?,
-        columns::texts(rows, value)?,
-    ];
-    columns.extend(columns::of(rows, |row| &row.measures, units));
-    Ok(columns)
 }

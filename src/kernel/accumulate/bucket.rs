@@ -4,15 +4,15 @@ use super::by_value::ByValues;
 use super::orders::{Sale, count_orders};
 use super::parted::{Bucket, Packed};
 use super::sums::{Sums, Total};
-use super::{Overflow, Summary};
+use super::{Collect, Overflow, Summary};
 
 /// So many keys a row, of which most then have none, are numbered first.
 const SPARSE: usize = 8;
 
-/// A summary under construction, with room that buckets use in turn.
+/// Room that buckets use in turn.
 #[derive(Debug, Default)]
 pub(super) struct Task {
-    pub(super) summary: Summary,
+    summary: Summary,
     narrow: Vec<Sums<i64>>,
     wide: Vec<Sums<i128>>,
     room: Room,
@@ -78,21 +78,22 @@ impl Task {
     pub(super) fn summarise<'a>(
         &mut self,
         buckets: &[Bucket<'_>],
-        start: i32,
-        dimensions: &[u32],
+        (start, dimensions): (i32, &[u32]),
         order: &impl Fn(u32) -> (u64, Option<&'a str>),
+        piece: &mut impl Collect,
     ) -> Result<(), Overflow> {
         let Self { summary, narrow, wide, room, by_values } = self;
-        summary.by_key.clear();
-        summary.by_value.clear();
         let mut sales = Vec::new();
-        let mut of_bucket = OfBucket { summary, room, by_values, sales: &mut sales, start, dimensions };
         for bucket in buckets {
+            summary.by_key.clear();
+            summary.by_value.clear();
+            let mut of_bucket = OfBucket { summary, room, by_values, sales: &mut sales, start, dimensions };
             if bucket.surely_fits {
                 of_bucket.add(bucket, narrow, order)?;
             } else {
                 of_bucket.add(bucket, wide, order)?;
             }
+            piece.add(summary);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{Row, Rows};
 
 /// Rows of a bucket, about: few enough that they and the sums of their keys stay in a near cache, many enough that the
 /// places which rows go to while they are parted do so too.
-const BUCKET_ROWS: usize = 4096;
+const BUCKET_ROWS: usize = 2048;
 /// Rows from which it pays that several threads look at all keys.
 const MOVED_ROWS: usize = 1 << 20;
 /// Rows that one thread summarises at a time, about.

@@ -7,7 +7,7 @@ fn all<'a>(
     values: &[Vec<u32>],
     order: impl Fn(u32) -> (u64, Option<&'a str>) + Sync,
 ) -> Result<Vec<Summary>, Overflow> {
-    summarise(rows, &mut Parted::default(), values, order, |summary| Ok(summary?.clone()))
+    summarise(rows, &mut Parted::default(), values, order, |_| Summary::default())
 }
 
 #[test]

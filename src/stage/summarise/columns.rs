@@ -1,43 +1,75 @@
-//! Measures as columns of a table.
+//! Summaries as columns of their tables.
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, StringArray, UInt32Array};
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
-use crate::contract::tables::CustomerMonth;
+use super::{DIMENSIONS, SummaryTables};
+use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
 use crate::contract::{Contract, Units, column as c};
 use crate::error::{Error, Result};
-use crate::kernel::accumulate::Measures;
+use crate::kernel::accumulate::{Collect, Measures, Summary};
 
 /// Rows that are looked at again for each column, while they are in the nearest cache.
 const BLOCK_ROWS: usize = 256;
+/// Bytes of a dimension's name or value, about.
+const TEXT_BYTES: usize = 12;
 
-/// The columns of measures, in the order of the tables that have them.
-pub(super) fn of<T>(rows: &[T], measures: impl Fn(&T) -> &Measures, units: &Units) -> Vec<ArrayRef> {
-    let mut columns = Columns::of(rows.len());
-    for rows in rows.chunks(BLOCK_ROWS) {
-        let all = || rows.iter().map(&measures);
-        columns.active_days.extend(all().map(|row| row.active_days));
-        columns.orders.extend(all().map(|row| row.n_orders));
-        columns.rows.extend(all().map(|row| row.n_rows));
-        columns.revenue.extend(all().map(|row| i128::from(row.revenue)));
-        columns.refunds.extend(all().map(|row| i128::from(row.refunds)));
-        columns.cost.extend(all().map(|row| i128::from(row.cost)));
-        columns.cost_missing.extend(all().map(|row| row.n_cost_missing));
-        columns.quantity.extend(all().map(|row| i128::from(row.quantity)));
-        columns.first.extend(all().map(|row| row.days.map_or(0, |(first, _)| first)));
-        columns.last.extend(all().map(|row| row.days.map_or(0, |(_, last)| last)));
-        columns.first_net.extend(all().map(|row| i128::from(row.first_day_net)));
-        columns.refund_rows.extend(all().map(|row| row.n_refund_rows));
-    }
-    let has_sale = |row: &T| measures(row).days.is_some();
-    let nulls = (!rows.iter().all(has_sale)).then(|| rows.iter().map(has_sale).collect::<NullBuffer>());
-    columns.finish(nulls.as_ref(), units)
+/// Both summaries of a piece of a month under construction.
+pub(super) struct Collected<'t> {
+    by_key: Columns,
+    by_value: Columns,
+    dimensions: Texts,
+    values: Texts,
+    /// Text of each value number.
+    texts: &'t [String],
 }
 
-/// Columns under construction, ascending as in the tables.
+impl<'t> Collected<'t> {
+    /// No summaries yet; there is room for so many of keys and of values.
+    pub(super) fn new(texts: &'t [String], n_keys: usize, n_values: usize) -> Self {
+        Self {
+            by_key: Columns::with_capacity(n_keys),
+            by_value: Columns::with_capacity(n_values),
+            dimensions: Texts::with_capacity(n_values),
+            values: Texts::with_capacity(n_values),
+            texts,
+        }
+    }
+
+    /// The summaries as tables.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(super) fn finish(self, units: &Units) -> Result<SummaryTables> {
+        let by_key = self.by_key.finish(units);
+        let mut by_value = self.by_value.finish(units);
+        by_value.splice(1..1, [self.dimensions.finish()?, self.values.finish()?]);
+        Ok(SummaryTables {
+            by_key: CustomerMonth::TABLE.batch(units, by_key)?,
+            by_value: CustomerMonthBy::TABLE.batch(units, by_value)?,
+        })
+    }
+}
+
+impl Collect for Collected<'_> {
+    fn add(&mut self, part: &Summary) {
+        for rows in part.by_key.chunks(BLOCK_ROWS) {
+            self.by_key.extend(rows, |(key, measures)| (*key, measures));
+        }
+        for rows in part.by_value.chunks(BLOCK_ROWS) {
+            self.by_value.extend(rows, |row| (row.key, &row.measures));
+            self.dimensions
+                .extend(rows.iter().map(|row| DIMENSIONS.get(row.dimension as usize).map(|(name, _)| *name)));
+            self.values.extend(rows.iter().map(|row| self.texts.get(row.value as usize).map(String::as_str)));
+        }
+    }
+}
+
+/// Keys and measures as columns under construction.
 struct Columns {
+    keys: Vec<u32>,
     active_days: Vec<u32>,
     orders: Vec<i64>,
     rows: Vec<i64>,
@@ -53,8 +85,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(n_rows: usize) -> Self {
+    fn with_capacity(n_rows: usize) -> Self {
         Self {
+            keys: Vec::with_capacity(n_rows),
             active_days: Vec::with_capacity(n_rows),
             orders: Vec::with_capacity(n_rows),
             rows: Vec::with_capacity(n_rows),
@@ -70,8 +103,30 @@ impl Columns {
         }
     }
 
-    /// The columns; `nulls`: the rows that have a sale, where some have none.
-    fn finish(self, nulls: Option<&NullBuffer>, units: &Units) -> Vec<ArrayRef> {
+    /// Appends rows, few enough that they stay in the nearest cache while each column looks at them.
+    #[inline]
+    fn extend<T>(&mut self, rows: &[T], of: impl Fn(&T) -> (u32, &Measures)) {
+        let all = || rows.iter().map(|row| of(row).1);
+        self.keys.extend(rows.iter().map(|row| of(row).0));
+        self.active_days.extend(all().map(|row| row.active_days));
+        self.orders.extend(all().map(|row| row.n_orders));
+        self.rows.extend(all().map(|row| row.n_rows));
+        self.revenue.extend(all().map(|row| i128::from(row.revenue)));
+        self.refunds.extend(all().map(|row| i128::from(row.refunds)));
+        self.cost.extend(all().map(|row| i128::from(row.cost)));
+        self.cost_missing.extend(all().map(|row| row.n_cost_missing));
+        self.quantity.extend(all().map(|row| i128::from(row.quantity)));
+        self.first.extend(all().map(|row| row.days.map_or(0, |(first, _)| first)));
+        self.last.extend(all().map(|row| row.days.map_or(0, |(_, last)| last)));
+        self.first_net.extend(all().map(|row| i128::from(row.first_day_net)));
+        self.refund_rows.extend(all().map(|row| row.n_refund_rows));
+    }
+
+    /// The columns in the order of the tables.
+    fn finish(self, units: &Units) -> Vec<ArrayRef> {
+        let has_sale = |days: &u32| *days != 0;
+        let nulls = (!self.active_days.iter().all(has_sale))
+            .then(|| self.active_days.iter().map(has_sale).collect::<NullBuffer>());
         let ints = |values: Vec<i64>| -> ArrayRef { Arc::new(Int64Array::from(values)) };
         let decimals = |name: &str, values: Vec<i128>, nulls: Option<&NullBuffer>| -> ArrayRef {
             let array = Decimal128Array::new(ScalarBuffer::from(values), nulls.cloned());
@@ -81,9 +136,10 @@ impl Columns {
             }
         };
         let days = |values: Vec<i32>| -> ArrayRef {
-            Arc::new(Date32Array::new(ScalarBuffer::from(values), nulls.cloned()))
+            Arc::new(Date32Array::new(ScalarBuffer::from(values), nulls.clone()))
         };
         vec![
+            Arc::new(UInt32Array::from(self.keys)),
             Arc::new(UInt32Array::from(self.active_days)),
             ints(self.orders),
             ints(self.rows),
@@ -94,26 +150,44 @@ impl Columns {
             decimals(c::QUANTITY, self.quantity, None),
             days(self.first),
             days(self.last),
-            decimals(c::FIRST_DAY_NET, self.first_net, nulls),
+            decimals(c::FIRST_DAY_NET, self.first_net, nulls.as_ref()),
             ints(self.refund_rows),
         ]
     }
 }
 
-/// A column of texts, none of them null.
-///
-/// # Errors
-/// `Internal` when a row has none, or when they are too long for one column.
-pub(super) fn texts<'t, T>(rows: &[T], text: impl Fn(&T) -> Option<&'t str>) -> Result<ArrayRef> {
-    let mut bytes: Vec<u8> = Vec::with_capacity(rows.iter().filter_map(&text).map(str::len).sum());
-    let mut ends: Vec<i32> = Vec::with_capacity(rows.len() + 1);
-    ends.push(0);
-    for row in rows {
-        let text = text(row).ok_or_else(|| Error::internal("a row lacks its dimension or value"))?;
-        bytes.extend_from_slice(text.as_bytes());
-        ends.push(i32::try_from(bytes.len()).map_err(|_| Error::internal("a column of texts is too long"))?);
+/// A column of texts under construction, none of them null.
+struct Texts {
+    bytes: Vec<u8>,
+    lengths: Vec<usize>,
+    lacks_any: bool,
+}
+
+impl Texts {
+    fn with_capacity(n_texts: usize) -> Self {
+        let bytes = Vec::with_capacity(n_texts * TEXT_BYTES);
+        Self { bytes, lengths: Vec::with_capacity(n_texts), lacks_any: false }
     }
-    let array = StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(ends)), Buffer::from(bytes), None);
-    let array = array.map_err(|cause| Error::internal("texts do not make a column").caused_by(cause))?;
-    Ok(Arc::new(array))
+
+    #[inline]
+    fn extend<'t>(&mut self, texts: impl Iterator<Item = Option<&'t str>>) {
+        for text in texts {
+            self.lacks_any |= text.is_none();
+            let text = text.unwrap_or_default();
+            self.bytes.extend_from_slice(text.as_bytes());
+            self.lengths.push(text.len());
+        }
+    }
+
+    /// # Errors
+    /// `Internal` when a row has none, or when they are too long for one column.
+    fn finish(self) -> Result<ArrayRef> {
+        if self.lacks_any || i32::try_from(self.bytes.len()).is_err() {
+            return Err(Error::internal("a row lacks its dimension or value, or they are too long"));
+        }
+        let ends = OffsetBuffer::from_lengths(self.lengths);
+        let array = StringArray::try_new(ends, Buffer::from(self.bytes), None);
+        let array = array.map_err(|cause| Error::internal("texts do not make a column").caused_by(cause))?;
+        Ok(Arc::new(array))
+    }
 }

@@ -1,17 +1,22 @@
 //! Ledger rows of one month, as the kernel that summarises them wants them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::types::{Decimal128Type, Int32Type};
 use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::NullBuffer;
+use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::columns::Collected;
 use super::{DIMENSIONS, LINE, SummaryTables, counted};
 use crate::contract::{Units, column as c, read};
 use crate::error::{Code, Error, Result};
 use crate::kernel::accumulate::days::DayRow;
-use crate::kernel::accumulate::{self, NO_VALUE, Overflow, Parted, Row, Summary};
+use crate::kernel::accumulate::{self, NO_VALUE, Parted, Row};
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 use crate::stage::ingest::REFUND;
@@ -86,18 +91,16 @@ struct Group<'a> {
 /// A column of amounts that may be null.
 #[derive(Clone, Copy, Debug)]
 struct Sometimes<'a> {
+    /// Empty: all are null.
     values: &'a [i128],
     nulls: Option<&'a NullBuffer>,
 }
 
 impl<'a> Sometimes<'a> {
     fn of(array: &'a PrimitiveArray<Decimal128Type>) -> Self {
-        Self { values: array.values(), nulls: array.nulls() }
-    }
-
-    /// Whether any row has one.
-    fn are_any(&self) -> bool {
-        self.nulls.is_none_or(|nulls| nulls.null_count() < nulls.len())
+        // Many exports lack the column, or fill it always.
+        let values: &[i128] = if array.null_count() == array.len() { &[] } else { array.values() };
+        Self { values, nulls: array.nulls().filter(|_| !values.is_empty() && array.null_count() > 0) }
     }
 
     #[inline]
@@ -123,7 +126,7 @@ impl<'a> Group<'a> {
         Ok(Self {
             first,
             keys: keys.values(),
-            anonymous: keys.nulls(),
+            anonymous: keys.nulls().filter(|nulls| nulls.null_count() > 0),
             days: read::days(batch, c::DAY)?.values(),
             kinds: kinds.values(),
             refund: refund.and_then(|number| i32::try_from(number).ok()),
@@ -145,9 +148,15 @@ impl<'a> Group<'a> {
 
     /// Source and transaction of a row.
     fn order(&self, row: usize) -> (u64, Option<&'a str>) {
-        let source = self.sources.get(row).and_then(|source| usize::try_from(*source).ok());
-        let source = source.and_then(|source| self.source_hashes.get(source));
-        (source.copied().unwrap_or_default(), read::text_at(self.transactions, row))
+        // Most ledgers have one source, which need not be looked up.
+        let source = match self.source_hashes.as_slice() {
+            [only] => *only,
+            hashes => {
+                let source = self.sources.get(row).and_then(|source| usize::try_from(*source).ok());
+                source.and_then(|source| hashes.get(source)).copied().unwrap_or_default()
+            }
+        };
+        (source, read::text_at(self.transactions, row))
     }
 }
 
@@ -219,13 +228,17 @@ impl<'a> MonthRows<'a> {
         parted: &mut Parted,
         units: &Units,
     ) -> Result<Vec<SummaryTables>> {
-        let finish = |summary: std::result::Result<&Summary, Overflow>| {
-            let what = "a customer's sum of a month does not fit 64 bits";
-            let summary = summary.map_err(|_| Error::new(Code::SumOutOfRange, what))?;
-            SummaryTables::of(summary, &self.texts, units)
-        };
         let days = Days { rows: self, first, last };
-        accumulate::summarise(&days, parted, &self.values, |place| self.order(place), finish)
+        // As if no two rows were of one key.
+        let n_dimensions = self.values.iter().filter(|values| !values.is_empty()).count();
+        let begin = |n_rows| Collected::new(&self.texts, n_rows, n_rows * n_dimensions);
+        let pieces = accumulate::summarise(&days, parted, &self.values, |place| self.order(place), begin)
+            .map_err(|_| {
+                Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits")
+            })?;
+        let tables: Vec<Result<SummaryTables>> =
+            pieces.into_par_iter().map(|piece| piece.finish(units)).collect();
+        tables.into_iter().collect()
     }
 }
 
@@ -249,7 +262,7 @@ impl accumulate::Rows for Days<'_, '_> {
     }
 
     fn have_quantities(&self) -> bool {
-        self.rows.groups.iter().any(|group| group.quantities.are_any())
+        self.rows.groups.iter().any(|group| !group.quantities.values.is_empty())
     }
 
     fn each_key(&self, mut take: impl FnMut(u32)) {
