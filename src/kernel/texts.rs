@@ -24,6 +24,13 @@ impl Texts {
         self.ends.push(self.text.len());
     }
 
+    /// Adds all of others behind its own.
+    pub fn append(&mut self, others: &Self) {
+        let before = self.text.len();
+        self.text.push_str(&others.text);
+        self.ends.extend(others.ends.iter().map(|end| before + end));
+    }
+
     /// Number of texts.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -25,6 +25,7 @@ use self::windows::{Windows, covers};
 use super::ingest::ledger::{Ledger, Part, read_groups};
 use super::register::Register;
 use super::summarise::{self, MonthRows, SummaryTables};
+use crate::config::ClvModel;
 use crate::contract::tables::Identities;
 use crate::contract::{Contract, column as c, read};
 use crate::error::{Code, Error, Result};
@@ -82,7 +83,7 @@ pub struct Features {
     pub net_half_before: Vec<i64>,
     /// The RFM window; `None` when it is all history.
     pub window: Option<Vec<Sums>>,
-    /// Main line, unit, channel.
+    /// Main line, unit, channel; empty where nothing is counted by them.
     pub mains: Vec<Mains>,
     /// Texts of their values.
     pub values: Vec<String>,
@@ -158,25 +159,14 @@ pub fn run(
     let recent = Recent::of_parent(context, parent_tables, (as_of, edges), first_changed)
         .filter(|_| n_before == 0 || kept == Some(before));
     let has_window = context.config.rfm.window_days > 0;
-    let (gathered, (base, newest)) = rayon::join(
-        || {
-            let before = context.read_parent_columns(Identities::TABLE, Some(&[c::SOURCE_KEY]))?;
-            let before: Vec<u32> = read::u32s(&before, c::SOURCE_KEY)?.iter().flatten().collect();
-            Ok::<_, Error>(Gathered::new(register, &before, has_window))
-        },
-        || {
-            let ends_before = recent.map_or(kept, |recent| Some(recent.before));
-            rayon::join(
-                || ends_before.map(|month| base::Read::of(context, month)).transpose(),
-                || recent.map(|recent| recent::Read::of(context, recent, edges)).transpose(),
-            )
-        },
-    );
-    let mut gathered = gathered?;
+    let mut gathered = Gathered::new(register, || keys_by_id(context), has_window)?;
+    let ends_before = recent.map_or(kept, |recent| Some(recent.before));
     let night = Night { context, windows, months, edges, as_of, parent_tables, before, has_window };
     let entries = if gathered.has_one_key_each() {
-        match (base?, newest?) {
-            (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, base, newest)?,
+        let base = ends_before.map(|month| base::Read::of(context, month)).transpose()?;
+        let newest = recent.map(|recent| recent::Files::of(context, recent, edges)).transpose()?;
+        match (base, newest) {
+            (Some(base), Some(newest)) => night.go_on(&mut gathered, ledger, &base, &newest)?,
             (base, _) => night.gather(&mut gathered, kept.zip(base.as_ref()))?,
         }
     } else {
@@ -184,7 +174,19 @@ pub fn run(
         Vec::new()
     };
     gathered.complete_first_days(context, ledger)?;
-    Ok((gathered.finish(as_of, first_day, edges, register, after_as_of)?, entries))
+    let has_lifetimes = context.config.clv.model != ClvModel::None;
+    let features = gathered.finish(as_of, (first_day, edges), has_lifetimes, register, after_as_of)?;
+    Ok((features, entries))
+}
+
+/// Keys in the order of the parent's ids, of which most are there tonight.
+fn keys_by_id(context: &Context) -> Result<Vec<u32>> {
+    let mut keys = Vec::new();
+    context.each_parent_group(Identities::TABLE, &[c::SOURCE_KEY], &[], |batch| {
+        keys.extend(read::u32s(batch, c::SOURCE_KEY)?.iter().flatten());
+        Ok(())
+    })?;
+    Ok(keys)
 }
 
 /// What a night adds up, and what it keeps of it for the next one.
@@ -220,7 +222,7 @@ impl Night<'_> {
         let mut from = i32::MIN;
         if self.has_before(before) {
             if let Some((kept, read)) = kept {
-                gathered.begin(read)?;
+                gathered.begin(self.context, read)?;
                 from = kept;
             }
             self.add(gathered, from, before)?;
@@ -242,14 +244,12 @@ impl Night<'_> {
         mut self,
         gathered: &mut Gathered,
         ledger: &Ledger,
-        base: base::Read,
-        kept: recent::Read,
+        base: &base::Read,
+        kept: &recent::Files,
     ) -> Result<Vec<TableEntry>> {
         let (context, recent) = (self.context, kept.recent);
-        gathered.begin(&base)?;
-        drop(base);
-        gathered.go_on(context, ledger, &kept, &self.windows, self.edges)?;
-        drop(kept);
+        gathered.begin(context, base)?;
+        gathered.go_on(context, ledger, kept, &self.windows, self.edges)?;
         // Evenings have all of their days by now.
         self.windows.edges = Edges::default();
         let mut entries = Vec::new();

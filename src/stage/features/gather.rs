@@ -3,6 +3,7 @@
 pub(super) mod base;
 mod cohorts;
 mod evening;
+mod keyed;
 mod order;
 mod range;
 pub(super) mod recent;
@@ -11,6 +12,7 @@ mod turns;
 mod values;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
@@ -36,6 +38,7 @@ const MIN_ROWS: usize = 8192;
 /// front to back; customers without a key come after all keys.
 pub(super) struct Gathered {
     slot_of_key: Vec<u32>,
+    has_one_key_each: bool,
     /// Keys by the id of their customer.
     keys_by_id: Vec<u32>,
     /// Every customer that a key or a contact names, as in [`Order::customers`].
@@ -54,9 +57,15 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Nothing added yet; `before` as in [`Order::of`].
-    pub(super) fn new(register: &Register, before: &[u32], has_window: bool) -> Self {
-        let n_keys = u32::try_from(register.customer_of_key.len()).unwrap_or(u32::MAX);
-        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register, before);
+    ///
+    /// # Errors
+    /// What `before` fails with.
+    pub(super) fn new(
+        register: &Register,
+        before: impl FnOnce() -> Result<Vec<u32>> + Send,
+        has_window: bool,
+    ) -> Result<Self> {
+        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register, before)?;
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
         let ranges = (0..n_slots.div_ceil(width)).into_par_iter().map(|range| {
@@ -66,20 +75,17 @@ impl Gathered {
                 first,
                 slots: vec![Slot::EMPTY; n],
                 window: has_window.then(|| vec![Sums::NONE; n]),
-                first_days: vec![None; if has_one_key_each { n } else { slot_of_key.len() }],
+                first_days: vec![None; if has_one_key_each { 0 } else { slot_of_key.len() }],
                 cohorts: CohortSums::default(),
                 lives: Lives::new(n),
                 has_several_keys: !has_one_key_each,
             }
         });
-        let mut ranges: Vec<Range> = ranges.collect();
-        // Slots past all keys belong to contacts.
-        for range in &mut ranges {
-            range.first_days.truncate(n_keys.saturating_sub(range.first) as usize);
-        }
+        let ranges: Vec<Range> = ranges.collect();
         let n_active_before = BTreeMap::new();
-        Self {
+        Ok(Self {
             slot_of_key,
+            has_one_key_each,
             keys_by_id,
             customers,
             ranges,
@@ -88,12 +94,12 @@ impl Gathered {
             values: Values::default(),
             n_active_before,
             evenings_since: None,
-        }
+        })
     }
 
     /// Whether each key is a customer of its own.
-    pub(super) fn has_one_key_each(&self) -> bool {
-        (0_u32..).zip(&self.slot_of_key).all(|(key, slot)| key == *slot)
+    pub(super) const fn has_one_key_each(&self) -> bool {
+        self.has_one_key_each
     }
 
     /// The slot of that number.
@@ -171,19 +177,51 @@ impl Gathered {
 
     /// Row of each key, given the customers that are kept, by row with their slots.
     fn rows_of_keys(&self, kept: &[(u32, u32)], n_slots: usize) -> Vec<u32> {
-        let mut row_of_slot = vec![NO_ROW; n_slots];
-        for (row, (_, slot)) in (0..).zip(kept) {
-            row_of_slot.get_mut(*slot as usize).into_iter().for_each(|of_slot| *of_slot = row);
-        }
-        let row = |slot: &u32| row_of_slot.get(*slot as usize).copied().unwrap_or(NO_ROW);
-        self.slot_of_key.iter().map(row).collect()
+        let row_of_slot: Vec<AtomicU32> =
+            (0..n_slots).into_par_iter().map(|_| AtomicU32::new(NO_ROW)).collect();
+        // Slots of neighbours lie far apart; no two rows have the same.
+        (0..kept.len()).into_par_iter().zip(kept).with_min_len(MIN_ROWS).for_each(|(row, (_, slot))| {
+            if let (Some(of_slot), Ok(row)) = (row_of_slot.get(*slot as usize), u32::try_from(row)) {
+                of_slot.store(row, Ordering::Relaxed);
+            }
+        });
+        let row =
+            |slot: &u32| row_of_slot.get(*slot as usize).map_or(NO_ROW, |row| row.load(Ordering::Relaxed));
+        self.slot_of_key.par_iter().map(row).collect()
     }
 
+    /// Sums of the customers that are kept, by row.
+    fn gather_totals(&self, kept: &[(u32, u32)]) -> Totals {
+        // A slot is far from the one before, so each is looked at once.
+        let all = kept.par_iter().with_min_len(MIN_ROWS).map(|(_, number)| {
+            let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
+            let [year, half, half_before] = slot.nets;
+            ((slot.total, year), (half, half_before))
+        });
+        let ((total, net_year), (net_half, net_half_before)) = all.unzip();
+        Totals { total, net_year, net_half, net_half_before }
+    }
+
+    /// First purchase day by key.
+    fn first_days(&self) -> Vec<Option<i32>> {
+        let first = |slot: &Slot| slot.total.days.map(|(first, _)| first);
+        if self.has_one_key_each {
+            let number = |key: usize| u32::try_from(key).unwrap_or(u32::MAX);
+            let of_key = |key: usize| self.slot(number(key)).and_then(first);
+            return (0..self.slot_of_key.len()).into_par_iter().map(of_key).collect();
+        }
+        self.ranges.iter().flat_map(|range| &range.first_days).copied().collect()
+    }
+
+    /// Features as of a day; what lifetime value is fitted on by customer only where `has_lifetimes`.
+    ///
+    /// # Errors
+    /// `SumOutOfRange`.
     pub(super) fn finish(
         mut self,
         as_of: i32,
-        first_day: Option<i32>,
-        edges: Edges,
+        (first_day, edges): (Option<i32>, Edges),
+        has_lifetimes: bool,
         register: &Register,
         after_as_of: BTreeMap<String, u64>,
     ) -> Result<Features> {
@@ -211,28 +249,18 @@ impl Gathered {
         } else {
             customers.into_par_iter().filter(is_kept).collect()
         };
-        let n = kept.len();
-        let (mut total, mut mains) = (vec![Sums::NONE; n], vec![Mains::NONE; n]);
-        let (mut net_year, mut net_half, mut net_half_before) = (vec![0; n], vec![0; n], vec![0; n]);
         let n_slots = has_rows.len();
         let (mains_of, values) = std::mem::take(&mut self.values).mains(n_slots)?;
-        // A slot is far from the one before, so each is looked at once.
-        let rows = (&kept, &mut total, &mut net_year, &mut net_half, &mut net_half_before, &mut mains);
-        let gather = || {
-            rows.into_par_iter().with_min_len(MIN_ROWS).for_each(
-                |((_, number), total, year, half, half_before, mains)| {
-                    let slot = self.slot(*number).unwrap_or(&Slot::EMPTY);
-                    *total = slot.total;
-                    [*year, *half, *half_before] = slot.nets;
-                    if let Some(found) = mains_of.get(*number as usize) {
-                        *mains = *found;
-                    }
-                },
-            );
-            self.lifetime(&kept, first_day, edges, as_of)
-        };
-        let ids = || Ids::of(kept.iter().map(|(place, _)| id_of(register, *place)));
-        let (customer_id, lifetime) = rayon::join(ids, gather);
+        let main_of =
+            |(_, number): &(u32, u32)| mains_of.get(*number as usize).copied().unwrap_or(Mains::NONE);
+        let id = |row: usize| kept.get(row).map_or("", |(place, _)| id_of(register, *place));
+        let (customer_id, (gathered, lifetime)) = rayon::join(
+            || Ids::of(kept.len(), id),
+            || (self.gather_totals(&kept), self.lifetime(&kept, first_day, (edges, has_lifetimes), as_of)),
+        );
+        let Totals { total, net_year, net_half, net_half_before } = gathered;
+        let mains = if mains_of.is_empty() { Vec::new() } else { kept.par_iter().map(main_of).collect() };
+        drop(mains_of);
         let has_window = self.ranges.iter().any(|range| range.window.is_some());
         let window = |number: u32| {
             let range = self.ranges.get((number / self.width) as usize)?;
@@ -253,11 +281,20 @@ impl Gathered {
             cohort_sizes,
             lifetime: lifetime?,
             row_of_key: self.rows_of_keys(&kept, n_slots),
+            first_day_of_key: self.first_days(),
             keys_by_id: self.keys_by_id,
-            first_day_of_key: self.ranges.iter().flat_map(|range| &range.first_days).copied().collect(),
             after_as_of,
         })
     }
+}
+
+/// What is known of customers, by row.
+#[derive(Default)]
+struct Totals {
+    total: Vec<Sums>,
+    net_year: Vec<i64>,
+    net_half: Vec<i64>,
+    net_half_before: Vec<i64>,
 }
 
 /// Adds the cells up to a month in which nothing happened.

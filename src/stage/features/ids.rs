@@ -2,17 +2,32 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::kernel::search::first_from;
 use crate::kernel::texts::Texts;
+use crate::run::pieces;
+
+/// Pieces that are put together while as many others are made.
+const PIECES_AT_ONCE: usize = 8;
 
 /// Ids, ascending by bytes, none twice.
 #[derive(Clone, Debug, Default)]
 pub struct Ids(Texts);
 
 impl Ids {
-    /// Takes ids that come ascending.
-    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
-        Self(ids.collect())
+    /// Takes `n` ids that ascend, each asked for by its row.
+    pub(super) fn of<'a>(n: usize, id: impl Fn(usize) -> &'a str + Sync) -> Self {
+        let mut all = Texts::with_capacity(n);
+        let make = |rows: &Range<usize>| rows.clone().map(&id).collect::<Texts>();
+        let mut made: Vec<Texts> = Vec::new();
+        // Ids of neighbouring rows lie far apart, so that most of the time is waiting for them.
+        for side_by_side in pieces::places(n).chunks(PIECES_AT_ONCE).chain([[].as_slice()]) {
+            let done = std::mem::take(&mut made);
+            let make_all = || side_by_side.par_iter().map(make).collect();
+            (made, ()) = rayon::join(make_all, || done.iter().for_each(|piece| all.append(piece)));
+        }
+        Self(all)
     }
 
     /// Number of ids.
@@ -65,7 +80,7 @@ mod tests {
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
             names.sort_unstable();
             names.dedup();
-            let ids = Ids::of(names.iter().copied());
+            let ids = Ids::of(names.len(), |row| names[row]);
             assert_eq!(ids.iter().collect::<Vec<&str>>(), names);
             assert_eq!((ids.len(), ids.is_empty(), ids.get(names.len())), (names.len(), n == 0, None));
             for (row, name) in names.iter().enumerate() {
@@ -78,6 +93,16 @@ mod tests {
             );
             assert_eq!(ids.iter_of(n + 1..n + 3).len(), 0);
         }
-        assert_eq!(Ids::of(["", "a"].into_iter()).get(0), Some(""));
+        assert_eq!(Ids::of(2, |row| ["", "a"][row]).get(0), Some(""));
+    }
+
+    #[test]
+    fn pieces_are_put_together_in_their_order() {
+        let n = PIECES_AT_ONCE * pieces::PIECE_ROWS + 3;
+        let all: Texts =
+            (0..n).map(|row| row.to_string()).collect::<Vec<_>>().iter().map(String::as_str).collect();
+        let ids = Ids::of(n, |row| all.get(row).unwrap());
+        assert_eq!(ids.len(), n);
+        assert!(ids.iter().eq(all.iter_of(0..n)));
     }
 }

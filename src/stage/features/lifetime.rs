@@ -45,7 +45,7 @@ pub struct Held {
 pub struct Lifetime {
     /// First purchase day of all; `None`: nobody bought.
     pub first_day: Option<i32>,
-    /// Net revenue of the first purchase day; 0 without one.
+    /// Net revenue of the first purchase day; 0 without one. Empty where no model is asked for.
     pub first_day_net: Vec<i64>,
     /// `None`: nothing is held out, because the span is too short or no model is asked for.
     pub held: Option<Held>,

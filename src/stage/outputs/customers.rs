@@ -164,7 +164,7 @@ impl<'a> CustomersTable<'a> {
         let make = Make { units: &self.context.units };
         let has_lines = self.context.config.summary.lines;
         let all = features.total.get(places.clone()).unwrap_or_default();
-        let mains = features.mains.get(places.clone()).unwrap_or_default();
+        let mains = || places.clone().map(|row| features.mains.get(row));
         let total = || all.iter();
         let (mut net, mut margin) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
         for sums in total() {
@@ -172,8 +172,8 @@ impl<'a> CustomersTable<'a> {
             margin.push(sums.margin()?);
         }
         let main = |dimension: usize| {
-            let text = |mains: &Mains| features.values.get(*mains.values.get(dimension)? as usize);
-            texts(mains.iter().map(text))
+            let text = |mains: Option<&Mains>| features.values.get(*mains?.values.get(dimension)? as usize);
+            texts(mains().map(text))
         };
         let year = features.net_year.get(places.clone()).unwrap_or_default();
         Ok(vec![
@@ -188,7 +188,10 @@ impl<'a> CustomersTable<'a> {
             make.money(margin.into_iter()),
             ints(self.days_since(places.clone(), |(_, last)| last)),
             ints(self.days_since(places.clone(), |(first, _)| first)),
-            ints(mains.iter().map(|mains| has_lines.then_some(i64::from(mains.n_lines_owned)))),
+            ints(
+                mains()
+                    .map(|mains| has_lines.then(|| mains.map_or(0, |mains| i64::from(mains.n_lines_owned)))),
+            ),
             main(summarise::LINE),
             main(summarise::UNIT),
             main(summarise::CHANNEL),

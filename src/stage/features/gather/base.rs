@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt32Array};
-use rayon::prelude::*;
 
 use super::super::{CohortCell, Sums, too_large};
 use super::Gathered;
 use super::cohorts::CohortSums;
+use super::keyed::Keyed;
 use super::range::{NEVER, Range, Slot};
 use super::values::Entry;
 use crate::contract::tables::{CohortBase, CustomerBase, CustomerBaseBy, DayBase};
@@ -70,10 +70,10 @@ pub(in super::super) fn carry(
     context.carry(parent_tables.iter().filter(|entry| files.contains(&entry.path)))
 }
 
-/// The parent's base, read.
+/// The parent's base, read but for what it has of each key.
 #[derive(Debug)]
 pub(in super::super) struct Read {
-    keys: Vec<RecordBatch>,
+    keys: Keyed,
     by_value: Vec<RecordBatch>,
     cohorts: RecordBatch,
     days: RecordBatch,
@@ -92,8 +92,7 @@ impl Read {
         let (_, by_value) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
-        let path = parent.join(file(CustomerBase::TABLE, before));
-        let (_, keys) = parquet::read_groups(&path, CustomerBase::TABLE, &context.units, None, &[])?;
+        let keys = Keyed { table: CustomerBase::TABLE, path: parent.join(file(CustomerBase::TABLE, before)) };
         Ok(Self { keys, by_value, cohorts, days })
     }
 }
@@ -109,9 +108,7 @@ impl Range {
             let (sums, first_net) = base.sums(row)?;
             slot.total = sums;
             self.lives.first_nets.get_mut(place).into_iter().for_each(|net| *net = first_net);
-            let first = slot.total.days.map(|(first, _)| first);
-            slot.cohort = first.map_or(NEVER, month_index);
-            self.first_days.get_mut(place).into_iter().for_each(|known| *known = first);
+            slot.cohort = slot.total.days.map_or(NEVER, |(first, _)| month_index(first));
         }
         Ok(())
     }
@@ -176,8 +173,8 @@ impl Gathered {
     /// Begins with the parent's base; nothing was added before.
     ///
     /// # Errors
-    /// `SumOutOfRange`.
-    pub(in super::super) fn begin(&mut self, base: &Read) -> Result<()> {
+    /// `SumOutOfRange`, `Io`.
+    pub(in super::super) fn begin(&mut self, context: &Context, base: &Read) -> Result<()> {
         let Read { keys, by_value, cohorts: cells, days } = base;
         self.begin_days(days)?;
         let (cohorts, ages) = (read::days(cells, c::COHORT_MONTH)?, read::ints(cells, c::AGE_MONTHS)?);
@@ -195,13 +192,7 @@ impl Gathered {
                 cell.net_revenue = i64::try_from(nets.value(row)).map_err(|_| too_large())?;
             }
         }
-        let columns: Vec<BaseColumns<'_>> = keys.iter().map(BaseColumns::of).collect::<Result<_>>()?;
-        let width = self.width;
-        let begin = |range: &mut Range| {
-            let end = range.first.saturating_add(width);
-            columns.iter().try_for_each(|columns| range.begin(columns, end))
-        };
-        self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
+        self.take_keyed(context, keys, |range, batch, end| range.begin(&BaseColumns::of(batch)?, end))?;
         by_value.iter().try_for_each(|batch| self.values.add(batch, &self.slot_of_key))
     }
 

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::stage::register::Register;
 
 /// Bytes of an id that stand in front of it while ids are sorted.
@@ -30,44 +31,67 @@ pub(super) fn id_of(register: &Register, place: u32) -> &str {
 }
 
 impl Order {
-    /// Sorts the ids that keys and contacts name; `before` are keys in the order of the night before, as far as it is known.
-    pub(super) fn of(register: &Register, before: &[u32]) -> Self {
+    /// Sorts the ids that keys and contacts name; `before` finds keys in the order of the night before, as far as it is
+    /// known.
+    ///
+    /// # Errors
+    /// What `before` fails with.
+    pub(super) fn of(register: &Register, before: impl FnOnce() -> Result<Vec<u32>> + Send) -> Result<Self> {
         let (n_keys, n_named) = (register.customer_of_key.len(), register.contacts.len());
         Self::of_ids(n_keys, n_named, before, |place| id_of(register, place))
     }
 
     /// Sorts the ids of `n_keys` keys and, counted on from these, of `n_named` contacts, each of which is there once.
-    fn of_ids<'a>(n_keys: usize, n_named: usize, before: &[u32], id: impl Fn(u32) -> &'a str + Sync) -> Self {
+    fn of_ids<'a>(
+        n_keys: usize,
+        n_named: usize,
+        before: impl FnOnce() -> Result<Vec<u32>> + Send,
+        id: impl Fn(u32) -> &'a str + Sync,
+    ) -> Result<Self> {
         let n = u32::try_from(n_keys + n_named).unwrap_or(u32::MAX);
-        let n_alike = common(n, &id);
         // Sorted with their keys, so that a slot is a place in the order and nothing has to be searched. The first bytes in
         // which ids differ stand in front: most comparisons end there, without touching the text.
-        let heads: Vec<u64> = (0..n).into_par_iter().map(|place| head(id(place), n_alike)).collect();
-        let mut order: Vec<(u64, u32)> = begun(n, before)
+        let heads = || -> Vec<u64> {
+            let n_alike = common(n, &id);
+            (0..n).into_par_iter().map(|place| head(id(place), n_alike)).collect()
+        };
+        let (heads, begun) = rayon::join(heads, || before().map(|before| begun(n, &before)));
+        let mut order: Vec<(u64, u32)> = begun?
             .into_par_iter()
             .map(|place| (heads.get(place as usize).copied().unwrap_or_default(), place))
             .collect();
         drop(heads);
-        // Runs that are in order already, as after a night of few new ids, are taken as they are.
-        order.par_sort();
-        for alike in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
-            let compare = |a: &(u64, u32), b: &(u64, u32)| id(a.1).cmp(id(b.1)).then(a.1.cmp(&b.1));
-            if alike.len() < MANY {
-                alike.sort_unstable_by(compare);
-            } else {
-                alike.par_sort_unstable_by(compare);
+        // After a night of no new ids they are in order already; after one of few new ids runs of them are.
+        let are_in_order = |pair: &[(u64, u32)]| matches!(pair, [a, b] if a.0 < b.0);
+        let differ = order.par_windows(2).all(are_in_order) || {
+            order.par_sort();
+            order.par_windows(2).all(are_in_order)
+        };
+        if !differ {
+            for alike in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+                let compare = |a: &(u64, u32), b: &(u64, u32)| id(a.1).cmp(id(b.1)).then(a.1.cmp(&b.1));
+                if alike.len() < MANY {
+                    alike.sort_unstable_by(compare);
+                } else {
+                    alike.par_sort_unstable_by(compare);
+                }
             }
         }
-        Self::numbered(&order, u32::try_from(n_keys).unwrap_or(u32::MAX), id)
+        Ok(Self::numbered(&order, u32::try_from(n_keys).unwrap_or(u32::MAX), differ, id))
     }
 
-    /// Gives each customer a slot; places below `n_keys` are keys.
-    fn numbered<'a>(order: &[(u64, u32)], n_keys: u32, id: impl Fn(u32) -> &'a str + Sync) -> Self {
+    /// Gives each customer a slot; places below `n_keys` are keys. `differ`: no two are alike in their heads.
+    fn numbered<'a>(
+        order: &[(u64, u32)],
+        n_keys: u32,
+        differ: bool,
+        id: impl Fn(u32) -> &'a str + Sync,
+    ) -> Self {
         let are_one = |pair: &[(u64, u32)]| match pair {
             [a, b] => a.0 == b.0 && id(a.1) == id(b.1),
             _ => false,
         };
-        if order.len() == n_keys as usize && !order.par_windows(2).any(are_one) {
+        if order.len() == n_keys as usize && (differ || !order.par_windows(2).any(are_one)) {
             // Each key is a customer of its own, and there are no others.
             return Self {
                 slot_of_key: (0..n_keys).collect(),
@@ -147,7 +171,7 @@ mod tests {
             contacts.dedup();
             let all: Vec<&str> = keyed.iter().chain(&contacts).map(String::as_str).collect();
             // Whatever was before, even what is not there or is there twice.
-            let order = Order::of_ids(keyed.len(), contacts.len(), &before, |place| all[place as usize]);
+            let order = Order::of_ids(keyed.len(), contacts.len(), || Ok(before), |place| all[place as usize]).unwrap();
             let mut slots: BTreeMap<&String, u32> = BTreeMap::new();
             for (key, id) in (0_u32..).zip(&keyed) {
                 slots.entry(id).or_insert(key);

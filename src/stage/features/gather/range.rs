@@ -44,7 +44,7 @@ pub(super) struct Range {
     pub(super) slots: Vec<Slot>,
     /// The RFM window; `None` when it is all history.
     pub(super) window: Option<Vec<Sums>>,
-    /// First purchase day by key.
+    /// First purchase day by key, where customers may have several; else it is that of the slot.
     pub(super) first_days: Vec<Option<i32>>,
     pub(super) cohorts: CohortSums,
     /// What lifetime value is fitted on.
@@ -150,10 +150,17 @@ impl Range {
     /// `SumOutOfRange`.
     pub(super) fn settle(&mut self) -> Result<Settled> {
         self.cohorts.settle(&self.slots)?;
-        let mut sizes: BTreeMap<i32, i64> = BTreeMap::new();
-        for slot in self.slots.iter().filter(|slot| slot.cohort != NEVER) {
-            *sizes.entry(slot.cohort).or_default() += 1;
+        let cohorts = || self.slots.iter().map(|slot| slot.cohort).filter(|cohort| *cohort != NEVER);
+        let first = cohorts().min().unwrap_or_default();
+        let mut n_by_month: Vec<i64> = Vec::new();
+        for cohort in cohorts() {
+            let month = usize::try_from(cohort - first).unwrap_or_default();
+            if n_by_month.len() <= month {
+                n_by_month.resize(month + 1, 0);
+            }
+            n_by_month.get_mut(month).into_iter().for_each(|n| *n += 1);
         }
+        let sizes = (first..).zip(n_by_month).filter(|(_, n)| *n > 0).collect();
         Ok(Settled { sizes, has_rows: self.slots.iter().map(|slot| slot.total.n_rows > 0).collect() })
     }
 
@@ -186,9 +193,11 @@ impl Range {
         let Some(number) = slot_of_key.get(key as usize) else { return Some(()) };
         let place = number - self.first;
         let Some(slot) = self.slots.get_mut(place as usize) else { return Some(()) };
-        let known = self.first_days.get_mut((key - self.first) as usize);
-        if let (Some(first), Some((day, _))) = (known, sums.days) {
-            *first = Some(first.map_or(day, |known| known.min(day)));
+        if self.has_several_keys {
+            let known = self.first_days.get_mut((key - self.first) as usize);
+            if let (Some(first), Some((day, _))) = (known, sums.days) {
+                *first = Some(first.map_or(day, |known| known.min(day)));
+            }
         }
         if slot.piece != piece.number {
             slot.piece = piece.number;

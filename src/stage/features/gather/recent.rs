@@ -14,6 +14,7 @@ use super::super::{Windows, too_large};
 use super::Gathered;
 use super::base::{self, Places, money, month_of};
 use super::evening::Evening;
+use super::keyed::Keyed;
 use super::range::{NEVER, Range};
 use super::turns::{Row, Turn, Turns, rows_of};
 use crate::contract::tables::{CustomerNets, CustomerStanding};
@@ -23,7 +24,6 @@ use crate::kernel::calendar::{day_label, month_index, month_label, parse_day};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
 use crate::run::pieces;
-use crate::store::parquet;
 
 /// Days back from a night's day that may still get rows before what is kept has to be made anew: late rows of the last days
 /// are the rule, older ones are not.
@@ -121,32 +121,26 @@ impl Recent {
     }
 }
 
-/// What the parent kept, read.
+/// The files that the parent kept.
 #[derive(Debug)]
-pub(in super::super) struct Read {
+pub(in super::super) struct Files {
     pub(in super::super) recent: Recent,
-    nets: Vec<RecordBatch>,
+    nets: Keyed,
     /// At each of the edges, where standings are asked for.
-    standings: Option<[Vec<RecordBatch>; 2]>,
+    standings: Option<[Keyed; 2]>,
 }
 
-impl Read {
-    /// Reads what the parent kept.
+impl Files {
+    /// Those of what the parent kept.
     ///
     /// # Errors
-    /// `Io`; `Internal` without a parent.
+    /// `Internal` without a parent.
     pub(in super::super) fn of(context: &Context, recent: Recent, edges: Edges) -> Result<Self> {
         let parent = context.parent().ok_or_else(|| Error::internal("sums are kept by no parent"))?;
-        let table = |table: &Table, file: String| {
-            parquet::read_groups(&parent.join(file), table, &context.units, None, &[])
-                .map(|(_, groups)| groups)
-        };
-        let standing = |day: i32| table(CustomerStanding::TABLE, standing_file(day));
-        let standings = match recent.edges.0.filter(|_| edges.0.is_some()) {
-            Some([before, end]) => Some([standing(before)?, standing(end)?]),
-            None => None,
-        };
-        let nets = table(CustomerNets::TABLE, nets_file(recent.before, recent.as_of))?;
+        let keyed = |table: &'static Table, file: String| Keyed { table, path: parent.join(file) };
+        let standing = |day: i32| keyed(CustomerStanding::TABLE, standing_file(day));
+        let standings = recent.edges.0.filter(|_| edges.0.is_some()).map(|edges| edges.map(standing));
+        let nets = keyed(CustomerNets::TABLE, nets_file(recent.before, recent.as_of));
         Ok(Self { recent, nets, standings })
     }
 }
@@ -161,22 +155,21 @@ impl Gathered {
         &mut self,
         context: &Context,
         ledger: &Ledger,
-        kept: &Read,
+        kept: &Files,
         windows: &Windows,
         edges: Edges,
     ) -> Result<()> {
-        let Read { recent, nets, standings } = kept;
-        let width = self.width;
-        let begin = |range: &mut Range| {
-            let end = range.first.saturating_add(width);
-            range.begin_nets(nets, end)?;
-            let Some(standings) = standings else { return Ok(()) };
-            standings
-                .iter()
-                .enumerate()
-                .try_for_each(|(which, standing)| range.begin_evening(which, standing, end))
-        };
-        self.ranges.par_iter_mut().map(begin).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
+        let Files { recent, nets, standings } = kept;
+        self.take_keyed(context, nets, Range::begin_nets)?;
+        for (which, standing) in standings.iter().flatten().enumerate() {
+            for range in &mut self.ranges {
+                let evenings = vec![Evening::EMPTY; range.slots.len()];
+                if let Some(known) = range.lives.evenings.get_mut(which) {
+                    *known = Some(evenings);
+                }
+            }
+            self.take_keyed(context, standing, |range, batch, end| range.begin_evening(which, batch, end))?;
+        }
         self.evenings_since = recent.edges.0.map(|edges| edges.map(|edge| edge + 1));
         let turns = Turns::of(recent, windows, edges);
         let months = turns.months();
@@ -282,39 +275,32 @@ fn within(keys: &[u32], first: u32, end: u32) -> impl Iterator<Item = (usize, us
 }
 
 impl Range {
-    fn begin_nets(&mut self, batches: &[RecordBatch], end: u32) -> Result<()> {
-        for batch in batches {
-            let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
-            let names = [c::NET_REVENUE_365, c::NET_REVENUE_182, c::NET_REVENUE_182_BEFORE];
-            for (which, name) in names.into_iter().enumerate() {
-                let nets = read::decimals(batch, name)?.values();
-                for (row, place) in within(keys, self.first, end) {
-                    let slot = self.slots.get_mut(place).and_then(|slot| slot.nets.get_mut(which));
-                    let (Some(to), Some(net)) = (slot, nets.get(row)) else { continue };
-                    *to = i64::try_from(*net).map_err(|_| too_large())?;
-                }
+    fn begin_nets(&mut self, batch: &RecordBatch, end: u32) -> Result<()> {
+        let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
+        let names = [c::NET_REVENUE_365, c::NET_REVENUE_182, c::NET_REVENUE_182_BEFORE];
+        for (which, name) in names.into_iter().enumerate() {
+            let nets = read::decimals(batch, name)?.values();
+            for (row, place) in within(keys, self.first, end) {
+                let slot = self.slots.get_mut(place).and_then(|slot| slot.nets.get_mut(which));
+                let (Some(to), Some(net)) = (slot, nets.get(row)) else { continue };
+                *to = i64::try_from(*net).map_err(|_| too_large())?;
             }
         }
         Ok(())
     }
 
-    fn begin_evening(&mut self, which: usize, batches: &[RecordBatch], end: u32) -> Result<()> {
-        let mut evenings = vec![Evening::EMPTY; self.slots.len()];
-        for batch in batches {
-            let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
-            let n_active_days = read::ints(batch, c::N_ACTIVE_DAYS)?;
-            let (last, nets) = (read::days(batch, c::LAST_DAY)?, read::decimals(batch, c::NET_REVENUE)?);
-            for (row, place) in within(keys, self.first, end) {
-                let standing = Standing {
-                    n_active_days: u32::try_from(n_active_days.value(row)).map_err(|_| too_large())?,
-                    last_day: read::at(last, row).unwrap_or(NEVER),
-                    net_revenue: i64::try_from(nets.value(row)).map_err(|_| too_large())?,
-                };
-                evenings.get_mut(place).into_iter().for_each(|to| *to = Evening::at(standing));
-            }
-        }
-        if let Some(known) = self.lives.evenings.get_mut(which) {
-            *known = Some(evenings);
+    fn begin_evening(&mut self, which: usize, batch: &RecordBatch, end: u32) -> Result<()> {
+        let keys = read::u32s(batch, c::SOURCE_KEY)?.values();
+        let n_active_days = read::ints(batch, c::N_ACTIVE_DAYS)?;
+        let (last, nets) = (read::days(batch, c::LAST_DAY)?, read::decimals(batch, c::NET_REVENUE)?);
+        let Some(Some(evenings)) = self.lives.evenings.get_mut(which) else { return Ok(()) };
+        for (row, place) in within(keys, self.first, end) {
+            let standing = Standing {
+                n_active_days: u32::try_from(n_active_days.value(row)).map_err(|_| too_large())?,
+                last_day: read::at(last, row).unwrap_or(NEVER),
+                net_revenue: i64::try_from(nets.value(row)).map_err(|_| too_large())?,
+            };
+            evenings.get_mut(place).into_iter().for_each(|to| *to = Evening::at(standing));
         }
         Ok(())
     }

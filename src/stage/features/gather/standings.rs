@@ -194,7 +194,7 @@ impl Gathered {
         by_day
     }
 
-    /// What lifetime value is fitted on, of the customers whose slots are given.
+    /// What lifetime value is fitted on, of the customers whose slots are given; by customer only where it is asked for.
     ///
     /// # Errors
     /// `SumOutOfRange`.
@@ -202,7 +202,7 @@ impl Gathered {
         &self,
         slots: &[(u32, u32)],
         first_day: Option<i32>,
-        edges: Edges,
+        (edges, is_asked): (Edges, bool),
         as_of: i32,
     ) -> Result<Lifetime> {
         let at = |number: u32| {
@@ -231,7 +231,7 @@ impl Gathered {
         };
         Ok(Lifetime {
             first_day,
-            first_day_net: slots.par_iter().map(first_net).collect(),
+            first_day_net: if is_asked { slots.par_iter().map(first_net).collect() } else { Vec::new() },
             held,
             n_active_by_day: self.n_active_by_day(),
         })
@@ -276,6 +276,7 @@ mod tests {
         };
         Gathered {
             slot_of_key: vec![0, 0, 2],
+            has_one_key_each: false,
             keys_by_id: vec![0, 1, 2],
             customers: Vec::new(),
             ranges: vec![range],
@@ -354,7 +355,7 @@ mod tests {
         ];
         gathered.add(&windows, &months).unwrap();
         let slots = [(0, 0), (2, 2)];
-        let lifetime = gathered.lifetime(&slots, Some(day(1, 5)), edges, day(3, 31)).unwrap();
+        let lifetime = gathered.lifetime(&slots, Some(day(1, 5)), (edges, true), day(3, 31)).unwrap();
         // The first day is that of the second key; its own refund lies elsewhere, or perhaps on that day.
         assert_eq!(lifetime.first_day_net, [30, 7]);
         assert_eq!(gathered.ranges[0].lives.unsure, [(month_index(day(1, 1)), 0)]);
@@ -375,7 +376,7 @@ mod tests {
         let mut gathered = gathered();
         let january = vec![month_of(2, 1, &[(20, 7)], 0)];
         gathered.add(&windows, &[(month_index(day(1, 1)), vec![piece(1, january, &[])])]).unwrap();
-        let lifetime = gathered.lifetime(&[(2, 2)], Some(day(1, 20)), edges, day(7, 31)).unwrap();
+        let lifetime = gathered.lifetime(&[(2, 2)], Some(day(1, 20)), (edges, true), day(7, 31)).unwrap();
         let held = lifetime.held.unwrap();
         let standing = Standing { n_active_days: 1, last_day: day(1, 20), net_revenue: 7 };
         assert_eq!((held.before, held.calibrated), (vec![standing], vec![standing]));

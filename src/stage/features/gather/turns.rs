@@ -1,14 +1,16 @@
 //! Days that enter or leave windows between two nights, and the ledger rows of them.
 
 use super::super::super::ingest::REFUND;
-use super::super::super::ingest::ledger::{Part, read_groups};
+use super::super::super::ingest::ledger::Part;
 use super::super::lifetime::Edges;
 use super::super::{Windows, covers, too_large};
 use super::recent::Recent;
-use crate::contract::{column as c, read};
+use crate::contract::tables::Transactions;
+use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
+use crate::store::parquet::{self, KeyRange};
 
 /// What a day does to sums that are gone on from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,35 +79,33 @@ pub(super) struct Row {
     pub(super) is_sale: bool,
 }
 
-/// Rows of a part of the ledger that turn anything; a part without such a day is not read further.
+/// Rows of a part of the ledger that turn anything; row groups without such a day are not read.
 pub(super) fn rows_of(
     context: &Context,
     part: &Part,
     turns: &Turns,
     slot_of_key: &[u32],
 ) -> Result<Vec<Row>> {
-    let part = std::slice::from_ref(part);
-    let mut has_any = false;
-    for batch in read_groups(context, part, &[c::DAY], &[])? {
-        has_any |= read::days(&batch, c::DAY)?.values().iter().any(|day| turns.turns(*day));
-    }
+    // Days are kept as numbers whose bits are asked for as those of keys.
+    let asks = |first: u32, last: u32| {
+        let (first, last) = (first.cast_signed(), last.cast_signed());
+        // A group that does not tell its days names all of them, as keys.
+        first > last || (first..=last).any(|day| turns.turns(day))
+    };
+    let within = KeyRange { column: c::DAY, first: 0, last: u32::MAX, asks: &asks };
+    let columns = [c::SOURCE_KEY, c::DAY, c::KIND, c::AMOUNT];
+    let path = context.work.join(&part.path);
     let mut rows = Vec::new();
-    if !has_any {
-        return Ok(rows);
-    }
-    for batch in read_groups(context, part, &[c::SOURCE_KEY, c::DAY, c::KIND, c::AMOUNT], &[c::KIND])? {
+    for batch in parquet::read_range(&path, Transactions::TABLE, &context.units, &columns, &within)? {
         let (keys, days) = (read::u32s(&batch, c::SOURCE_KEY)?, read::days(&batch, c::DAY)?.values());
-        let (kinds, texts) = read::numbers(&batch, c::KIND)?;
-        let refund = texts.iter().position(|kind| kind == Some(REFUND));
-        let amounts = read::decimals(&batch, c::AMOUNT)?.values();
-        for (((key, &day), amount), &kind) in keys.iter().zip(days).zip(amounts).zip(kinds.values()) {
+        let (kinds, amounts) = (read::texts(&batch, c::KIND)?, read::decimals(&batch, c::AMOUNT)?.values());
+        for (((key, &day), amount), kind) in keys.iter().zip(days).zip(amounts).zip(kinds) {
             let Some(&slot) = key.and_then(|key| slot_of_key.get(key as usize)).filter(|_| turns.turns(day))
             else {
                 continue;
             };
             let amount = i64::try_from(*amount).map_err(|_| too_large())?;
-            let is_sale = refund.is_none_or(|refund| usize::try_from(kind) != Ok(refund));
-            rows.push(Row { slot, day, amount, is_sale });
+            rows.push(Row { slot, day, amount, is_sale: kind != Some(REFUND) });
         }
     }
     Ok(rows)

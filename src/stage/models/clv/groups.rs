@@ -16,13 +16,11 @@ pub(super) fn labels<'a>(
     register: &'a Register,
 ) -> Vec<Option<Cow<'a, str>>> {
     let main = |dimension: usize| -> Vec<Option<Cow<'a, str>>> {
-        let texts = features.mains.iter().map(|mains| {
-            features
-                .values
-                .get(*mains.values.get(dimension)? as usize)
-                .map(|text| Cow::Borrowed(text.as_str()))
-        });
-        texts.collect()
+        let text = |row: usize| {
+            let value = *features.mains.get(row)?.values.get(dimension)?;
+            features.values.get(value as usize).map(|text| Cow::Borrowed(text.as_str()))
+        };
+        (0..features.customer_id.len()).map(text).collect()
     };
     let score = |of: fn(&Scores) -> Option<u8>| -> Vec<Option<Cow<'a, str>>> {
         let scores = scored.scores.iter().map(|scores| scores.as_ref().and_then(of));
