@@ -266,3 +266,33 @@ fn nights_by_chance_give_what_cold_ones_give() {
     ];
     assert!(n_linked.iter().sum::<usize>() > 3, "{n_linked:?} nights went on from the one before");
 }
+
+#[test]
+fn identities_are_linked_as_long_as_nobody_came_and_no_first_day_moved() {
+    let project = Project::new(&with(""));
+    months(&project, (2025, 11), (2026, 2));
+    let first = project.publish(&["--as-of", "2026-03-01"]);
+    let inode = |run: &Run| run.inodes("register").get("identities.parquet").copied();
+    let known = first.table("register/identities").texts("source_id").first().unwrap().to_string();
+    let put = |day: &str, customer: &str| {
+        let row = format!("{day}-x,{customer},{day},12.00,5.00,line 1,unit 1,channel 1\n");
+        project.put(&format!("orders/{day}.csv"), format!("{HEADER}{row}"));
+    };
+    put("2026-03-02", &known);
+    let second = project.publish(&["--as-of", "2026-03-02"]);
+    assert!(inode(&first).is_some());
+    assert_eq!(inode(&second), inode(&first));
+    assert_as_cold(&project, &second, "2026-03-02", "cold-2");
+
+    // The first purchase was earlier.
+    put("2025-10-30", &known);
+    let third = project.publish(&["--as-of", "2026-03-03"]);
+    assert_ne!(inode(&third), inode(&second));
+    assert_as_cold(&project, &third, "2026-03-03", "cold-3");
+
+    // Somebody new.
+    put("2026-03-04", "A-first");
+    let fourth = project.publish(&["--as-of", "2026-03-04"]);
+    assert_ne!(inode(&fourth), inode(&third));
+    assert_as_cold(&project, &fourth, "2026-03-04", "cold-4");
+}

@@ -47,8 +47,13 @@ fn broken(table: &Table, what: &str) -> Error {
 fn bad_value(kind: ColumnType, array: &ArrayRef) -> Option<usize> {
     if matches!(kind, ColumnType::Money | ColumnType::Quantity) {
         let values = array.as_primitive_opt::<Decimal128Type>()?;
-        let limit = 10_i128.pow(u32::from(DECIMAL_PRECISION));
-        return (0..values.len()).find(|&row| values.is_valid(row) && values.value(row).abs() >= limit);
+        let limit = 10_u128.pow(u32::from(DECIMAL_PRECISION));
+        // What stands in the place of nulls is looked at only where something is out of range.
+        if values.values().iter().all(|value| value.unsigned_abs() < limit) {
+            return None;
+        }
+        return (0..values.len())
+            .find(|&row| values.is_valid(row) && values.value(row).unsigned_abs() >= limit);
     }
     if !matches!(kind, ColumnType::Float | ColumnType::Share) {
         return None;

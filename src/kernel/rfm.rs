@@ -15,12 +15,85 @@ pub enum Direction {
     LessIsBetter,
 }
 
+/// Values from which on only those near the cuts are ordered.
+const MANY: usize = 1 << 16;
+/// Buckets that many values are counted in.
+const BUCKETS: usize = 4096;
+/// Values that one task counts.
+const TASK_VALUES: usize = 1 << 18;
+
 /// Quantile scores of a population; `values` are finite.
 #[must_use]
 pub fn quantile_scores(values: &[f64], bins: u8, direction: Direction) -> Vec<u8> {
-    let mut places: Vec<i64> = values.par_iter().map(|value| worst_first(*value, direction)).collect();
-    let cuts = quantile_cuts(&mut places, bins);
+    let ranks = ranks(values.len(), bins);
+    let cuts = if values.len() < MANY {
+        let mut places: Vec<i64> = values.iter().map(|value| worst_first(*value, direction)).collect();
+        quantile_cuts(&mut places, &ranks)
+    } else {
+        let (mut places, ranks) = near(values, direction, &ranks);
+        quantile_cuts(&mut places, &ranks)
+    };
     values.par_iter().map(|value| score(&cuts, worst_first(*value, direction))).collect()
+}
+
+/// How many with a strictly worse value each score above the first needs, as far as so many can be worse.
+fn ranks(n: usize, bins: u8) -> Vec<usize> {
+    let bins = usize::from(bins);
+    (1..bins).map(|steps| (steps * n).div_ceil(bins)).take_while(|n_worse| *n_worse < n).collect()
+}
+
+/// The places of values that cuts can lie on, and the ranks that the cuts have among these. Values are counted in buckets
+/// of equal width: a cut lies in the bucket that its rank falls into, or, where all others there are equal, on the first
+/// value of the next bucket that has any.
+fn near(values: &[f64], direction: Direction, ranks: &[usize]) -> (Vec<i64>, Vec<usize>) {
+    let widen = |(low, high): (f64, f64), value: &f64| (low.min(*value), high.max(*value));
+    let none = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) =
+        values.par_iter().fold(|| none, widen).reduce(|| none, |a, b| (a.0.min(b.0), a.1.max(b.1)));
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let scale = (BUCKETS - 1) as f64 / (high - low);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the buckets, whatever comes"
+    )]
+    let bucket = |value: f64| {
+        let from_low = (((value - low) * scale) as usize).min(BUCKETS - 1);
+        match direction {
+            Direction::MoreIsBetter => from_low,
+            Direction::LessIsBetter => BUCKETS - 1 - from_low,
+        }
+    };
+    let count = |some: &[f64]| {
+        let mut counts = vec![0_usize; BUCKETS];
+        some.iter().for_each(|value| counts.get_mut(bucket(*value)).into_iter().for_each(|n| *n += 1));
+        counts
+    };
+    let add = |mut counts: Vec<usize>, others: Vec<usize>| {
+        counts.iter_mut().zip(others).for_each(|(n, other)| *n += other);
+        counts
+    };
+    let counts = values.par_chunks(TASK_VALUES).map(count).reduce(|| vec![0; BUCKETS], add);
+    let mut is_near = vec![false; BUCKETS];
+    let (mut n_before, mut next, mut is_next) = (0, ranks.iter().peekable(), false);
+    for (n, is_near) in counts.iter().zip(&mut is_near).filter(|(n, _)| **n > 0) {
+        *is_near = std::mem::take(&mut is_next);
+        while next.next_if(|rank| **rank < n_before + n).is_some() {
+            (*is_near, is_next) = (true, true);
+        }
+        n_before += n;
+    }
+    let (mut n_before, mut n_left_out, mut next) = (0, 0, ranks.iter().peekable());
+    let mut among = Vec::with_capacity(ranks.len());
+    for (n, is_near) in counts.iter().zip(&is_near) {
+        while let Some(rank) = next.next_if(|rank| **rank < n_before + n) {
+            among.push(rank - n_left_out);
+        }
+        n_before += n;
+        n_left_out += if *is_near { 0 } else { *n };
+    }
+    let wanted = values.par_iter().filter(|value| is_near.get(bucket(**value)) == Some(&true));
+    (wanted.map(|value| worst_first(*value, direction)).collect(), among)
 }
 
 /// Quantile scores inside each group of customers with equal `groups`.
@@ -33,7 +106,7 @@ pub fn nested_scores(values: &[f64], groups: &[u16], bins: u8, direction: Direct
     let mut scores = vec![0; values.len()];
     for members in order.chunk_by(|&a, &b| group(a) == group(b)) {
         let mut places: Vec<i64> = members.iter().map(|&index| place(index)).collect();
-        let cuts = quantile_cuts(&mut places, bins);
+        let cuts = quantile_cuts(&mut places, &ranks(members.len(), bins));
         for &index in members {
             scores.get_mut(index).into_iter().for_each(|slot| *slot = score(&cuts, place(index)));
         }
@@ -41,15 +114,12 @@ pub fn nested_scores(values: &[f64], groups: &[u16], bins: u8, direction: Direct
     scores
 }
 
-/// The least place that gets each score above the first, ascending; scores that nobody gets are left out at the end, and
-/// have the cut of the next where others get a better one. The order of `places` is lost.
-fn quantile_cuts(places: &mut [i64], bins: u8) -> Vec<i64> {
-    let n = places.len();
-    let mut cuts = Vec::with_capacity(usize::from(bins));
+/// The least place that has as many before it as each rank says, ascending; scores that nobody gets are left out at the end,
+/// and have the cut of the next where others get a better one. The order of `places` is lost.
+fn quantile_cuts(places: &mut [i64], ranks: &[usize]) -> Vec<i64> {
+    let mut cuts = Vec::with_capacity(ranks.len());
     let mut known: Option<(usize, Option<i64>)> = None;
-    for steps in 1..usize::from(bins) {
-        // So many with a strictly worse value are needed.
-        let n_worse = (steps * n).div_ceil(usize::from(bins));
+    for &n_worse in ranks {
         let from = match known {
             Some((last, cut)) if last == n_worse => {
                 cuts.extend(cut);
@@ -167,6 +237,43 @@ mod tests {
                     prop_assert_eq!(scores, plain(&of_group(&values), bins, direction));
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_of_many_are_found_among_those_near_them(
+            values in vec(prop_oneof![
+                (0_u8..4).prop_map(f64::from),
+                (0_u16..400).prop_map(|n| f64::from(n) / 8.0 - 20.0),
+                Just(0.0), Just(-0.0), Just(1e12), Just(-1e300), Just(f64::MAX),
+            ], 1..200),
+            bins in 2_u8..11,
+        ) {
+            for direction in [Direction::MoreIsBetter, Direction::LessIsBetter] {
+                let ranks = ranks(values.len(), bins);
+                let mut all: Vec<i64> = values.iter().map(|value| worst_first(*value, direction)).collect();
+                let (mut some, among) = near(&values, direction, &ranks);
+                prop_assert!(some.len() <= all.len());
+                prop_assert_eq!(quantile_cuts(&mut some, &among), quantile_cuts(&mut all, &ranks));
+            }
+        }
+    }
+
+    #[test]
+    fn scores_of_many_are_those_of_counting() {
+        let n = u32::try_from(MANY).unwrap() + 17;
+        // Many ties among the least, a long tail.
+        let value = |number: u32| f64::from(number.wrapping_mul(2_654_435_761) >> 8);
+        let values: Vec<f64> = (0..n).map(value).map(|value| (value / 5e6).floor().powi(3)).collect();
+        for direction in [Direction::MoreIsBetter, Direction::LessIsBetter] {
+            let mut sorted: Vec<i64> = values.iter().map(|value| worst_first(*value, direction)).collect();
+            sorted.sort_unstable();
+            let n_worse =
+                |value: &f64| sorted.partition_point(|place| *place < worst_first(*value, direction));
+            let plain =
+                values.iter().map(|value| u8::try_from(1 + 5 * n_worse(value) / values.len()).unwrap());
+            assert!(quantile_scores(&values, 5, direction).into_iter().eq(plain));
         }
     }
 

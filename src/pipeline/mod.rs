@@ -103,7 +103,7 @@ fn stages(context: &Context, session: &mut Session, options: &Options) -> Result
         let membership = segments::run(&predicates, &customers, earlier.as_ref(), as_of)?;
         session.keep([table.write(&membership)?]);
         let n_members = membership.segments.iter().map(|(_, members)| members.len() as u64).sum();
-        Ok(((customers.num_rows() as u64, n_members), (customers, membership)))
+        Ok(((table.n_rows() as u64, n_members), (customers, membership)))
     })?;
     night::count_customers(session, &features);
     night::forget_customers(&mut features, &modelled.valued);

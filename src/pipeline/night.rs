@@ -7,8 +7,8 @@ use super::experiments::{self, Before};
 use super::modelled::Modelled;
 use super::session::Session;
 use crate::config::SourceKind;
-use crate::contract::Contract;
-use crate::contract::tables::{Listings, Tombstones};
+use crate::contract::tables::{Identities, Listings, Tombstones};
+use crate::contract::{Contract, Table};
 use crate::error::{Result, Warning};
 use crate::run::context::Context;
 use crate::run::manifest::{Gate, TableEntry};
@@ -302,7 +302,7 @@ pub(super) fn write(
         .and_then(|(lifetimes, all)| outputs::clv::closing(context, lifetimes, &all.together));
     session.summary.segments =
         membership.segments.iter().map(|(name, members)| (name.clone(), members.len() as u64)).collect();
-    Ok(((batch.num_rows() as u64, n_listed), ()))
+    Ok(((results.features.customer_id.len() as u64, n_listed), ()))
 }
 
 fn write_register(
@@ -314,8 +314,16 @@ fn write_register(
     let features = results.features;
     let row = |key: u32| features.row_of_key.get(key as usize).copied().filter(|row| *row != NO_ROW);
     let id = |row: u32| features.customer_id.get(row as usize);
-    let of_keys =
-        OfKeys { first_days: &features.first_day_of_key, by_id: &features.keys_by_id, row: &row, id: &id };
+    let of_parent = |table: &Table| parent_tables.iter().find(|entry| entry.name == table.name);
+    let before = of_parent(Identities::TABLE).filter(|_| of_parent(Tombstones::TABLE).is_none());
+    let of_keys = OfKeys {
+        first_days: &features.first_day_of_key,
+        by_id: &features.keys_by_id,
+        row: &row,
+        id: &id,
+        has_one_key_each: features.has_one_key_each,
+        before: before.filter(|_| features.are_as_before),
+    };
     let mut entries = register::tables::write(context, results.inputs.register, &ingested.keys, &of_keys)?;
     // Whoever was erased stays so.
     entries.extend(context.carry(parent_tables.iter().filter(|entry| entry.name == Tombstones::TABLE.name))?);

@@ -9,27 +9,23 @@ mod sums;
 mod lifetime;
 mod windows;
 mod gather;
+mod months;
 
 use std::collections::BTreeMap;
 
-use arrow_array::RecordBatch;
-use rayon::prelude::*;
-
 use self::gather::recent::{self, Recent};
-use self::gather::{Gathered, base};
+use self::gather::{Before, Gathered, base};
 pub use self::ids::Ids;
 use self::lifetime::Edges;
 pub use self::lifetime::{Held, Lifetime, Standing};
 pub use self::sums::Sums;
 use self::windows::{Windows, covers};
-use super::ingest::ledger::{Ledger, Part, read_groups};
+use super::ingest::ledger::{Ledger, Part};
 use super::register::Register;
-use super::summarise::{self, MonthRows, SummaryTables};
 use crate::config::ClvModel;
-use crate::contract::tables::Identities;
-use crate::contract::{Contract, column as c, read};
+use crate::contract::{column as c, read};
 use crate::error::{Code, Error, Result};
-use crate::kernel::accumulate::{NO_VALUE, Parted};
+use crate::kernel::accumulate::NO_VALUE;
 use crate::kernel::calendar::{month_index, month_start};
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -46,7 +42,7 @@ pub(super) fn too_large() -> Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mains {
     /// Place in [`Features::values`] of the one with the largest net revenue, by dimension in the order of
-    /// [`summarise::DIMENSIONS`]; [`NO_VALUE`]: none.
+    /// [`super::summarise::DIMENSIONS`]; [`NO_VALUE`]: none.
     pub values: [u32; 3],
     /// Product lines with a sale.
     pub n_lines_owned: u32,
@@ -99,6 +95,10 @@ pub struct Features {
     pub row_of_key: Vec<u32>,
     /// Keys by the id of their customer, whether it has a row or not, then by number.
     pub keys_by_id: Vec<u32>,
+    /// Whether each key is a customer of its own.
+    pub has_one_key_each: bool,
+    /// Whether the parent's identities are those of all keys in this order, with these first days.
+    pub are_as_before: bool,
     /// Ledger rows after `as_of` by source.
     pub after_as_of: BTreeMap<String, u64>,
 }
@@ -159,7 +159,7 @@ pub fn run(
     let recent = Recent::of_parent(context, parent_tables, (as_of, edges), first_changed)
         .filter(|_| n_before == 0 || kept == Some(before));
     let has_window = context.config.rfm.window_days > 0;
-    let mut gathered = Gathered::new(register, || keys_by_id(context), has_window)?;
+    let mut gathered = Gathered::new(register, || Before::read(context), has_window)?;
     let ends_before = recent.map_or(kept, |recent| Some(recent.before));
     let night = Night { context, windows, months, edges, as_of, parent_tables, before, has_window };
     let entries = if gathered.has_one_key_each() {
@@ -177,16 +177,6 @@ pub fn run(
     let has_lifetimes = context.config.clv.model != ClvModel::None;
     let features = gathered.finish(as_of, (first_day, edges), has_lifetimes, register, after_as_of)?;
     Ok((features, entries))
-}
-
-/// Keys in the order of the parent's ids, of which most are there tonight.
-fn keys_by_id(context: &Context) -> Result<Vec<u32>> {
-    let mut keys = Vec::new();
-    context.each_parent_group(Identities::TABLE, &[c::SOURCE_KEY], &[], |batch| {
-        keys.extend(read::u32s(batch, c::SOURCE_KEY)?.iter().flatten());
-        Ok(())
-    })?;
-    Ok(keys)
 }
 
 /// What a night adds up, and what it keeps of it for the next one.
@@ -207,7 +197,7 @@ impl Night<'_> {
     fn add(&self, gathered: &mut Gathered, from: i32, before: i32) -> Result<()> {
         let place = |month: i32| self.months.partition_point(|(known, _)| *known < month);
         let months = self.months.get(place(from)..place(before)).unwrap_or_default();
-        add_months(self.context, &self.windows, months, gathered)
+        months::add(self.context, &self.windows, months, gathered)
     }
 
     /// Whether there are months before one.
@@ -283,71 +273,6 @@ impl Night<'_> {
         entries.extend(gathered.keep_recent(self.context, until, self.as_of, self.edges)?);
         Ok(entries)
     }
-}
-
-/// Adds months in their order: as many at a time as there are threads, read side by side and added to all ranges of
-/// customers while the next are read.
-fn add_months(
-    context: &Context,
-    windows: &Windows,
-    months: &[(i32, &[Part])],
-    gathered: &mut Gathered,
-) -> Result<()> {
-    let load_all = |side_by_side: &[(i32, &[Part])]| -> Result<Vec<(i32, Vec<PieceSummary>)>> {
-        let load = |(month, parts): &(i32, &[Part])| {
-            load(context, windows, *month, parts).map(|pieces| (*month, pieces))
-        };
-        side_by_side.par_iter().map(load).collect::<Vec<_>>().into_iter().collect()
-    };
-    let n_side_by_side = rayon::current_num_threads().max(1);
-    let mut loaded: Vec<(i32, Vec<PieceSummary>)> = Vec::new();
-    for side_by_side in months.chunks(n_side_by_side).chain([[].as_slice()]) {
-        context.go_on()?;
-        let done = std::mem::take(&mut loaded);
-        let (next, added) = rayon::join(|| load_all(side_by_side), || gathered.add(windows, &done));
-        added?;
-        loaded = next?;
-    }
-    Ok(())
-}
-
-/// Summaries of some days of a month.
-struct PieceSummary {
-    /// First and last, inclusive.
-    days: (i32, i32),
-    /// By key and by value, each in ranges of ascending keys.
-    by_key: Vec<RecordBatch>,
-    by_value: Vec<RecordBatch>,
-    /// Keys, days, kinds and amounts of the ledger, where days are looked at one by one.
-    amounts: Vec<RecordBatch>,
-}
-
-/// The pieces of a month: its summary as it is kept, or counted anew where a window's edge cuts it.
-fn load(context: &Context, windows: &Windows, month: i32, parts: &[Part]) -> Result<Vec<PieceSummary>> {
-    let pieces = windows.pieces(month);
-    let whole = (month_start(month), month_start(month + 1) - 1);
-    let amounts = |days: (i32, i32)| {
-        if !windows.needs_days(month, days) {
-            return Ok(Vec::new());
-        }
-        read_groups(context, parts, &[c::SOURCE_KEY, c::DAY, c::KIND, c::AMOUNT], &[c::KIND])
-    };
-    if pieces == [whole] {
-        let (by_key, by_value) = summarise::read_summary(context, month)?;
-        return Ok(vec![PieceSummary { days: whole, by_key, by_value, amounts: amounts(whole)? }]);
-    }
-    let batches = summarise::read_columns(context, parts)?;
-    let rows = MonthRows::of(&batches, summarise::counted(context.config.summary))?;
-    let mut parted = Parted::default();
-    pieces
-        .into_iter()
-        .map(|days| {
-            let tables = rows.summarise(days.0, days.1, &mut parted, &context.units)?;
-            let (by_key, by_value) =
-                tables.into_iter().map(|SummaryTables { by_key, by_value }| (by_key, by_value)).unzip();
-            Ok(PieceSummary { days, by_key, by_value, amounts: amounts(days)? })
-        })
-        .collect()
 }
 
 /// Ledger rows dated after `as_of`, by source.

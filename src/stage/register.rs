@@ -17,7 +17,6 @@ mod whom;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -48,13 +47,10 @@ use crate::kernel::text::{email_canonical, email_in_letters};
 use crate::kernel::texts::Texts;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
-use crate::run::pieces;
 use crate::store::files;
 
 /// Bytes of an HMAC that a `c_` id shows.
 const ID_BYTES: usize = 8;
-/// Pieces of keys whose ids are looked up at a time.
-const PIECES_AT_ONCE: usize = 16;
 
 /// Every customer that an export names.
 #[derive(Debug)]
@@ -311,24 +307,15 @@ fn warn_of_points(context: &Context, all: impl Iterator<Item = Bits>) {
 
 /// Customer of each key.
 fn customers(keys: &Keys, numbering: &Numbering<'_>) -> Texts {
-    let mut customers = Texts::with_capacity(keys.len());
     // Keys are looked up among the nodes, which pays side by side.
     let known = |key: usize| {
         let place = numbering.matching?.before.as_ref()?.customer_of_key(key)?;
         numbering.matching?.id(place).map(Cow::Borrowed)
     };
-    for places in pieces::places(keys.len()).chunks(PIECES_AT_ONCE) {
-        let ids = |places: &Range<usize>| -> Vec<Cow<'_, str>> {
-            let of_key = |key: usize| {
-                let (space, id) = keys.identity(u32::try_from(key).ok()?)?;
-                Some(known(key).unwrap_or_else(|| numbering.id(space, id)))
-            };
-            places.clone().filter_map(of_key).collect()
-        };
-        let ids: Vec<Vec<Cow<'_, str>>> = places.par_iter().map(ids).collect();
-        ids.iter().flatten().for_each(|id| customers.push(id));
-    }
-    customers
+    Texts::side_by_side(keys.len(), |key| {
+        let (space, id) = u32::try_from(key).ok().and_then(|key| keys.identity(key)).unwrap_or_default();
+        known(key).unwrap_or_else(|| numbering.id(space, id))
+    })
 }
 
 /// Place of each source in the config.

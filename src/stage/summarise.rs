@@ -52,7 +52,9 @@ pub struct Summaries {
     pub rows_out: u64,
 }
 
-fn file(table: &Table, month: i32) -> String {
+/// Where a month's summary lies in the run.
+#[must_use]
+pub fn file(table: &Table, month: i32) -> String {
     format!("{}/month={}/part-00000.parquet", table.name, month_label(month))
 }
 
@@ -183,35 +185,6 @@ impl SummaryTables {
 pub fn dimension(name: &str) -> u32 {
     let place = DIMENSIONS.iter().position(|(dimension, _)| *dimension == name);
     place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
-}
-
-/// Reads both summaries of a month of the run under construction: the columns that features add up, a batch for each row
-/// group, dimensions and values as numbers of their texts.
-///
-/// # Errors
-/// `Io`.
-pub fn read_summary(context: &Context, month: i32) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
-    const PLAIN: [&str; 10] = [
-        c::SOURCE_KEY,
-        c::ACTIVE_DAYS,
-        c::N_ORDERS,
-        c::N_ROWS,
-        c::N_COST_MISSING,
-        c::REVENUE,
-        c::REFUNDS,
-        c::COST,
-        c::FIRST_DAY_NET,
-        c::N_REFUND_ROWS,
-    ];
-    const BY: [&str; 6] = [c::SOURCE_KEY, c::DIMENSION, c::VALUE, c::N_ORDERS, c::REVENUE, c::REFUNDS];
-    let path = context.work.join(file(CustomerMonthBy::TABLE, month));
-    let mut by_value = Vec::new();
-    if files::exists(&path) {
-        let numbered = [c::DIMENSION, c::VALUE];
-        (_, by_value) =
-            parquet::read_groups(&path, CustomerMonthBy::TABLE, &context.units, Some(&BY), &numbered)?;
-    }
-    Ok((read_columns_by_key(context, month, &PLAIN)?, by_value))
 }
 
 /// Reads columns of `summary/customer_month` of the run under construction, a batch for each row group.

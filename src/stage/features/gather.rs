@@ -3,7 +3,7 @@
 pub(super) mod base;
 mod cohorts;
 mod evening;
-mod keyed;
+pub(super) mod keyed;
 mod order;
 mod range;
 pub(super) mod recent;
@@ -18,12 +18,13 @@ use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
 use self::cohorts::CohortSums;
+pub(super) use self::order::Before;
 use self::order::{Order, id_of};
 use self::range::{Piece, Range, Settled, Slot};
 use self::standings::Lives;
 use self::values::Values;
 use super::lifetime::Edges;
-use super::{Features, Ids, Mains, NO_ROW, PieceSummary, Sums, Windows, covers, too_large};
+use super::{Features, Ids, Mains, NO_ROW, Sums, Windows, covers, too_large};
 use crate::contract::{column as c, read};
 use crate::error::Result;
 use crate::kernel::calendar::month_index;
@@ -33,6 +34,17 @@ use crate::stage::register::Register;
 const RANGE_SLOTS: u32 = 32_768;
 /// Customers that one task looks up at least.
 const MIN_ROWS: usize = 8192;
+
+/// Summaries of some days of a month, or of some keys in them.
+pub(super) struct PieceSummary {
+    /// First and last, inclusive.
+    pub(super) days: (i32, i32),
+    /// By key and by value, each in ranges of ascending keys.
+    pub(super) by_key: Vec<RecordBatch>,
+    pub(super) by_value: Vec<RecordBatch>,
+    /// Keys, days, kinds and amounts of the ledger, where days are looked at one by one.
+    pub(super) amounts: Vec<RecordBatch>,
+}
 
 /// Sums under construction. A customer's slot is its smallest key, so that a month, whose rows stand by key, is added from
 /// front to back; customers without a key come after all keys.
@@ -48,11 +60,15 @@ pub(super) struct Gathered {
     ranges: Vec<Range>,
     width: u32,
     n_pieces: u32,
+    /// The days of the last of them.
+    last_days: Option<(i32, i32)>,
     values: Values,
     /// Customers who bought on days that the parent's base has.
     n_active_before: BTreeMap<i32, u64>,
     /// The day after each of the parent's evenings, where those are gone on from.
     evenings_since: Option<[i32; 2]>,
+    /// What the parent had of keys.
+    before: Before,
 }
 
 impl Gathered {
@@ -62,10 +78,10 @@ impl Gathered {
     /// What `before` fails with.
     pub(super) fn new(
         register: &Register,
-        before: impl FnOnce() -> Result<Vec<u32>> + Send,
+        before: impl FnOnce() -> Result<Before> + Send,
         has_window: bool,
     ) -> Result<Self> {
-        let Order { slot_of_key, keys_by_id, customers, n_slots } = Order::of(register, before)?;
+        let Order { slot_of_key, keys_by_id, customers, n_slots, before } = Order::of(register, before)?;
         let has_one_key_each = (0..).zip(&slot_of_key).all(|(key, slot): (u32, _)| key == *slot);
         let width = if has_one_key_each { RANGE_SLOTS } else { n_slots.max(1) };
         let ranges = (0..n_slots.div_ceil(width)).into_par_iter().map(|range| {
@@ -91,9 +107,11 @@ impl Gathered {
             ranges,
             width,
             n_pieces: 0,
+            last_days: None,
             values: Values::default(),
             n_active_before,
             evenings_since: None,
+            before,
         })
     }
 
@@ -107,14 +125,16 @@ impl Gathered {
         self.ranges.get((number / self.width) as usize)?.slots.get((number % self.width) as usize)
     }
 
-    /// Adds the pieces of months, which come ascending.
+    /// Adds the pieces of months, which come ascending, those of one month perhaps in several calls.
     ///
     /// # Errors
     /// `SumOutOfRange`.
     pub(super) fn add(&mut self, windows: &Windows, months: &[(i32, Vec<PieceSummary>)]) -> Result<()> {
         let mut pieces = Vec::new();
         for (month, piece) in months.iter().flat_map(|(month, all)| all.iter().map(move |one| (month, one))) {
-            self.n_pieces += 1;
+            // One that comes in several parts has one number.
+            self.n_pieces += u32::from(self.last_days != Some(piece.days));
+            self.last_days = Some(piece.days);
             pieces.push(Piece::of(windows, *month, self.n_pieces, piece)?);
         }
         let Self { slot_of_key, ranges, width, values, .. } = self;
@@ -261,6 +281,7 @@ impl Gathered {
         let Totals { total, net_year, net_half, net_half_before } = gathered;
         let mains = if mains_of.is_empty() { Vec::new() } else { kept.par_iter().map(main_of).collect() };
         drop(mains_of);
+        let first_day_of_key = self.first_days();
         let has_window = self.ranges.iter().any(|range| range.window.is_some());
         let window = |number: u32| {
             let range = self.ranges.get((number / self.width) as usize)?;
@@ -281,7 +302,9 @@ impl Gathered {
             cohort_sizes,
             lifetime: lifetime?,
             row_of_key: self.rows_of_keys(&kept, n_slots),
-            first_day_of_key: self.first_days(),
+            has_one_key_each: self.has_one_key_each,
+            are_as_before: self.before.are(&self.keys_by_id, &first_day_of_key),
+            first_day_of_key,
             keys_by_id: self.keys_by_id,
             after_as_of,
         })

@@ -2,14 +2,8 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::kernel::search::first_from;
-use crate::kernel::texts::Texts;
-use crate::run::pieces;
-
-/// Pieces that are put together while as many others are made.
-const PIECES_AT_ONCE: usize = 8;
+use crate::kernel::texts::{EndToEnd, Texts};
 
 /// Ids, ascending by bytes, none twice.
 #[derive(Clone, Debug, Default)]
@@ -18,16 +12,8 @@ pub struct Ids(Texts);
 impl Ids {
     /// Takes `n` ids that ascend, each asked for by its row.
     pub(super) fn of<'a>(n: usize, id: impl Fn(usize) -> &'a str + Sync) -> Self {
-        let mut all = Texts::with_capacity(n);
-        let make = |rows: &Range<usize>| rows.clone().map(&id).collect::<Texts>();
-        let mut made: Vec<Texts> = Vec::new();
         // Ids of neighbouring rows lie far apart, so that most of the time is waiting for them.
-        for side_by_side in pieces::places(n).chunks(PIECES_AT_ONCE).chain([[].as_slice()]) {
-            let done = std::mem::take(&mut made);
-            let make_all = || side_by_side.par_iter().map(make).collect();
-            (made, ()) = rayon::join(make_all, || done.iter().for_each(|piece| all.append(piece)));
-        }
-        Self(all)
+        Self(Texts::side_by_side(n, id))
     }
 
     /// Number of ids.
@@ -46,6 +32,12 @@ impl Ids {
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
         self.0.get(row)
+    }
+
+    /// The ids of some rows as they stand, end to end; none of those past the last.
+    #[must_use]
+    pub fn some(&self, rows: Range<usize>) -> EndToEnd<'_> {
+        self.0.some(rows)
     }
 
     /// The ids of some rows; none of those past the last.
@@ -94,15 +86,5 @@ mod tests {
             assert_eq!(ids.iter_of(n + 1..n + 3).len(), 0);
         }
         assert_eq!(Ids::of(2, |row| ["", "a"][row]).get(0), Some(""));
-    }
-
-    #[test]
-    fn pieces_are_put_together_in_their_order() {
-        let n = PIECES_AT_ONCE * pieces::PIECE_ROWS + 3;
-        let all: Texts =
-            (0..n).map(|row| row.to_string()).collect::<Vec<_>>().iter().map(String::as_str).collect();
-        let ids = Ids::of(n, |row| all.get(row).unwrap());
-        assert_eq!(ids.len(), n);
-        assert!(ids.iter().eq(all.iter_of(0..n)));
     }
 }

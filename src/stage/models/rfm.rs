@@ -1,6 +1,6 @@
 //! Features → RFM scores and their named segments.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -9,6 +9,9 @@ use crate::contract::Units;
 use crate::error::Result;
 use crate::kernel::rfm::{Direction, fixed_scores, nested_scores, quantile_scores};
 use crate::stage::features::{Features, Sums, too_large};
+
+/// Customers that one task looks at, at least.
+const MIN_MEMBERS: usize = 65_536;
 
 /// Name of a cell that no rule covers.
 pub const OTHERS: &str = "others";
@@ -64,18 +67,45 @@ pub struct Scored {
 impl Scored {
     /// The cell of each customer; `None` where a score is not known.
     pub fn cells(&self) -> impl Iterator<Item = Option<&Cell>> {
-        let index: HashMap<(u8, u8, u8), &Cell> =
-            self.grid.iter().map(|(place, cell)| (*place, cell)).collect();
-        self.scores.iter().map(move |scores| {
-            let scores = scores.as_ref()?;
-            index.get(&(scores.r, scores.f, scores.m?)).copied()
-        })
+        let by_scores = self.by_scores();
+        self.scores.iter().map(move |scores| by_scores.cell((*scores)?))
+    }
+
+    /// Occupied cells, quickly found.
+    #[must_use]
+    pub fn by_scores(&self) -> ByScores<'_> {
+        let greatest = self.grid.keys().map(|(r, f, m)| *r.max(f).max(m)).max().unwrap_or_default();
+        let places = Places::of(greatest);
+        let mut cells = vec![None; places.len()];
+        for ((r, f, m), cell) in &self.grid {
+            cells.get_mut(places.at(*r, *f, *m)).into_iter().for_each(|to| *to = Some(cell));
+        }
+        ByScores { greatest, places, cells }
+    }
+}
+
+/// Occupied cells by their scores.
+#[derive(Clone, Debug)]
+pub struct ByScores<'a> {
+    greatest: u8,
+    places: Places,
+    cells: Vec<Option<&'a Cell>>,
+}
+
+impl<'a> ByScores<'a> {
+    /// The cell of scores; `None` where the monetary one is not known, or nobody is in it.
+    #[must_use]
+    pub fn cell(&self, scores: Scores) -> Option<&'a Cell> {
+        let Scores { r, f, m } = scores;
+        let m = m.filter(|m| r.max(f).max(*m) <= self.greatest)?;
+        self.cells.get(self.places.at(r, f, m)).copied().flatten()
     }
 }
 
 /// The customers that are scored, in their order.
 struct Population {
-    customers: Vec<u32>,
+    /// Their places among all; `None`: everybody is scored.
+    customers: Option<Vec<u32>>,
     recency_days: Vec<f64>,
     frequency: Vec<f64>,
     /// Of those whose monetary value is known.
@@ -87,49 +117,66 @@ struct Population {
 impl Population {
     /// Everybody with a purchase day.
     fn of(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Result<Self> {
-        let has_days = |place: &usize| all.get(*place).is_some_and(|sums| sums.days.is_some());
-        let customers: Vec<u32> = (0..all.len())
-            .into_par_iter()
-            .filter(has_days)
-            .map(|place| u32::try_from(place).unwrap_or(u32::MAX))
-            .collect();
-        let sums = |customer: &u32| all.get(*customer as usize).unwrap_or(&Sums::NONE);
-        let recency = |sums: &Sums| sums.days.map_or(0.0, |(_, last)| f64::from(as_of - last));
-        let frequency = |sums: &Sums| {
-            f64::from(match config.frequency {
+        // Whether everybody has a purchase day, and whether the value of all who have one is known.
+        let look = |(all_buy, all_are_known): (bool, bool), sums: &Sums| match sums.days {
+            None => Ok((false, all_are_known)),
+            Some(_) => monetary(config, units, sums).map(|value| (all_buy, all_are_known && value.is_some())),
+        };
+        let (all_buy, all_are_known) = all
+            .par_iter()
+            .try_fold(|| (true, true), look)
+            .try_reduce(|| (true, true), |a, b| Ok((a.0 && b.0, a.1 && b.1)))?;
+        let customers: Option<Vec<u32>> = (!all_buy).then(|| {
+            let members = (0..all.len()).into_par_iter();
+            let members = members.filter(|place| all.get(*place).is_some_and(|sums| sums.days.is_some()));
+            members.map(|place| u32::try_from(place).unwrap_or(u32::MAX)).collect()
+        });
+        // No value fails any more.
+        let measures = |sums: &Sums| {
+            let recency = sums.days.map_or(0.0, |(_, last)| f64::from(as_of - last));
+            let frequency = f64::from(match config.frequency {
                 Frequency::Orders => sums.n_orders,
                 Frequency::PurchaseDays => sums.n_active_days,
-            })
+            });
+            ((recency, frequency), monetary(config, units, sums).ok().flatten())
         };
-        let value = |customer: &u32| monetary(config, units, sums(customer));
-        let all_are_known = customers
-            .par_iter()
-            .try_fold(|| true, |known, customer| value(customer).map(|value| known && value.is_some()))
-            .try_reduce(|| true, |a, b| Ok(a && b))?;
-        // No value fails any more.
-        let known = |customer: &u32| value(customer).ok().flatten();
-        let of_member = |member: &usize| customers.get(*member).and_then(known);
+        let known = |((recency, frequency), value): ((f64, f64), Option<f64>)| {
+            ((recency, frequency), value.unwrap_or(0.0))
+        };
+        let sums = |customer: &u32| all.get(*customer as usize).unwrap_or(&Sums::NONE);
+        let ((recency_days, frequency), mut monetary): ((Vec<f64>, Vec<f64>), Vec<f64>) = match &customers {
+            None => all.par_iter().map(|sums| known(measures(sums))).unzip(),
+            Some(customers) => customers.par_iter().map(|one| known(measures(sums(one)))).unzip(),
+        };
         let valued: Option<Vec<usize>> = (!all_are_known).then(|| {
-            let members = (0..customers.len()).into_par_iter();
-            members.filter(|member| of_member(member).is_some()).collect()
+            let of_member = |member: &usize| match &customers {
+                None => all.get(*member),
+                Some(customers) => customers.get(*member).map(sums),
+            };
+            let is_valued = |member: &usize| of_member(member).is_some_and(|sums| measures(sums).1.is_some());
+            (0..recency_days.len()).into_par_iter().filter(is_valued).collect()
         });
-        let monetary = match &valued {
-            Some(valued) => valued.par_iter().map(|member| of_member(member).unwrap_or(0.0)).collect(),
-            None => customers.par_iter().map(|customer| known(customer).unwrap_or(0.0)).collect(),
-        };
-        Ok(Self {
-            recency_days: customers.par_iter().map(|customer| recency(sums(customer))).collect(),
-            frequency: customers.par_iter().map(|customer| frequency(sums(customer))).collect(),
-            monetary,
-            valued,
-            customers,
-        })
+        if let Some(valued) = &valued {
+            let of_member = |member: &usize| monetary.get(*member).copied().unwrap_or_default();
+            monetary = valued.par_iter().map(of_member).collect();
+        }
+        Ok(Self { customers, recency_days, frequency, monetary, valued })
+    }
+
+    /// Number of members.
+    const fn len(&self) -> usize {
+        self.recency_days.len()
+    }
+
+    /// Place of a member among all.
+    fn customer(&self, member: usize) -> Option<usize> {
+        self.customers.as_ref().map_or(Some(member), |all| all.get(member).map(|customer| *customer as usize))
     }
 
     /// A value for each member from one for each whose monetary value is known.
     fn spread(&self, scores: Vec<u8>) -> Vec<Option<u8>> {
         let Some(valued) = &self.valued else { return scores.into_iter().map(Some).collect() };
-        let mut spread = vec![None; self.customers.len()];
+        let mut spread = vec![None; self.len()];
         for (place, score) in valued.iter().zip(scores) {
             spread.get_mut(*place).into_iter().for_each(|slot| *slot = Some(score));
         }
@@ -166,19 +213,18 @@ pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Resul
     let columns = score(config, &population);
     let mut scored = Scored { scores: Vec::new(), bins: Vec::new(), grid: BTreeMap::new() };
     let members = || (&columns.r, &columns.f, &columns.m).into_par_iter();
-    scored.scores = if population.customers.len() == all.len() {
-        members().map(|(r, f, m)| Some(Scores { r: *r, f: *f, m: *m })).collect()
-    } else {
-        let mut scores = vec![None; all.len()];
-        for (((customer, r), f), m) in
-            population.customers.iter().zip(&columns.r).zip(&columns.f).zip(&columns.m)
-        {
-            let slot = scores.get_mut(*customer as usize);
-            slot.into_iter().for_each(|slot| *slot = Some(Scores { r: *r, f: *f, m: *m }));
+    scored.scores = match &population.customers {
+        None => members().map(|(r, f, m)| Some(Scores { r: *r, f: *f, m: *m })).collect(),
+        Some(customers) => {
+            let mut scores = vec![None; all.len()];
+            for (((customer, r), f), m) in customers.iter().zip(&columns.r).zip(&columns.f).zip(&columns.m) {
+                let slot = scores.get_mut(*customer as usize);
+                slot.into_iter().for_each(|slot| *slot = Some(Scores { r: *r, f: *f, m: *m }));
+            }
+            scores
         }
-        scores
     };
-    for ((r, f, m), (n_customers, net_revenue)) in cells(&population, &columns, all)? {
+    for ((r, f, m), (n_customers, net_revenue)) in cells(config.bins, &population, &columns, all)? {
         let net_revenue = i64::try_from(net_revenue).map_err(|_| too_large())?;
         let text = label(config.bins, r, f, m);
         let segment = segment_of(&config.segments, r, f, m).to_owned();
@@ -197,26 +243,58 @@ pub fn score_all(config: &Rfm, units: &Units, all: &[Sums], as_of: i32) -> Resul
     Ok(scored)
 }
 
+/// Places of all cells in a list of them.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    /// Scores of each measure, 0 among them.
+    n_scores: usize,
+}
+
+impl Places {
+    /// Those of scores up to `bins`.
+    fn of(bins: u8) -> Self {
+        Self { n_scores: usize::from(bins) + 1 }
+    }
+
+    /// Number of cells.
+    const fn len(self) -> usize {
+        self.n_scores * self.n_scores * self.n_scores
+    }
+
+    /// The place of a cell.
+    fn at(self, r: u8, f: u8, m: u8) -> usize {
+        (usize::from(r) * self.n_scores + usize::from(f)) * self.n_scores + usize::from(m)
+    }
+}
+
 /// By the three scores of each occupied cell, its customers and their net revenue.
 type Cells = BTreeMap<(u8, u8, u8), (i64, i128)>;
 
-fn cells(population: &Population, columns: &ScoreColumns, all: &[Sums]) -> Result<Cells> {
-    let add_to = |cells: &mut Cells, place, (n_customers, net_revenue): (i64, i128)| {
-        let cell = cells.entry(place).or_default();
-        *cell = (cell.0 + n_customers, cell.1 + net_revenue);
-    };
-    let members = (&population.customers, &columns.r, &columns.f, &columns.m).into_par_iter();
-    members
-        .try_fold(Cells::new, |mut cells, (customer, r, f, m)| {
-            if let (Some(m), Some(sums)) = (*m, all.get(*customer as usize)) {
-                add_to(&mut cells, (*r, *f, m), (1, i128::from(sums.net()?)));
+fn cells(bins: u8, population: &Population, columns: &ScoreColumns, all: &[Sums]) -> Result<Cells> {
+    let places = Places::of(bins);
+    let none = || vec![(0_i64, 0_i128); places.len()];
+    let members = (0..population.len(), &columns.r, &columns.f, &columns.m).into_par_iter();
+    let counted = members
+        .with_min_len(MIN_MEMBERS)
+        .try_fold(none, |mut cells, (member, r, f, m)| {
+            let sums = population.customer(member).and_then(|customer| all.get(customer));
+            if let (Some(m), Some(sums)) = (*m, sums)
+                && let Some((n_customers, net_revenue)) = cells.get_mut(places.at(*r, *f, m))
+            {
+                *n_customers += 1;
+                *net_revenue += i128::from(sums.net()?);
             }
             Ok(cells)
         })
-        .try_reduce(Cells::new, |mut cells, others| {
-            others.into_iter().for_each(|(place, cell)| add_to(&mut cells, place, cell));
+        .try_reduce(none, |mut cells, others| {
+            for (cell, other) in cells.iter_mut().zip(others) {
+                *cell = (cell.0 + other.0, cell.1 + other.1);
+            }
             Ok(cells)
-        })
+        })?;
+    let scores = || 0..=bins;
+    let named = scores().flat_map(|r| scores().flat_map(move |f| scores().map(move |m| (r, f, m))));
+    Ok(named.zip(counted).filter(|(_, (n_customers, _))| *n_customers > 0).collect())
 }
 
 /// Scores by member.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{PrimitiveBuilder, StringBuilder};
+use arrow_array::builder::StringBuilder;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type, UInt8Type};
-use arrow_array::{ArrayRef, PrimitiveArray, StringArray};
+use arrow_array::{Array as _, ArrayRef, Decimal128Array, PrimitiveArray, StringArray, new_null_array};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 
 use crate::contract::{ColumnType, Units};
+use crate::kernel::texts::EndToEnd;
 
 /// Column builders that know the units.
 pub(super) struct Make<'a> {
@@ -15,9 +17,59 @@ pub(super) struct Make<'a> {
 
 impl Make<'_> {
     pub(super) fn money(&self, values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-        let amounts = primitives::<Decimal128Type>(values.map(|value| value.map(i128::from)));
+        self.minor(primitives::<Decimal128Type>(values.map(|value| value.map(i128::from))))
+    }
+
+    /// Amounts in minor units.
+    pub(super) fn minor(&self, amounts: Decimal128Array) -> ArrayRef {
         Arc::new(amounts.with_data_type(ColumnType::Money.arrow(self.units)))
     }
+}
+
+/// Columns of nothing but nulls, made once.
+#[derive(Debug)]
+pub(super) struct Nulls {
+    of_kinds: Vec<(ColumnType, ArrayRef)>,
+    units: Units,
+}
+
+impl Nulls {
+    /// Those of the kinds that whole groups of columns are of, with so many rows.
+    pub(super) fn new(units: &Units, n_rows: usize) -> Self {
+        const KINDS: [ColumnType; 7] = [
+            ColumnType::Text,
+            ColumnType::Bool,
+            ColumnType::Int,
+            ColumnType::Money,
+            ColumnType::Date,
+            ColumnType::Float,
+            ColumnType::Share,
+        ];
+        let of_kinds = KINDS.map(|kind| (kind, new_null_array(&kind.arrow(units), n_rows)));
+        Self { of_kinds: of_kinds.into(), units: units.clone() }
+    }
+
+    /// A column of `n` nulls.
+    pub(super) fn of(&self, kind: ColumnType, n: usize) -> ArrayRef {
+        match self.of_kinds.iter().find(|(known, column)| *known == kind && n <= column.len()) {
+            Some((_, column)) => column.slice(0, n),
+            None => new_null_array(&kind.arrow(&self.units), n),
+        }
+    }
+}
+
+/// Which values are known, as columns have it; `None`: all are.
+pub(super) fn valid(known: &[bool]) -> Option<NullBuffer> {
+    if !known.contains(&false) {
+        return None;
+    }
+    let is_known = |row: usize| known.get(row).copied().unwrap_or_default();
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(known.len(), is_known)))
+}
+
+/// Texts that stand end to end already.
+pub(super) fn end_to_end(texts: &EndToEnd<'_>) -> StringArray {
+    StringArray::new(OffsetBuffer::from_lengths(texts.lengths()), Buffer::from(texts.text().as_bytes()), None)
 }
 
 /// Texts; a column without any, as of what is not configured, costs no more than the look at its rows.
@@ -80,13 +132,18 @@ fn primitives<T: ArrowPrimitiveType>(
         None if n_nulls > 0 => PrimitiveArray::new_null(n_nulls),
         None => PrimitiveArray::new(known.into(), None),
         Some(turn) => {
+            // Either is empty.
             let n_rows = n_nulls + known.len() + 1 + values.size_hint().0;
-            let mut builder = PrimitiveBuilder::<T>::with_capacity(n_rows);
-            builder.append_nulls(n_nulls);
-            builder.append_slice(&known);
-            builder.append_option(turn);
-            values.for_each(|value| builder.append_option(value));
-            builder.finish()
+            let mut is_known: Vec<bool> = Vec::with_capacity(n_rows);
+            is_known.resize(n_nulls, false);
+            is_known.resize(n_nulls + known.len(), true);
+            known.reserve_exact(n_rows - known.len());
+            known.resize(is_known.len(), T::default_value());
+            for value in std::iter::once(turn).chain(values) {
+                is_known.push(value.is_some());
+                known.push(value.unwrap_or_default());
+            }
+            PrimitiveArray::new(known.into(), valid(&is_known))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `tables/customers`: one row a customer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat;
 use rayon::prelude::*;
 
+use super::bought::Bought;
 use super::clv;
-use super::column::{Make, days, floats, ints, texts, u8s};
+use super::column::{Make, Nulls, end_to_end, floats, ints, texts, u8s};
 use super::loyalty::{customer_columns, shown};
 use super::reach::Reach;
 use crate::contract::tables::Customers;
-use crate::contract::{Contract, column as c};
+use crate::contract::{ColumnType, Contract, column as c};
 use crate::error::{Error, Result};
 use crate::kernel::retention::{Budget, CAC_ONLY};
 use crate::run::context::Context;
@@ -25,7 +26,7 @@ use crate::stage::features::{Features, Mains};
 use crate::stage::models::clv::Valued;
 use crate::stage::models::loyalty::Outcome;
 use crate::stage::models::retention::Ceilings;
-use crate::stage::models::rfm::{Cell, Scored, Scores};
+use crate::stage::models::rfm::{ByScores, Cell, Scored};
 use crate::stage::register::Register;
 use crate::stage::segments::Membership;
 use crate::stage::summarise;
@@ -51,27 +52,71 @@ pub struct CustomersTable<'a> {
     features: &'a Features,
     modelled: Modelled<'a>,
     register: &'a Register,
-    cells: HashMap<(u8, u8, u8), &'a Cell>,
+    cells: ByScores<'a>,
     reach: Reach,
+    nulls: Nulls,
 }
 
 /// Columns that are made together, up to the first of the next group.
 struct Group {
     first: &'static str,
+    /// Whether anything is known of anybody; else all are null.
+    is_known: fn(&CustomersTable<'_>) -> bool,
     make: fn(&CustomersTable<'_>, Range<usize>) -> Result<Vec<ArrayRef>>,
 }
 
 /// All columns but the last, which tells the segments: those are found by looking at the others.
-const GROUPS: [Group; 8] = [
-    Group { first: c::CUSTOMER_ID, make: |table, places| Ok(table.who(places)) },
-    Group { first: c::FIRST_DAY, make: |table, places| table.buying(places) },
-    Group { first: c::RFM_R, make: |table, places| Ok(table.rfm(places)) },
-    Group { first: c::CLV_X, make: |table, places| Ok(table.lifetime(places)) },
-    Group { first: c::P_ALIVE, make: |table, places| table.values(places) },
-    Group { first: c::TIER, make: |table, places| Ok(table.tiers(places)) },
-    Group { first: c::RETENTION_CEILING, make: |table, places| Ok(table.retention(places)) },
-    Group { first: c::CAN_EMAIL, make: |table, places| Ok(table.reach(places)) },
+const GROUPS: [Group; 9] = [
+    Group { first: c::CUSTOMER_ID, is_known: |_| true, make: |table, places| Ok(table.ids(places)) },
+    Group {
+        first: c::HOUSEHOLD_ID,
+        is_known: |table| !table.register.contacts.is_empty(),
+        make: |table, places| Ok(table.who(places)),
+    },
+    Group { first: c::FIRST_DAY, is_known: |_| true, make: |table, places| table.buying(places) },
+    Group { first: c::RFM_R, is_known: |_| true, make: |table, places| Ok(table.rfm(places)) },
+    Group { first: c::CLV_X, is_known: |_| true, make: |table, places| Ok(table.lifetime(places)) },
+    Group {
+        first: c::P_ALIVE,
+        is_known: |table| table.modelled.valued.lifetimes.is_some(),
+        make: |table, places| table.values(places),
+    },
+    Group {
+        first: c::TIER,
+        is_known: |table| shown(table.modelled.tiers).is_some(),
+        make: |table, places| Ok(table.tiers(places)),
+    },
+    Group {
+        first: c::RETENTION_CEILING,
+        is_known: |table| table.modelled.ceilings.is_some(),
+        make: |table, places| Ok(table.retention(places)),
+    },
+    Group {
+        first: c::CAN_EMAIL,
+        is_known: |table| table.reach.is_known(),
+        make: |table, places| Ok(table.reach(places)),
+    },
 ];
+
+impl Group {
+    /// Its columns in the table.
+    fn places(&self) -> Range<usize> {
+        let columns = Customers::TABLE.columns;
+        let first = columns.iter().position(|column| column.name == self.first).unwrap_or_default();
+        let ends = |name: &str| name == c::SEGMENTS || GROUPS.iter().any(|group| group.first == name);
+        let n = columns.iter().skip(first + 1).take_while(|column| !ends(column.name)).count();
+        first..first + 1 + n
+    }
+
+    /// Makes its columns of some customers.
+    fn columns(&self, table: &CustomersTable<'_>, places: Range<usize>) -> Result<Vec<ArrayRef>> {
+        if (self.is_known)(table) {
+            return (self.make)(table, places);
+        }
+        let all = Customers::TABLE.columns.get(self.places()).unwrap_or_default();
+        Ok(all.iter().map(|column| table.nulls.of(column.kind, places.len())).collect())
+    }
+}
 
 impl<'a> CustomersTable<'a> {
     /// The table of what was found.
@@ -82,9 +127,10 @@ impl<'a> CustomersTable<'a> {
         modelled: Modelled<'a>,
         register: &'a Register,
     ) -> Self {
-        let cells = modelled.scored.grid.iter().map(|(place, cell)| (*place, cell)).collect();
+        let cells = modelled.scored.by_scores();
         let reach = Reach::of(features, register);
-        Self { context, features, modelled, register, cells, reach }
+        let nulls = Nulls::new(&context.units, features.customer_id.len().min(pieces::PIECE_ROWS));
+        Self { context, features, modelled, register, cells, reach, nulls }
     }
 
     /// Number of customers.
@@ -93,31 +139,31 @@ impl<'a> CustomersTable<'a> {
         self.features.customer_id.len()
     }
 
-    /// The columns of these names, and the ids, of all rows; in the table's order.
+    /// The columns of these names, and the ids, of all rows; in the table's order. No rows where no column is named: nobody
+    /// looks at any.
     ///
     /// # Errors
     /// `SumOutOfRange`; `Internal` for columns over 2 GiB of text.
     pub fn columns(&self, names: &BTreeSet<&str>) -> Result<RecordBatch> {
         let schema = Customers::TABLE.schema(&self.context.units);
         let is_wanted = |name: &str| name == c::CUSTOMER_ID || names.contains(name);
-        let place = |name: &str| Customers::TABLE.columns.iter().position(|column| column.name == name);
+        let n_rows = if names.is_empty() { 0 } else { self.n_rows() };
         let (mut wanted, mut columns) = (Vec::new(), Vec::new());
         for group in GROUPS {
-            let first = place(group.first).unwrap_or_default();
-            let known = Customers::TABLE.columns.iter().enumerate().skip(first);
-            let known =
-                known.take_while(|(at, one)| *at == first || GROUPS.iter().all(|g| g.first != one.name));
+            let own = group.places();
+            let first = own.start;
+            let known = own.clone().zip(Customers::TABLE.columns.get(own).unwrap_or_default());
             let of_group: Vec<usize> =
                 known.filter(|(_, one)| is_wanted(one.name)).map(|(at, _)| at - first).collect();
             if of_group.is_empty() {
                 continue;
             }
             let pick = |places: Range<usize>| -> Result<Vec<ArrayRef>> {
-                let made = (group.make)(self, places)?;
+                let made = group.columns(self, places)?;
                 Ok(of_group.iter().filter_map(|at| made.get(*at)).cloned().collect())
             };
             let none = std::iter::once(0..0);
-            let places: Vec<Range<usize>> = none.chain(pieces::places(self.n_rows())).collect();
+            let places: Vec<Range<usize>> = none.chain(pieces::places(n_rows)).collect();
             let made: Vec<Result<Vec<ArrayRef>>> = places.into_par_iter().map(pick).collect();
             let made: Vec<Vec<ArrayRef>> = made.into_iter().collect::<Result<_>>()?;
             for (at, column) in of_group.iter().enumerate() {
@@ -138,20 +184,23 @@ impl<'a> CustomersTable<'a> {
     pub fn write(&self, membership: &Membership) -> Result<TableEntry> {
         pieces::write::<Customers>(self.context, self.n_rows(), |places| {
             let made: Vec<Result<Vec<ArrayRef>>> =
-                GROUPS.par_iter().map(|group| (group.make)(self, places.clone())).collect();
+                GROUPS.par_iter().map(|group| group.columns(self, places.clone())).collect();
             let made: Vec<Vec<ArrayRef>> = made.into_iter().collect::<Result<_>>()?;
             let segments = text_lists(&names_by_row(membership, places));
             Ok(made.into_iter().flatten().chain([segments]).collect())
         })
     }
 
-    /// `customer_id` … `is_employee`.
+    /// `customer_id`.
+    fn ids(&self, places: Range<usize>) -> Vec<ArrayRef> {
+        vec![Arc::new(end_to_end(&self.features.customer_id.some(places)))]
+    }
+
+    /// `household_id` … `is_employee`.
     fn who(&self, places: Range<usize>) -> Vec<ArrayRef> {
-        let ids = || self.features.customer_id.iter_of(places.clone());
-        let contacts = self.register.contacts.who(ids());
+        let contacts = self.register.contacts.who(self.features.customer_id.iter_of(places));
         let who = || contacts.iter();
         vec![
-            texts(ids().map(Some)),
             texts(who().map(|who| who.and_then(|who| who.household))),
             texts(who().map(|who| who.and_then(|who| who.country))),
             Arc::new(who().map(|who| who.and_then(|who| who.is_employee)).collect::<BooleanArray>()),
@@ -162,42 +211,32 @@ impl<'a> CustomersTable<'a> {
     fn buying(&self, places: Range<usize>) -> Result<Vec<ArrayRef>> {
         let features = self.features;
         let make = Make { units: &self.context.units };
-        let has_lines = self.context.config.summary.lines;
         let all = features.total.get(places.clone()).unwrap_or_default();
+        let mut bought = Bought::with_capacity(all.len());
+        all.iter().try_for_each(|sums| bought.push(sums, features.as_of))?;
+        let mut columns = bought.columns(&make);
         let mains = || places.clone().map(|row| features.mains.get(row));
-        let total = || all.iter();
-        let (mut net, mut margin) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
-        for sums in total() {
-            net.push(Some(sums.net()?));
-            margin.push(sums.margin()?);
-        }
         let main = |dimension: usize| {
+            if features.mains.is_empty() {
+                return self.nulls.of(ColumnType::Text, places.len());
+            }
             let text = |mains: Option<&Mains>| features.values.get(*mains?.values.get(dimension)? as usize);
             texts(mains().map(text))
         };
         let year = features.net_year.get(places.clone()).unwrap_or_default();
-        Ok(vec![
-            days(total().map(|sums| sums.days.map(|(first, _)| first))),
-            days(total().map(|sums| sums.days.map(|(_, last)| last))),
-            ints(total().map(|sums| Some(i64::from(sums.n_orders)))),
-            ints(total().map(|sums| Some(i64::from(sums.n_active_days)))),
-            make.money(total().map(|sums| Some(sums.revenue))),
-            make.money(total().map(|sums| Some(sums.refunds))),
-            make.money(net.into_iter()),
-            make.money(total().map(|sums| (sums.n_cost_missing == 0).then_some(sums.cost))),
-            make.money(margin.into_iter()),
-            ints(self.days_since(places.clone(), |(_, last)| last)),
-            ints(self.days_since(places.clone(), |(first, _)| first)),
-            ints(
-                mains()
-                    .map(|mains| has_lines.then(|| mains.map_or(0, |mains| i64::from(mains.n_lines_owned)))),
-            ),
+        columns.extend([
+            if self.context.config.summary.lines {
+                ints(mains().map(|mains| Some(mains.map_or(0, |mains| i64::from(mains.n_lines_owned)))))
+            } else {
+                self.nulls.of(ColumnType::Int, places.len())
+            },
             main(summarise::LINE),
             main(summarise::UNIT),
             main(summarise::CHANNEL),
             make.money(year.iter().copied().map(Some)),
             floats(self.trends(places)),
-        ])
+        ]);
+        Ok(columns)
     }
 
     /// Days from a purchase day to `as_of`.
@@ -222,17 +261,13 @@ impl<'a> CustomersTable<'a> {
     /// `rfm_r` … `rfm_segment`.
     fn rfm(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let all = self.modelled.scored.scores.get(places).unwrap_or_default();
-        let numbers = |of: fn(&Scores) -> Option<u8>| u8s(all.iter().map(move |s| s.as_ref().and_then(of)));
-        let cell = |scores: &Option<Scores>| {
-            let scores = scores.as_ref()?;
-            self.cells.get(&(scores.r, scores.f, scores.m?))
-        };
+        let cells: Vec<Option<&Cell>> = all.iter().map(|scores| self.cells.cell((*scores)?)).collect();
         vec![
-            numbers(|scores| Some(scores.r)),
-            numbers(|scores| Some(scores.f)),
-            numbers(|scores| scores.m),
-            texts(all.iter().map(|scores| Some(&cell(scores)?.text))),
-            texts(all.iter().map(|scores| Some(&cell(scores)?.segment))),
+            u8s(all.iter().map(|scores| Some(scores.as_ref()?.r))),
+            u8s(all.iter().map(|scores| Some(scores.as_ref()?.f))),
+            u8s(all.iter().map(|scores| scores.as_ref()?.m)),
+            texts(cells.iter().map(|cell| Some(&cell.as_ref()?.text))),
+            texts(cells.iter().map(|cell| Some(&cell.as_ref()?.segment))),
         ]
     }
 

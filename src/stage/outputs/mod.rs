@@ -1,6 +1,7 @@
 //! Tables of a run → files, verified on the way; lists with their manifests.
 
 mod column;
+mod bought;
 pub mod clv;
 mod reach;
 pub mod customers;

@@ -69,6 +69,11 @@ impl Reach {
         reach
     }
 
+    /// Whether anything is known of anybody.
+    pub(super) const fn is_known(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// `can_email` … `blocked_reason` of some customers; nothing is known without contacts.
     pub(super) fn columns(&self, places: Range<usize>) -> Vec<ArrayRef> {
         let answers = || places.clone().map(|place| self.answers.get(place));

@@ -36,6 +36,11 @@ pub struct OfKeys<'a> {
     pub row: &'a (dyn Fn(u32) -> Option<u32> + Sync),
     /// The id of a row's customer, found more quickly in the order of `by_id` than in the register.
     pub id: &'a (dyn Fn(u32) -> Option<&'a str> + Sync),
+    /// Whether each key is a customer of its own.
+    pub has_one_key_each: bool,
+    /// The parent's table of identities, where it has just these keys in this order, with these first days, and nobody was
+    /// erased.
+    pub before: Option<&'a TableEntry>,
 }
 
 impl std::fmt::Debug for OfKeys<'_> {
@@ -61,7 +66,9 @@ pub fn write<'a>(
     ];
     let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
     let mut n_numbers: Vec<u32> = Vec::new();
-    if n_contacts == 0 && register.matching.is_none() {
+    if let Some(before) = of_keys.before.filter(|_| are_as_before(context, register, keys)) {
+        entries.extend(context.carry(std::iter::once(before))?);
+    } else if n_contacts == 0 && register.matching.is_none() {
         // A customer has the numbers of the ledger and no others, and these are in their order.
         let order = by_customer(register, keys, of_keys);
         entries.push(in_pieces::<Identities>(context, order.len(), |places| {
@@ -80,6 +87,12 @@ pub fn write<'a>(
         entries.extend(ids::write(context, matching, &register.contacts, &n_numbers)?);
     }
     Ok(entries)
+}
+
+/// Whether keys and their customers are called as in the parent: none came, and the config gives them no other names.
+fn are_as_before(context: &Context, register: &Register, keys: &Keys) -> bool {
+    let only_ledger = register.contacts.is_empty() && register.matching.is_none();
+    only_ledger && !keys.has_new() && !context.rematch_all
 }
 
 fn count(n: usize) -> u32 {
@@ -182,6 +195,9 @@ fn customer_of<'a>(
 /// Keys by customer, numbering and number.
 fn by_customer<'a>(register: &'a Register, keys: &'a Keys, of_keys: &OfKeys<'a>) -> Vec<u32> {
     let mut order = of_keys.by_id.to_vec();
+    if of_keys.has_one_key_each {
+        return order;
+    }
     let are_one = |a: u32, b: u32| match ((of_keys.row)(a), (of_keys.row)(b)) {
         (Some(a), Some(b)) => a == b,
         (of_a, of_b) => customer_of(register, of_keys, of_a, a) == customer_of(register, of_keys, of_b, b),

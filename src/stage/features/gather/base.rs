@@ -92,7 +92,7 @@ impl Read {
         let (_, by_value) =
             parquet::read_groups(&path, CustomerBaseBy::TABLE, &context.units, None, &numbered)?;
         let (cohorts, days) = (table(CohortBase::TABLE)?, table(DayBase::TABLE)?);
-        let keys = Keyed { table: CustomerBase::TABLE, path: parent.join(file(CustomerBase::TABLE, before)) };
+        let keys = Keyed::whole(CustomerBase::TABLE, parent.join(file(CustomerBase::TABLE, before)));
         Ok(Self { keys, by_value, cohorts, days })
     }
 }

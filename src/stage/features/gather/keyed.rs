@@ -1,6 +1,6 @@
-//! Tables with a row a key that the parent kept, taken up a few row groups at a time: as columns they are larger than all
-//! sums that they make.
+//! Tables with a row a key, taken up a few row groups at a time: as columns they are larger than all sums that they make.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use arrow_array::RecordBatch;
@@ -9,24 +9,58 @@ use rayon::prelude::*;
 use super::Gathered;
 use super::range::Range;
 use crate::contract::{Table, column as c};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::context::Context;
-use crate::store::parquet::{self, KeyRange, ROW_GROUP_ROWS};
+use crate::store::parquet::{self, KeyRange};
 
 /// A file of a table with a row a key, ascending.
 #[derive(Debug)]
-pub(super) struct Keyed {
-    pub(super) table: &'static Table,
-    pub(super) path: PathBuf,
+pub(in super::super) struct Keyed {
+    pub(in super::super) table: &'static Table,
+    pub(in super::super) path: PathBuf,
+    /// Columns that are read.
+    pub(in super::super) columns: Vec<&'static str>,
 }
 
 impl Keyed {
-    /// The row groups whose first key is one of a range, the end excluded.
-    fn groups(&self, context: &Context, keys: std::ops::Range<u32>) -> Result<Vec<RecordBatch>> {
-        let columns: Vec<&str> = self.table.columns.iter().map(|column| column.name).collect();
-        let (first, last) = (keys.start, u32::MAX);
-        let within = KeyRange { column: c::SOURCE_KEY, first, last, asks: &|least, _| keys.contains(&least) };
-        parquet::read_range(&self.path, self.table, &context.units, &columns, &within)
+    /// All columns of a table.
+    pub(super) fn whole(table: &'static Table, path: PathBuf) -> Self {
+        Self { table, path, columns: table.columns.iter().map(|column| column.name).collect() }
+    }
+
+    /// The first key of each row group, ascending.
+    ///
+    /// # Errors
+    /// `Io`; `Internal` where the file does not tell.
+    pub(in super::super) fn firsts(&self, context: &Context) -> Result<Vec<u32>> {
+        let firsts = RefCell::new(Vec::new());
+        let note = |first: u32, _: u32| {
+            firsts.borrow_mut().push(first);
+            false
+        };
+        let untold = self.read(context, 0, &note)?;
+        if !untold.is_empty() {
+            return Err(Error::internal("a row group does not tell its keys").at(&self.path));
+        }
+        Ok(firsts.into_inner())
+    }
+
+    /// The row group that begins with a key.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(in super::super) fn group(&self, context: &Context, first: u32) -> Result<Vec<RecordBatch>> {
+        self.read(context, first, &|own, _| own == first)
+    }
+
+    fn read(
+        &self,
+        context: &Context,
+        first: u32,
+        asks: &dyn Fn(u32, u32) -> bool,
+    ) -> Result<Vec<RecordBatch>> {
+        let within = KeyRange { column: c::SOURCE_KEY, first, last: u32::MAX, asks };
+        parquet::read_range(&self.path, self.table, &context.units, &self.columns, &within)
     }
 }
 
@@ -42,16 +76,11 @@ impl Gathered {
         file: &Keyed,
         take: impl Fn(&mut Range, &RecordBatch, u32) -> Result<()> + Sync,
     ) -> Result<()> {
-        let n_keys = u32::try_from(self.slot_of_key.len()).unwrap_or(u32::MAX);
-        // No two row groups begin within so many keys.
-        let places: Vec<u32> = (0..n_keys).step_by(ROW_GROUP_ROWS).collect();
-        let read = |from: &u32| {
-            let width = u32::try_from(ROW_GROUP_ROWS).unwrap_or(u32::MAX);
-            file.groups(context, *from..from.saturating_add(width))
-        };
+        let firsts = file.firsts(context)?;
+        let read = |first: &u32| file.group(context, *first);
         let (width, ranges) = (self.width, &mut self.ranges);
         let mut loaded: Vec<RecordBatch> = Vec::new();
-        for side_by_side in places.chunks(rayon::current_num_threads().max(1)).chain([[].as_slice()]) {
+        for side_by_side in firsts.chunks(rayon::current_num_threads().max(1)).chain([[].as_slice()]) {
             context.go_on()?;
             let done = std::mem::take(&mut loaded);
             let take_all = |range: &mut Range| {

@@ -2,13 +2,57 @@
 
 use rayon::prelude::*;
 
+use crate::contract::tables::Identities;
+use crate::contract::{Contract, column as c, read};
 use crate::error::Result;
+use crate::run::context::Context;
 use crate::stage::register::Register;
 
 /// Bytes of an id that stand in front of it while ids are sorted.
 const HEAD_BYTES: usize = 8;
+/// Rows that one task compares at least.
+const MIN_ROWS: usize = 8192;
 /// Ids alike in their heads from which on several threads sort them.
 const MANY: usize = 4096;
+
+/// What the parent's `register/identities` tells of keys.
+#[derive(Debug, Default)]
+pub(in super::super) struct Before {
+    /// Keys of its rows, by id; rows of contacts have none.
+    keys: Vec<u32>,
+    /// First purchase days of its rows, [`NO_DAY`] without one.
+    first_days: Vec<i32>,
+}
+
+/// Stands for no day.
+const NO_DAY: i32 = i32::MIN;
+
+impl Before {
+    /// Reads it; nothing without a parent.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(in super::super) fn read(context: &Context) -> Result<Self> {
+        let mut before = Self::default();
+        context.each_parent_group(Identities::TABLE, &[c::SOURCE_KEY, c::SINCE], &[], |batch| {
+            before.keys.extend(read::u32s(batch, c::SOURCE_KEY)?.iter().flatten());
+            let days = read::days(batch, c::SINCE)?;
+            before.first_days.extend(days.iter().map(|day| day.unwrap_or(NO_DAY)));
+            Ok(())
+        })?;
+        Ok(before)
+    }
+
+    /// Whether it has just these keys in this order, with these first days by key.
+    pub(super) fn are(&self, keys: &[u32], first_days: &[Option<i32>]) -> bool {
+        let is_same = |(key, day): (&u32, &i32)| {
+            first_days.get(*key as usize).is_some_and(|first| first.unwrap_or(NO_DAY) == *day)
+        };
+        self.first_days.len() == keys.len()
+            && self.keys == keys
+            && keys.par_iter().zip(&self.first_days).with_min_len(MIN_ROWS).all(is_same)
+    }
+}
 
 /// Customers by id.
 pub(super) struct Order {
@@ -21,6 +65,8 @@ pub(super) struct Order {
     pub(super) customers: Vec<(u32, u32)>,
     /// Number of slots.
     pub(super) n_slots: u32,
+    /// What the parent had.
+    pub(super) before: Before,
 }
 
 /// The id of a key or, counted on from the last key, of a contact.
@@ -31,12 +77,11 @@ pub(super) fn id_of(register: &Register, place: u32) -> &str {
 }
 
 impl Order {
-    /// Sorts the ids that keys and contacts name; `before` finds keys in the order of the night before, as far as it is
-    /// known.
+    /// Sorts the ids that keys and contacts name; `before` finds what the parent had, whose order most of them keep.
     ///
     /// # Errors
     /// What `before` fails with.
-    pub(super) fn of(register: &Register, before: impl FnOnce() -> Result<Vec<u32>> + Send) -> Result<Self> {
+    pub(super) fn of(register: &Register, before: impl FnOnce() -> Result<Before> + Send) -> Result<Self> {
         let (n_keys, n_named) = (register.customer_of_key.len(), register.contacts.len());
         Self::of_ids(n_keys, n_named, before, |place| id_of(register, place))
     }
@@ -45,7 +90,7 @@ impl Order {
     fn of_ids<'a>(
         n_keys: usize,
         n_named: usize,
-        before: impl FnOnce() -> Result<Vec<u32>> + Send,
+        before: impl FnOnce() -> Result<Before> + Send,
         id: impl Fn(u32) -> &'a str + Sync,
     ) -> Result<Self> {
         let n = u32::try_from(n_keys + n_named).unwrap_or(u32::MAX);
@@ -55,8 +100,13 @@ impl Order {
             let n_alike = common(n, &id);
             (0..n).into_par_iter().map(|place| head(id(place), n_alike)).collect()
         };
-        let (heads, begun) = rayon::join(heads, || before().map(|before| begun(n, &before)));
-        let mut order: Vec<(u64, u32)> = begun?
+        let begin = || -> Result<(Vec<u32>, Before)> {
+            let before = before()?;
+            Ok((begun(n, &before.keys), before))
+        };
+        let (heads, begun) = rayon::join(heads, begin);
+        let (begun, before) = begun?;
+        let mut order: Vec<(u64, u32)> = begun
             .into_par_iter()
             .map(|place| (heads.get(place as usize).copied().unwrap_or_default(), place))
             .collect();
@@ -77,14 +127,14 @@ impl Order {
                 }
             }
         }
-        Ok(Self::numbered(&order, u32::try_from(n_keys).unwrap_or(u32::MAX), differ, id))
+        Ok(Self::numbered(&order, u32::try_from(n_keys).unwrap_or(u32::MAX), (differ, before), id))
     }
 
     /// Gives each customer a slot; places below `n_keys` are keys. `differ`: no two are alike in their heads.
     fn numbered<'a>(
         order: &[(u64, u32)],
         n_keys: u32,
-        differ: bool,
+        (differ, before): (bool, Before),
         id: impl Fn(u32) -> &'a str + Sync,
     ) -> Self {
         let are_one = |pair: &[(u64, u32)]| match pair {
@@ -98,6 +148,7 @@ impl Order {
                 keys_by_id: order.par_iter().map(|(_, key)| *key).collect(),
                 customers: order.par_iter().map(|(_, key)| (*key, *key)).collect(),
                 n_slots: n_keys,
+                before,
             };
         }
         let mut slot_of_key = vec![0; n_keys as usize];
@@ -115,7 +166,7 @@ impl Order {
             customers.push((*first, slot));
         }
         let keys_by_id = order.iter().map(|(_, place)| *place).filter(|place| *place < n_keys).collect();
-        Self { slot_of_key, keys_by_id, customers, n_slots }
+        Self { slot_of_key, keys_by_id, customers, n_slots, before }
     }
 }
 
@@ -160,6 +211,21 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    #[test]
+    fn what_was_before_is_the_same_only_in_its_order_and_with_its_days() {
+        let before = Before { keys: vec![2, 0, 1], first_days: vec![7, NO_DAY, 9] };
+        let days = [None, Some(9), Some(7)];
+        assert!(before.are(&[2, 0, 1], &days));
+        assert!(!before.are(&[2, 1, 0], &days), "another order");
+        assert!(!before.are(&[2, 0], &days), "one less");
+        assert!(!before.are(&[2, 0, 1, 3], &[None, Some(9), Some(7), None]), "one more");
+        assert!(!before.are(&[2, 0, 1], &[None, Some(8), Some(7)]), "another day");
+        assert!(!before.are(&[2, 0, 1], &[Some(1), Some(9), Some(7)]), "a first day");
+        // A row of a contact.
+        let contact = Before { keys: vec![2, 0, 1], first_days: vec![7, NO_DAY, NO_DAY, 9] };
+        assert!(!contact.are(&[2, 0, 1], &days));
+    }
+
     proptest! {
         #[test]
         fn customers_come_by_id_and_have_their_smallest_key(
@@ -171,7 +237,7 @@ mod tests {
             contacts.dedup();
             let all: Vec<&str> = keyed.iter().chain(&contacts).map(String::as_str).collect();
             // Whatever was before, even what is not there or is there twice.
-            let order = Order::of_ids(keyed.len(), contacts.len(), || Ok(before), |place| all[place as usize]).unwrap();
+            let order = Order::of_ids(keyed.len(), contacts.len(), || Ok(Before { keys: before, first_days: Vec::new() }), |place| all[place as usize]).unwrap();
             let mut slots: BTreeMap<&String, u32> = BTreeMap::new();
             for (key, id) in (0_u32..).zip(&keyed) {
                 slots.entry(id).or_insert(key);

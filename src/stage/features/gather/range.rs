@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 
-use super::super::{PieceSummary, Sums, Windows, covers, too_large};
+use super::super::{Sums, Windows, covers, too_large};
+use super::PieceSummary;
 use super::cohorts::CohortSums;
 use super::standings::Lives;
 use crate::contract::column as c;

@@ -137,7 +137,7 @@ impl Files {
     /// `Internal` without a parent.
     pub(in super::super) fn of(context: &Context, recent: Recent, edges: Edges) -> Result<Self> {
         let parent = context.parent().ok_or_else(|| Error::internal("sums are kept by no parent"))?;
-        let keyed = |table: &'static Table, file: String| Keyed { table, path: parent.join(file) };
+        let keyed = |table: &'static Table, file: String| Keyed::whole(table, parent.join(file));
         let standing = |day: i32| keyed(CustomerStanding::TABLE, standing_file(day));
         let standings = recent.edges.0.filter(|_| edges.0.is_some()).map(|edges| edges.map(standing));
         let nets = keyed(CustomerNets::TABLE, nets_file(recent.before, recent.as_of));

@@ -246,9 +246,10 @@ mod tests {
     use arrow_array::{Date32Array, Decimal128Array, DictionaryArray, UInt32Array};
     use arrow_schema::{DataType, Field, Schema};
 
-    use super::super::super::{PieceSummary, Windows};
+    use super::super::super::Windows;
     use super::super::cohorts::CohortSums;
     use super::super::values::Values;
+    use super::super::{Before, PieceSummary};
     use super::*;
     use crate::contract::{ColumnType, Units};
     use crate::kernel::accumulate::{Measures, Summary};
@@ -282,9 +283,11 @@ mod tests {
             ranges: vec![range],
             width: 3,
             n_pieces: 0,
+            last_days: None,
             values: Values::default(),
             n_active_before: BTreeMap::new(),
             evenings_since: None,
+            before: Before::default(),
         }
     }
 
