@@ -1,5 +1,5 @@
 //! Files read one after another, their chunks parsed side by side, the parts handed on in order: while one batch of
-//! chunks is read, parsed and hashed, the one before is taken. A batch runs over the ends of files, so that many small
+//! chunks is parsed and hashed, the one before is taken; while it is completed, the next is read. A batch runs over the ends of files, so that many small
 //! files keep all threads as busy as one large one.
 
 use std::sync::Arc;
@@ -37,8 +37,8 @@ pub struct Ending {
 
 /// Who takes the parts `P` of files `A`.
 pub(super) trait Taker<A, P>: Send {
-    /// Completes the parts of a batch before the first of them is taken. No other work goes on meanwhile, so that it may
-    /// use all threads.
+    /// Completes the parts of a batch before the first of them is taken, and after those of the batch before were. Only
+    /// reading goes on meanwhile, so that it may use all threads.
     ///
     /// # Errors
     /// Its own.
@@ -69,25 +69,26 @@ pub(super) fn read_files<A: Send + Sync, P: Send>(
         limit => usize::try_from(limit / BYTES_IN_FLIGHT).unwrap_or(usize::MAX).max(1),
     };
     let n_chunks = within.min(rayon::current_num_threads() * CHUNKS_PER_THREAD);
+    let mut pieces = files.read_next(n_chunks)?;
     let mut ready: Vec<Ready<A, P>> = Vec::new();
-    loop {
-        let done = std::mem::take(&mut ready);
-        let had_any = !done.is_empty();
-        let (next, taken) = rayon::join(
-            || files.parse_next(n_chunks, &parse),
+    while !pieces.is_empty() || !ready.is_empty() {
+        let (next, done) = (std::mem::take(&mut pieces), std::mem::take(&mut ready));
+        let (parsed, taken) = rayon::join(
+            || files.parse(next, &parse),
             || done.into_iter().try_for_each(|(about, step)| taker.take(&about, step)),
         );
         taken?;
-        ready = next?;
-        if ready.is_empty() && !had_any {
-            return Ok(());
-        }
+        ready = parsed?;
         let parts = ready.iter_mut().filter_map(|(_, step)| match step {
             Step::Part(part, _) => Some(part),
             Step::Start | Step::End(_) => None,
         });
-        taker.complete(parts.collect())?;
+        let parts = parts.collect();
+        let (read, completed) = rayon::join(|| files.read_next(n_chunks), || taker.complete(parts));
+        completed?;
+        pieces = read?;
     }
+    Ok(())
 }
 
 type Ready<A, P> = (Arc<A>, Step<P>);
@@ -114,12 +115,11 @@ enum Piece {
 }
 
 impl<A: Send + Sync, O: FnMut() -> Result<Option<(FileReader, A)>> + Send> Files<A, O> {
-    fn parse_next<P: Send>(
+    fn parse<P: Send>(
         &mut self,
-        n_chunks: usize,
+        pieces: Vec<(Arc<A>, Piece)>,
         parse: &(impl Fn(&A, &Chunk) -> Result<P> + Sync),
     ) -> Result<Vec<Ready<A, P>>> {
-        let pieces = self.read_next(n_chunks)?;
         let hasher = &mut self.hasher;
         // The hash comes first, since nobody can help with it.
         let (hashes, parsed) = rayon::join(

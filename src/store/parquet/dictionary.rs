@@ -129,11 +129,14 @@ impl Dictionary {
     /// Where the search for a value begins.
     #[inline]
     fn start(&self, value: Packed) -> usize {
-        const A: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
-        let [head, tail] = value;
-        let product = (head ^ tail.rotate_left(43)).wrapping_mul(A);
-        let folded = ((product >> 64) ^ (product >> 32)) & u128::from(u32::MAX);
-        usize::try_from(folded).unwrap_or_default() & self.slots.len().wrapping_sub(1)
+        const A: u64 = 0x9E37_79B9_7F4A_7C15;
+        let halves = |value: u128| {
+            let [low, high] = [value, value >> u64::BITS].map(|half| half & u128::from(u64::MAX));
+            [low, high].map(|half| u64::try_from(half).unwrap_or_default())
+        };
+        let ([a, b], [c, d]) = (halves(value[0]), halves(value[1]));
+        let folded = a ^ b.rotate_left(23) ^ c.rotate_left(43) ^ d.rotate_left(11);
+        usize::try_from(folded.wrapping_mul(A) >> u32::BITS).unwrap_or_default() & self.slots.len().wrapping_sub(1)
     }
 
     /// Enters a short value that is not there yet.
