@@ -273,7 +273,7 @@ fn identities_are_linked_as_long_as_nobody_came_and_no_first_day_moved() {
     months(&project, (2025, 11), (2026, 2));
     let first = project.publish(&["--as-of", "2026-03-01"]);
     let inode = |run: &Run| run.inodes("register").get("identities.parquet").copied();
-    let known = first.table("register/identities").texts("source_id").first().unwrap().to_string();
+    let known = (*first.table("register/identities").texts("source_id").first().unwrap()).to_owned();
     let put = |day: &str, customer: &str| {
         let row = format!("{day}-x,{customer},{day},12.00,5.00,line 1,unit 1,channel 1\n");
         project.put(&format!("orders/{day}.csv"), format!("{HEADER}{row}"));

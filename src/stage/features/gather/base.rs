@@ -262,7 +262,8 @@ impl Gathered {
     }
 
     fn key_columns(&self, places: Places, units: &Units) -> Vec<ArrayRef> {
-        let keyed = || self.keyed(places.clone());
+        let keyed: Vec<(u32, &Slot, i64)> = self.keyed(places).collect();
+        let keyed = || keyed.iter().copied();
         let ints = |of: fn(&Sums) -> u32| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(keyed().map(|(_, slot, _)| i64::from(of(&slot.total)))))
         };

@@ -15,7 +15,7 @@ use super::Gathered;
 use super::base::{self, Places, money, month_of};
 use super::evening::Evening;
 use super::keyed::Keyed;
-use super::range::{NEVER, Range};
+use super::range::{NEVER, Range, Slot};
 use super::turns::{Row, Turn, Turns, rows_of};
 use crate::contract::tables::{CustomerNets, CustomerStanding};
 use crate::contract::{Contract, Table, Units, column as c, read};
@@ -229,7 +229,8 @@ impl Gathered {
     }
 
     fn net_columns(&self, places: Places, units: &Units) -> Vec<ArrayRef> {
-        let keyed = || self.keyed(places.clone());
+        let keyed: Vec<(u32, &Slot, i64)> = self.keyed(places).collect();
+        let keyed = || keyed.iter().copied();
         let nets = |which: fn([i64; 3]) -> i64| money(keyed().map(|(_, slot, _)| which(slot.nets)), units);
         pieces::side_by_side(&[
             &|| Arc::new(UInt32Array::from_iter_values(keyed().map(|(key, ..)| key))),
