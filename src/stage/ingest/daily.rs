@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::deliveries::{FileRecord, SourcePlan, State};
 use super::gates::judged;
-use super::ledger::{Ledger, read_month};
+use super::ledger::{Ledger, Part, read_month};
 use crate::config::{Source, SourceKind};
 use crate::contract::{column as c, read};
 use crate::error::{Result, Warning};
@@ -82,16 +84,20 @@ type Counts = BTreeMap<(String, i32), u64>;
 fn counts_by_day(context: &Context, ledger: &Ledger, files: &[FileRecord], as_of: i32) -> Result<Counts> {
     let days: BTreeSet<i32> = (0..=N_COMPARED).map(|weeks| as_of - weeks * WEEK).collect();
     let months: BTreeSet<i32> = days.iter().map(|day| month_index(*day)).collect();
-    let mut by_file: BTreeMap<(u32, i32), u64> = BTreeMap::new();
-    for parts in months.iter().filter_map(|month| ledger.months.get(month)) {
+    let parts: Vec<&Part> = months.iter().filter_map(|month| ledger.months.get(month)).flatten().collect();
+    let of_part = |part: &&Part| {
         context.go_on()?;
-        let batch = read_month(context, parts, &[c::DAY, c::FILE_ID])?;
+        let batch = read_month(context, std::slice::from_ref(*part), &[c::DAY, c::FILE_ID])?;
         let (of_row, ids) = (read::days(&batch, c::DAY)?, read::u32s(&batch, c::FILE_ID)?);
-        for (day, file) in of_row.values().iter().zip(ids.values()) {
-            if (as_of - day).rem_euclid(WEEK) == 0 && days.contains(day) {
-                *by_file.entry((*file, *day)).or_default() += 1;
-            }
-        }
+        let rows: Vec<(u32, i32)> = ids.values().iter().copied().zip(of_row.values().iter().copied()).collect();
+        // Rows of a file and a day mostly stand together.
+        let runs = rows.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len() as u64)));
+        Ok(runs.filter(|((_, day), _)| days.contains(day)).collect())
+    };
+    let runs: Vec<Result<Vec<((u32, i32), u64)>>> = parts.par_iter().map(of_part).collect();
+    let mut by_file: BTreeMap<(u32, i32), u64> = BTreeMap::new();
+    for (of, n_rows) in runs.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+        *by_file.entry(of).or_default() += n_rows;
     }
     let mut counts = Counts::new();
     for ((file, day), n) in by_file {

@@ -173,20 +173,22 @@ pub fn run(
     }
     night.keys.close();
     let inputs = night.inputs(&plans);
-    let mut ledgers = night.settle_ledgers(parent_tables)?;
+    let keys = std::mem::take(&mut night.keys);
+    let (ledgers, of_keys) = rayon::join(
+        || night.settle_ledgers(parent_tables),
+        || {
+            let all = || keys.to_batch(&context.units);
+            settle::keep_or_write(context, KeysTable::TABLE, parent_tables, keys.has_new(), &all)
+        },
+    );
+    let mut ledgers = ledgers?;
     let mut entries = std::mem::take(&mut ledgers.entries);
     entries.append(&mut ledgers.interactions.entries);
     let (kept, lost) = night.settle_small()?;
     night.close_accounts();
     let contacts = kinds::rows_of(&kept, SourceKind::Contacts);
     let consent_channels = night::consent_channels(&context.config, &night.files, contacts);
-    entries.extend(settle::keep_or_write(
-        context,
-        KeysTable::TABLE,
-        parent_tables,
-        night.keys.has_new(),
-        &|| night.keys.to_batch(&context.units),
-    )?);
+    entries.extend(of_keys?);
     let quarantine = night.quarantine(&sources)?;
     night.tell_faults();
     let newest = daily::newest(context, &plans, &night.files);
@@ -197,7 +199,7 @@ pub fn run(
         files: night.files,
         ledger: ledgers.transactions,
         interactions: ledgers.interactions,
-        keys: night.keys,
+        keys,
         kept,
         consent_channels,
         accounting,
