@@ -10,16 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
-use self::columns::Collected;
 use self::rows::read_columns_by;
 pub use self::rows::{MonthRows, read_columns};
 
 use super::ingest::ledger::{Ledger, Part};
 use crate::config::Summary as Counted;
 use crate::contract::tables::{CustomerMonth, CustomerMonthBy};
-use crate::contract::{Checked, Contract, Table, Units, column as c};
+use crate::contract::{Checked, Contract, Table, column as c};
 use crate::error::{Error, Result};
-use crate::kernel::accumulate::{Collect as _, Parted, Summary};
+use crate::kernel::accumulate::Parted;
 use crate::kernel::calendar::month_label;
 use crate::run::context::Context;
 use crate::run::manifest::TableEntry;
@@ -166,18 +165,6 @@ pub struct SummaryTables {
     pub by_key: RecordBatch,
     /// `summary/customer_month_by`.
     pub by_value: RecordBatch,
-}
-
-impl SummaryTables {
-    /// The summaries as tables; `values` has the text of each value number.
-    ///
-    /// # Errors
-    /// `Internal`.
-    pub fn of(summary: &Summary, values: &[String], units: &Units) -> Result<Self> {
-        let mut collected = Collected::new(values, summary.by_key.len(), summary.by_value.len());
-        collected.add(summary);
-        collected.finish(units)
-    }
 }
 
 /// Place of a dimension's name in [`DIMENSIONS`].

@@ -76,7 +76,6 @@ impl HashingFile {
     /// `Io`.
     pub fn finish(mut self) -> Result<Written> {
         self.file.flush().map_err(|source| Error::io("cannot write the file", &self.path, source))?;
-        begin_writing_out(self.file.get_ref());
         Ok(Written { bytes: self.bytes, hash: hex(&self.hasher.finalize()) })
     }
 
@@ -86,17 +85,6 @@ impl HashingFile {
         &self.path
     }
 }
-
-/// Has the system begin to write a file out, so that less is left to wait for when the run is published.
-#[cfg(target_os = "linux")]
-fn begin_writing_out(file: &File) {
-    // Linux begins with all pages that are still to be written, and drops only those that are written already. That the
-    // advice is not followed changes nothing.
-    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).unwrap_or_default();
-}
-
-#[cfg(not(target_os = "linux"))]
-fn begin_writing_out(_: &File) {}
 
 impl Write for HashingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -77,6 +77,9 @@ pub fn gates(
     Ok(gates)
 }
 
+/// Rows of a file and day that stand together.
+type Runs = Vec<((u32, i32), u64)>;
+
 /// Rows by source and day.
 type Counts = BTreeMap<(String, i32), u64>;
 
@@ -89,14 +92,15 @@ fn counts_by_day(context: &Context, ledger: &Ledger, files: &[FileRecord], as_of
         context.go_on()?;
         let batch = read_month(context, std::slice::from_ref(*part), &[c::DAY, c::FILE_ID])?;
         let (of_row, ids) = (read::days(&batch, c::DAY)?, read::u32s(&batch, c::FILE_ID)?);
-        let rows: Vec<(u32, i32)> = ids.values().iter().copied().zip(of_row.values().iter().copied()).collect();
+        let rows: Vec<(u32, i32)> =
+            ids.values().iter().copied().zip(of_row.values().iter().copied()).collect();
         // Rows of a file and a day mostly stand together.
         let runs = rows.chunk_by(|a, b| a == b).filter_map(|run| Some((*run.first()?, run.len() as u64)));
         Ok(runs.filter(|((_, day), _)| days.contains(day)).collect())
     };
-    let runs: Vec<Result<Vec<((u32, i32), u64)>>> = parts.par_iter().map(of_part).collect();
+    let runs: Vec<Result<Runs>> = parts.par_iter().map(of_part).collect();
     let mut by_file: BTreeMap<(u32, i32), u64> = BTreeMap::new();
-    for (of, n_rows) in runs.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+    for (of, n_rows) in runs.into_iter().collect::<Result<Vec<Runs>>>()?.into_iter().flatten() {
         *by_file.entry(of).or_default() += n_rows;
     }
     let mut counts = Counts::new();

@@ -97,6 +97,7 @@ impl Space {
         let mut keys = Vec::with_capacity(texts.len());
         let (mut packed, mut likely) = ([None; BLOCK_ROWS], [None; BLOCK_ROWS]);
         let (mut hashes, mut slots) = ([0; BLOCK_ROWS], [0; BLOCK_ROWS]);
+        let mut found = [Packed::default(); BLOCK_ROWS];
         for from in (0..texts.len()).step_by(BLOCK_ROWS) {
             let rows = from..texts.len().min(from + BLOCK_ROWS);
             for ((packed, hash), row) in packed.iter_mut().zip(&mut hashes).zip(rows.clone()) {
@@ -113,15 +114,20 @@ impl Space {
             {
                 *likely = packed.and_then(|_| self.short.likely(*hash, slot));
             }
-            keys.extend(packed.iter().zip(likely).zip(rows).map(|((packed, likely), row)| {
-                let key = match (packed, likely) {
-                    (Some(packed), Some(key)) if ids.get(key as usize) == Some(packed) => Some(key),
-                    (Some(packed), Some(_)) => self.short.get(*packed, ids),
-                    (Some(_), None) => None,
-                    (None, _) => read::text_at(texts, row).and_then(|id| self.long.get(id).copied()),
-                };
-                key.unwrap_or(NO_KEY)
-            }));
+            for (found, likely) in found.iter_mut().zip(likely) {
+                *found = likely.and_then(|key| ids.get(key as usize)).copied().unwrap_or_default();
+            }
+            keys.extend(packed.iter().zip(likely).zip(found).zip(rows).map(
+                |(((packed, likely), found), row)| {
+                    let key = match (packed, likely) {
+                        (Some(packed), Some(key)) if found == *packed => Some(key),
+                        (Some(packed), Some(_)) => self.short.get(*packed, ids),
+                        (Some(_), None) => None,
+                        (None, _) => read::text_at(texts, row).and_then(|id| self.long.get(id).copied()),
+                    };
+                    key.unwrap_or(NO_KEY)
+                },
+            ));
         }
         keys
     }

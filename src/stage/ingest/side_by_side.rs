@@ -1,6 +1,6 @@
 //! Files read one after another, their chunks parsed side by side, the parts handed on in order: while one batch of
-//! chunks is parsed and hashed, the one before is taken; while it is completed, the next is read. A batch runs over the ends of files, so that many small
-//! files keep all threads as busy as one large one.
+//! chunks is parsed and hashed, the one before is taken; while it is completed, the next is read. A batch runs over the
+//! ends of files, so that many small files keep all threads as busy as one large one.
 
 use std::sync::Arc;
 

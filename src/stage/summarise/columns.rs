@@ -191,3 +191,16 @@ impl Texts {
         Ok(Arc::new(array))
     }
 }
+
+#[cfg(test)]
+impl SummaryTables {
+    /// The summaries as tables; `values` has the text of each value number.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn of(summary: &Summary, values: &[String], units: &Units) -> Result<Self> {
+        let mut collected = Collected::new(values, summary.by_key.len(), summary.by_value.len());
+        collected.add(summary);
+        collected.finish(units)
+    }
+}

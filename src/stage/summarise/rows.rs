@@ -22,6 +22,8 @@ use crate::run::context::Context;
 use crate::stage::ingest::REFUND;
 use crate::stage::ingest::ledger::{Part, read_groups};
 
+/// Keys of a piece for which room is made at once.
+const MOST_KEYS: usize = 1 << 17;
 /// Ledger columns that every summary needs.
 const COLUMNS: [&str; 8] =
     [c::SOURCE_KEY, c::TRANSACTION_ID, c::DAY, c::KIND, c::AMOUNT, c::COST, c::QUANTITY, c::SOURCE];
@@ -229,9 +231,12 @@ impl<'a> MonthRows<'a> {
         units: &Units,
     ) -> Result<Vec<SummaryTables>> {
         let days = Days { rows: self, first, last };
-        // As if no two rows were of one key.
+        // As if no two rows were of one key, but for a key with very many.
         let n_dimensions = self.values.iter().filter(|values| !values.is_empty()).count();
-        let begin = |n_rows| Collected::new(&self.texts, n_rows, n_rows * n_dimensions);
+        let begin = |n_rows: usize| {
+            let n_keys = n_rows.min(MOST_KEYS);
+            Collected::new(&self.texts, n_keys, n_keys * n_dimensions)
+        };
         let pieces = accumulate::summarise(&days, parted, &self.values, |place| self.order(place), begin)
             .map_err(|_| {
                 Error::new(Code::SumOutOfRange, "a customer's sum of a month does not fit 64 bits")

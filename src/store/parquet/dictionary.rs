@@ -136,7 +136,9 @@ impl Dictionary {
         };
         let ([a, b], [c, d]) = (halves(value[0]), halves(value[1]));
         let folded = a ^ b.rotate_left(23) ^ c.rotate_left(43) ^ d.rotate_left(11);
-        usize::try_from(folded.wrapping_mul(A) >> u32::BITS).unwrap_or_default() & self.slots.len().wrapping_sub(1)
+        // The highest bits of a product know of all bits below.
+        let n_bits = self.slots.len().trailing_zeros();
+        usize::try_from(folded.wrapping_mul(A) >> (u64::BITS - n_bits)).unwrap_or_default()
     }
 
     /// Enters a short value that is not there yet.
@@ -183,4 +185,48 @@ fn only_text(array: &StringArray) -> Option<&[u8]> {
     let bytes = array.value_data().get(first..last)?;
     // Every text equals the one before.
     (bytes.get(n_bytes..)? == bytes.get(..bytes.len() - n_bytes)?).then(|| bytes.get(..n_bytes))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Dictionary {
+        /// Slots that are looked at for all values.
+        fn n_probes(&self) -> usize {
+            let probes = |(number, value): (usize, &Packed)| {
+                let at = self.slots.iter().position(|slot| *slot as usize == number + 1).unwrap();
+                ((at + self.slots.len() - self.start(*value)) & (self.slots.len() - 1)) + 1
+            };
+            self.packed.iter().enumerate().map(probes).sum()
+        }
+    }
+
+    #[test]
+    fn values_that_are_much_alike_are_found_at_once() {
+        let texts = |text: &dyn Fn(u32) -> String, n: u32| {
+            let mut dictionary = Dictionary::default();
+            let mut numbers = Vec::new();
+            dictionary.push(&(0..n).map(|place| Some(text(place))).collect::<StringArray>(), &mut numbers);
+            assert_eq!(numbers, (0..n).collect::<Vec<u32>>());
+            dictionary.n_probes() / n as usize
+        };
+        let floats = |float: &dyn Fn(u32) -> f64| {
+            let mut dictionary = Dictionary::default();
+            assert!((0..1000).all(|place| dictionary.float(float(place)) == place));
+            dictionary.n_probes() / 1000
+        };
+        let probes = [
+            texts(&|place| format!("SKU-{place:04}"), 5_000),
+            texts(&|place| format!("{place:04}-SKU"), 5_000),
+            texts(&|place| format!("STORE{place:03}"), 900),
+            texts(&|place| format!("K{place:07}"), 8_000),
+            texts(&|place| format!("{:013}", 4_000_000_000_000_u64 + u64::from(place)), 8_000),
+            texts(&|place| format!("category of some length {place:03}"), 900),
+            floats(&f64::from),
+            floats(&|place| f64::from(place) / 7.0),
+            floats(&|place| f64::from(place) * 0.01),
+        ];
+        assert!(probes.iter().all(|probes| *probes < 3), "{probes:?}");
+    }
 }

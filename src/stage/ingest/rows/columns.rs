@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::csv::Span;
 use crate::kernel::packing::{SHORT_BYTES, short};
 
-/// A text column that costs nothing while it is null, as columns are that an export lacks.
+/// A text column that costs nothing where an export lacks it.
 pub(super) struct Texts {
     values: Vec<u8>,
     /// Where each text ends.
