@@ -29,6 +29,29 @@ pub fn side_by_side(columns: &[&Make<'_>]) -> Vec<ArrayRef> {
     columns.par_iter().map(|make| make()).collect()
 }
 
+/// Reads things side by side, as many at a time as there are threads, and hands on in their order what was read, while the
+/// next are read.
+///
+/// # Errors
+/// `Interrupted`; those of `take`; those of `read`.
+pub fn read_ahead<T: Sync, R: Send>(
+    context: &Context,
+    things: &[T],
+    read: impl Fn(&T) -> Result<R> + Sync,
+    mut take: impl FnMut(Vec<R>) -> Result<()> + Send,
+) -> Result<()> {
+    let mut loaded: Vec<R> = Vec::new();
+    for side_by_side in things.chunks(rayon::current_num_threads().max(1)).chain([[].as_slice()]) {
+        context.go_on()?;
+        let done = std::mem::take(&mut loaded);
+        let (next, taken) =
+            rayon::join(|| side_by_side.par_iter().map(&read).collect::<Vec<Result<R>>>(), || take(done));
+        taken?;
+        loaded = next.into_iter().collect::<Result<_>>()?;
+    }
+    Ok(())
+}
+
 /// Writes a table of `n` things, whose columns are made a piece at a time: those of a piece while the piece before is
 /// encoded, and full row groups are written.
 ///

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::kernel::accumulate::Parted;
 use crate::kernel::calendar::month_start;
 use crate::run::context::Context;
+use crate::run::pieces;
 use crate::store::{files, parquet};
 
 /// Columns of `summary/customer_month` that are added up.
@@ -59,20 +60,8 @@ pub(super) fn add<'a>(
     let steps: Vec<Result<Vec<Step<'a>>>> = months.par_iter().map(steps).collect();
     let steps: Vec<Vec<Step<'_>>> = steps.into_iter().collect::<Result<_>>()?;
     let steps: Vec<Step<'_>> = steps.into_iter().flatten().collect();
-    let load_all = |side_by_side: &[Step<'_>]| -> Result<Vec<(i32, Vec<PieceSummary>)>> {
-        let load = |step: &Step<'_>| load(context, windows, step).map(|pieces| (step.month, pieces));
-        side_by_side.par_iter().map(load).collect::<Vec<_>>().into_iter().collect()
-    };
-    let n_side_by_side = rayon::current_num_threads().max(1);
-    let mut loaded: Vec<(i32, Vec<PieceSummary>)> = Vec::new();
-    for side_by_side in steps.chunks(n_side_by_side).chain([[].as_slice()]) {
-        context.go_on()?;
-        let done = std::mem::take(&mut loaded);
-        let (next, added) = rayon::join(|| load_all(side_by_side), || gathered.add(windows, &done));
-        added?;
-        loaded = next?;
-    }
-    Ok(())
+    let load = |step: &Step<'_>| load(context, windows, step).map(|pieces| (step.month, pieces));
+    pieces::read_ahead(context, &steps, load, |months| gathered.add(windows, &months))
 }
 
 /// First and last day of a month.

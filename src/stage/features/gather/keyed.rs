@@ -11,6 +11,7 @@ use super::range::Range;
 use crate::contract::{Table, column as c};
 use crate::error::{Error, Result};
 use crate::run::context::Context;
+use crate::run::pieces;
 use crate::store::parquet::{self, KeyRange};
 
 /// A file of a table with a row a key, ascending.
@@ -79,32 +80,15 @@ impl Gathered {
         take: impl Fn(&mut Range, &RecordBatch, u32) -> Result<()> + Sync,
     ) -> Result<()> {
         let firsts = file.firsts(context)?;
-        let read = |first: &u32| file.group(context, *first);
         let (width, ranges) = (self.width, &mut self.ranges);
-        let mut loaded: Vec<RecordBatch> = Vec::new();
-        for side_by_side in firsts.chunks(rayon::current_num_threads().max(1)).chain([[].as_slice()]) {
-            context.go_on()?;
-            let done = std::mem::take(&mut loaded);
-            let take_all = |range: &mut Range| {
+        let take_all = |groups: Vec<Vec<RecordBatch>>| {
+            let take_in = |range: &mut Range| {
                 let end = range.first.saturating_add(width);
-                done.iter().try_for_each(|batch| take(range, batch, end))
+                groups.iter().flatten().try_for_each(|batch| take(range, batch, end))
             };
-            let (next, taken) = rayon::join(
-                || side_by_side.par_iter().map(read).collect::<Vec<_>>(),
-                || {
-                    ranges
-                        .par_iter_mut()
-                        .map(take_all)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .collect::<Result<()>>()
-                },
-            );
-            taken?;
-            for groups in next {
-                loaded.extend(groups?);
-            }
-        }
-        Ok(())
+            let taken: Vec<Result<()>> = ranges.par_iter_mut().map(take_in).collect();
+            taken.into_iter().collect()
+        };
+        pieces::read_ahead(context, &firsts, |first| file.group(context, *first), take_all)
     }
 }
