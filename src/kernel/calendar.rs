@@ -332,8 +332,13 @@ mod tests {
 
     #[test]
     fn moments() {
-        let moment =
-            |text: &str| parse_moment(text.as_bytes()).map(|m| (m.day, m.ms_of_day, m.offset_seconds));
+        let moment = |text: &str| {
+            let moment = parse_moment(text.as_bytes());
+            let local = moment.filter(|moment| moment.offset_seconds.is_none());
+            let read = LocalTimes::default().read(text.as_bytes());
+            assert_eq!(read, local.map(|moment| (moment.day, moment.ms_of_day)), "{text}");
+            moment.map(|m| (m.day, m.ms_of_day, m.offset_seconds))
+        };
         assert_eq!(moment("19700102"), Some((1, 0, None)));
         assert_eq!(moment("1970-01-02"), Some((1, 0, None)));
         assert_eq!(moment("1970-01-01 00:01"), Some((0, 60_000, None)));
@@ -341,12 +346,17 @@ mod tests {
         assert_eq!(moment("1970-01-01T00:00:01.5+02:30"), Some((0, 1_500, Some(9_000))));
         assert_eq!(moment("1970-01-01T00:00-0330"), Some((0, 0, Some(-12_600))));
         assert_eq!(moment("1970-01-01T00:00:00+14"), Some((0, 0, Some(50_400))));
+        assert_eq!(moment("2026-01-01T23:59:59"), Some((20_454, 86_399_000, None)));
         let not =
             ["", "2026-02-30", "2026-1-1", "2026-0101", "202601-01", "2026-01-01T", "2026-01-01  10:00"];
         let time = [
             "24:00",
+            "24:00:00",
             "10:60",
+            "10:60:00",
             "10:00:60",
+            "10:0a:00",
+            "10-00:00",
             "10",
             "1000",
             "10:00:",

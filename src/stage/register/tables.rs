@@ -66,7 +66,7 @@ pub fn write<'a>(
     ];
     let before = register.matching.as_ref().and_then(|matching| matching.before.as_ref());
     let mut n_numbers: Vec<u32> = Vec::new();
-    if let Some(before) = of_keys.before.filter(|_| are_as_before(context, register, keys)) {
+    if let Some(before) = of_keys.before.filter(|_| are_named_as_before(context, register)) {
         entries.extend(context.carry(std::iter::once(before))?);
     } else if n_contacts == 0 && register.matching.is_none() {
         // A customer has the numbers of the ledger and no others, and these are in their order.
@@ -89,10 +89,10 @@ pub fn write<'a>(
     Ok(entries)
 }
 
-/// Whether keys and their customers are called as in the parent: none came, and the config gives them no other names.
-fn are_as_before(context: &Context, register: &Register, keys: &Keys) -> bool {
-    let only_ledger = register.contacts.is_empty() && register.matching.is_none();
-    only_ledger && !keys.has_new() && !context.rematch_all
+/// Whether the customers of keys are called as in the parent: only the ledger names them, and the config gives them no
+/// other names.
+fn are_named_as_before(context: &Context, register: &Register) -> bool {
+    register.contacts.is_empty() && register.matching.is_none() && !context.rematch_all
 }
 
 fn count(n: usize) -> u32 {
